@@ -1,0 +1,52 @@
+# redis-kafka: `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Where Kafka's jars for the tests are kept, outside the repository.
+export REDIS_KAFKA_CACHE ?= $(HOME)/.cache/redis-kafka
+# A variant of the module with a command that injects panics: tests only.
+PANIC_TARGET := target/panic-injection
+SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
+
+.PHONY: help setup build demo test test-faults module-with-panics bench lint clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+setup: ## Install what building and testing need, or name what is missing
+	@scripts/setup.sh test
+	@echo "setup: everything is in place"
+
+build: ## Build target/release/libredis_kafka.so (the module) and target/release/redis-kafka
+	@scripts/setup.sh build
+	$(CARGO) build --release --workspace
+
+demo: build ## Show live records arriving in Redis; KAFKA=host:port uses that broker
+	@KAFKA="$(KAFKA)" demo/demo.sh
+
+test: build module-with-panics ## Run unit and integration tests on a real Kafka and redis-server
+	@scripts/setup.sh test
+	$(CARGO) test --release --workspace --lib --bins --tests
+
+test-faults: export REDIS_KAFKA_FAULTS = full
+test-faults: test ## The same tests with the full counts of kills and cuts (takes long)
+
+module-with-panics:
+	@scripts/setup.sh build
+	$(CARGO) build --release -p redis-kafka-module --features panic-injection --target-dir $(PANIC_TARGET)
+
+bench: build ## Measure speed and latency on a real Kafka, side by side in one run
+	@scripts/setup.sh test
+	$(CARGO) run --release --manifest-path bench/Cargo.toml
+
+lint: ## Check format, clippy, and, where installed, cargo-deny and shellcheck
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo "lint: cargo-deny is not installed, skipped (cargo install cargo-deny)"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else echo "lint: shellcheck is not installed, skipped (apt-get install shellcheck)"; fi
+
+clean: ## Remove what was built (the cache of Kafka's jars stays)
+	$(CARGO) clean
