@@ -1,0 +1,152 @@
+//! The layers of `docs/architecture.md`, held against the sources.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::root;
+use crate::sources::sources;
+
+/// Each module of the engine, with the modules it may import. A module comes
+/// after all that it imports, so nothing can run back up.
+const ENGINE: &[(&str, &[&str])] = &[
+    ("record", &[]),
+    ("expression", &["record"]),
+    ("format", &["record"]),
+    ("target", &["record", "expression"]),
+    ("command", &["expression", "format", "target"]),
+    ("kafka", &["record", "command"]),
+    ("unit", &["record", "command", "target"]),
+    (
+        "worker",
+        &[
+            "record",
+            "expression",
+            "format",
+            "target",
+            "command",
+            "kafka",
+            "unit",
+        ],
+    ),
+];
+
+#[test]
+fn engine_modules_import_downwards_only() {
+    for (index, (module, below)) in ENGINE.iter().enumerate() {
+        for import in *below {
+            let earlier = ENGINE[..index].iter().any(|(name, _)| name == import);
+            assert!(
+                earlier,
+                "the table itself runs back up: {module} -> {import}"
+            );
+        }
+    }
+    let mut wrong = Vec::new();
+    for source in sources("engine/src") {
+        let path = source.module_path("engine/src");
+        let Some(module) = path.first() else { continue };
+        let Some((_, below)) = ENGINE.iter().find(|(name, _)| name == module) else {
+            wrong.push(format!(
+                "{}: not a layer of the table",
+                source.path.display()
+            ));
+            continue;
+        };
+        for name in source.reaches("engine/src") {
+            if &name != module && !below.contains(&name.as_str()) {
+                wrong.push(format!("{} imports {name}", source.path.display()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "against the layers:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// The names of the crates that `package` is built from.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .args(["--format", "{p}", "--package", package])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_string)
+        .collect()
+}
+
+fn assert_free_of(package: &str, forbidden: &[&str]) {
+    let crates = dependencies(package);
+    assert!(
+        crates.contains(package),
+        "cargo tree names {package} itself"
+    );
+    let found: Vec<_> = forbidden
+        .iter()
+        .filter(|name| crates.contains(**name))
+        .collect();
+    assert!(found.is_empty(), "{package} is built from {found:?}");
+}
+
+const ASYNC_RUNTIMES: &[&str] = &[
+    "tokio",
+    "async-std",
+    "async-executor",
+    "smol",
+    "futures-executor",
+];
+
+#[test]
+fn engine_knows_no_redis_and_no_async_runtime() {
+    assert_free_of("redis-kafka-engine", ASYNC_RUNTIMES);
+    assert_free_of("redis-kafka-engine", &["redis-module", "redis", "fred"]);
+    assert_free_of("redis-kafka-engine", &["redis-kafka-module", "redis-kafka"]);
+}
+
+#[test]
+fn module_is_no_redis_client_and_sidecar_no_module() {
+    assert_free_of("redis-kafka-module", ASYNC_RUNTIMES);
+    assert_free_of("redis-kafka-module", &["redis", "fred", "redis-kafka"]);
+    assert_free_of("redis-kafka", &["redis-module", "redis-kafka-module"]);
+}
+
+#[test]
+fn unsafe_stands_in_the_module_and_the_native_calls_only() {
+    let places = ["engine", "sidecar", "tests"];
+    let found: Vec<_> = places
+        .iter()
+        .flat_map(|place| sources(place))
+        .filter(|source| source.has_keyword("unsafe"))
+        .filter(|source| !source.path.ends_with("engine/src/kafka/native.rs"))
+        .map(|source| source.path)
+        .collect();
+    assert!(found.is_empty(), "unsafe in {found:?}");
+}
+
+#[test]
+fn files_stay_readable_in_one_sitting() {
+    let long: Vec<_> = ["engine", "module", "sidecar", "tests"]
+        .iter()
+        .flat_map(|place| sources(place))
+        .filter(|source| source.lines > 500)
+        .map(|source| format!("{}: {} lines", source.path.display(), source.lines))
+        .collect();
+    assert!(long.is_empty(), "split these:\n{}", long.join("\n"));
+}
