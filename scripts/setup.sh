@@ -51,6 +51,9 @@ missing_packages() {
   if [ "$1" = test ]; then
     has_java || echo default-jre-headless
     command -v mvn >/dev/null || echo maven
+    # The tests start and signal servers with these programs, not with shell built-ins.
+    type -P setpriv >/dev/null || echo util-linux
+    type -P kill >/dev/null || echo procps
   fi
 }
 
