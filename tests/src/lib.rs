@@ -1,1 +1,24 @@
+//! The integration harness: a real Apache Kafka, real redis-servers with the
+//! module, a load of numbered records and the oracle that counts them.
+//!
+//! `make setup` fetches Kafka's jars (`tests/kafka/setup.sh`); the scenarios
+//! are in `tests/scenarios`. Environment:
+//!
+//! - `REDIS_KAFKA_CACHE`: where the jars are (`~/.cache/redis-kafka`)
+//! - `REDIS_KAFKA_MODULE`: the module to load (`target/release/libredis_kafka.so`)
+//! - `REDIS_KAFKA_FAULTS`: `small` (default) or `full`, see [`faults::Scale`]
+//! - `REDIS_KAFKA_SEED`: repeats a failed run's random choices
 
+pub mod aof;
+pub mod broker;
+pub mod client;
+pub mod faults;
+pub mod network;
+pub mod oracle;
+pub mod process;
+pub mod producer;
+pub mod proxy;
+pub mod reply;
+pub mod server;
+pub mod subject;
+pub mod wait;

@@ -1,0 +1,413 @@
+//! A real redis-server in a directory of its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use redis::Value;
+use tempfile::TempDir;
+
+use crate::client::{Client, Protocol, expect_ok};
+use crate::network::free_port;
+use crate::process::{Process, run_directory};
+use crate::reply::{Info, field, items, text};
+use crate::wait::wait_for;
+
+const START: Duration = Duration::from_secs(60);
+
+/// `appendonly` and `appendfsync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Append {
+    Off,
+    Everysec,
+    Always,
+}
+
+/// How a server is started; cloned to start another one like it.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    append: Append,
+    module: Option<(PathBuf, Vec<String>)>,
+    config: Vec<(String, String)>,
+    envs: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// A plain server: no persistence, no module, DEBUG allowed.
+    pub fn plain() -> Setup {
+        let config = [
+            ("save", ""),
+            ("enable-debug-command", "yes"),
+            ("loglevel", "verbose"),
+        ];
+        Setup {
+            append: Append::Off,
+            module: None,
+            config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
+            envs: Vec::new(),
+        }
+    }
+
+    /// Loads a module with these arguments.
+    pub fn module(mut self, path: &Path, args: &[&str]) -> Setup {
+        self.module = Some((
+            path.to_path_buf(),
+            args.iter().map(|a| a.to_string()).collect(),
+        ));
+        self
+    }
+
+    /// Adds arguments to the module's.
+    pub fn module_args(mut self, args: &[&str]) -> Setup {
+        let (_, all) = self.module.as_mut().expect("a module");
+        all.extend(args.iter().map(|a| a.to_string()));
+        self
+    }
+
+    pub fn append(mut self, append: Append) -> Setup {
+        self.append = append;
+        self
+    }
+
+    /// One configuration directive.
+    pub fn config(mut self, name: &str, value: &str) -> Setup {
+        self.config.push((name.into(), value.into()));
+        self
+    }
+
+    /// One environment variable of the server.
+    pub fn env(mut self, name: &str, value: &str) -> Setup {
+        self.envs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts a server in a new directory and waits until it answers.
+    pub fn start(&self) -> RedisServer {
+        let directory = tempfile::Builder::new()
+            .prefix("redis-")
+            .tempdir_in(run_directory());
+        self.start_in(directory.expect("create a directory"), free_port())
+    }
+
+    /// Starts a server on a copy of another one's files.
+    pub fn start_on_copy(&self, from: &Path) -> RedisServer {
+        let directory = tempfile::Builder::new()
+            .prefix("redis-")
+            .tempdir_in(run_directory());
+        let directory = directory.expect("create a directory");
+        copy_files(from, directory.path());
+        self.start_in(directory, free_port())
+    }
+
+    fn start_in(&self, directory: TempDir, port: u16) -> RedisServer {
+        let process = launch(self, directory.path(), port);
+        let client = RefCell::new(None);
+        let mut server = RedisServer {
+            client,
+            process,
+            setup: self.clone(),
+            directory,
+            port,
+        };
+        server.wait_ready();
+        server
+    }
+
+    fn args(&self, directory: &Path, port: u16) -> Vec<String> {
+        let (append, fsync) = match self.append {
+            Append::Off => ("no", "everysec"),
+            Append::Everysec => ("yes", "everysec"),
+            Append::Always => ("yes", "always"),
+        };
+        let (port, directory) = (port.to_string(), directory.display().to_string());
+        let fixed = [
+            ("bind", "127.0.0.1"),
+            ("port", &port),
+            ("dir", &directory),
+            ("appendonly", append),
+            ("appendfsync", fsync),
+        ];
+        let mut args: Vec<String> = Vec::new();
+        for (name, value) in fixed {
+            args.extend([format!("--{name}"), value.to_string()]);
+        }
+        for (name, value) in &self.config {
+            args.push(format!("--{name}"));
+            args.push(value.clone());
+        }
+        if let Some((path, module_args)) = &self.module {
+            args.push("--loadmodule".into());
+            args.push(path.display().to_string());
+            args.extend(module_args.iter().cloned());
+        }
+        args
+    }
+}
+
+/// A running (or killed) redis-server. Dropping it kills it and removes its
+/// files; its log is printed when the test failed.
+pub struct RedisServer {
+    client: RefCell<Option<Client>>,
+    process: Process,
+    setup: Setup,
+    directory: TempDir,
+    port: u16,
+}
+
+impl RedisServer {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The server's working directory (RDB, `appendonlydir`, log).
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The server's log so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.process.kill();
+        self.client.replace(None);
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Whether the process is there.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.ended().is_none()
+    }
+
+    /// Waits for an asked-for end (SHUTDOWN); true when it was a clean one.
+    pub fn wait_ended(&mut self) -> bool {
+        self.client.replace(None);
+        self.process.wait_ended(START).success()
+    }
+
+    /// Starts the killed server again, on its port and files.
+    pub fn start_again(&mut self) {
+        self.start_with(self.setup.clone());
+    }
+
+    /// Starts the killed server again with another set-up.
+    pub fn start_with(&mut self, setup: Setup) {
+        self.launch_with(setup);
+        self.wait_ready();
+    }
+
+    /// Starts the killed server again and does not wait for it.
+    pub fn launch_again(&mut self) {
+        self.launch_with(self.setup.clone());
+    }
+
+    fn launch_with(&mut self, setup: Setup) {
+        self.client.replace(None);
+        self.process = launch(&setup, self.directory.path(), self.port);
+        self.setup = setup;
+    }
+
+    /// kill -9 and start again.
+    pub fn kill_and_start(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// A new connection.
+    pub fn connect(&self, protocol: Protocol) -> Client {
+        Client::connect(self.port, protocol).expect("connect to redis-server")
+    }
+
+    /// Sends a line on the server's own connection; `Err` is the error line.
+    pub fn try_line(&self, line: &str) -> Result<Value, String> {
+        let mut slot = self.client.borrow_mut();
+        if slot.is_none() {
+            *slot = Some(Client::connect(self.port, Protocol::Resp3)?);
+        }
+        let reply = slot.as_mut().expect("just connected").line(line);
+        if matches!(&reply, Err(e) if !e.chars().next().is_some_and(|c| c.is_ascii_uppercase())) {
+            *slot = None;
+        }
+        reply
+    }
+
+    /// Sends a line and gives the reply; panics on an error.
+    pub fn line(&self, line: &str) -> Value {
+        self.try_line(line)
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Sends a line whose reply must begin with OK, and gives the reply.
+    pub fn ok(&self, line: &str) -> String {
+        expect_ok(line, self.try_line(line))
+    }
+
+    /// Sends a line that must fail, and gives the error line.
+    pub fn refused(&self, line: &str) -> String {
+        match self.try_line(line) {
+            Err(error) => error,
+            Ok(reply) => panic!("{line}: not refused but {reply:?}"),
+        }
+    }
+
+    /// The reply as text.
+    pub fn text(&self, line: &str) -> String {
+        text(&self.line(line))
+    }
+
+    /// The reply as a number.
+    pub fn number(&self, line: &str) -> i64 {
+        let reply = self.text(line);
+        reply
+            .parse()
+            .unwrap_or_else(|_| panic!("{line}: not a number: {reply}"))
+    }
+
+    /// A hash's fields.
+    pub fn hash(&self, key: &str) -> HashMap<String, String> {
+        match self.line(&format!("HGETALL \"{key}\"")) {
+            Value::Map(pairs) => pairs.iter().map(|(k, v)| (text(k), text(v))).collect(),
+            other => panic!("HGETALL {key}: {other:?}"),
+        }
+    }
+
+    /// All entries of a stream, in order, as their fields.
+    pub fn stream(&self, key: &str) -> Vec<HashMap<String, String>> {
+        let reply = self.line(&format!("XRANGE \"{key}\" - +"));
+        let fields = |entry: &Value| {
+            let flat = items(&items(entry)[1]).to_vec();
+            flat.chunks(2)
+                .map(|pair| (text(&pair[0]), text(&pair[1])))
+                .collect()
+        };
+        items(&reply).iter().map(fields).collect()
+    }
+
+    /// Every key that matches a pattern.
+    pub fn keys(&self, pattern: &str) -> Vec<String> {
+        let mut keys: Vec<String> = items(&self.line(&format!("KEYS \"{pattern}\"")))
+            .iter()
+            .map(text)
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    /// One field of `INFO <section>`.
+    pub fn info_field(&self, section: &str, name: &str) -> Option<String> {
+        let info = self.text(&format!("INFO {section}"));
+        let prefix = format!("{name}:");
+        info.lines()
+            .find_map(|line| line.strip_prefix(&prefix))
+            .map(|v| v.trim().to_string())
+    }
+
+    /// KAFKA.INFO of a subscription.
+    pub fn subscription(&self, name: &str) -> Info {
+        Info::read(&self.line(&format!("KAFKA.INFO {name}")))
+    }
+
+    /// Waits until the subscription is in this state, and gives its INFO.
+    pub fn wait_state(&self, name: &str, state: &str) -> Info {
+        wait_for(
+            &format!("{name} to be {state}"),
+            Duration::from_secs(30),
+            || {
+                let info = self.subscription(name);
+                if info.state == state {
+                    Ok(info)
+                } else {
+                    Err(info)
+                }
+            },
+        )
+    }
+
+    /// Waits until the subscription applied (or settled) this many records.
+    pub fn wait_consumed(&self, name: &str, records: i64) {
+        wait_for(
+            &format!("{name} to consume {records}"),
+            Duration::from_secs(60),
+            || {
+                let info = self.subscription(name);
+                if info.counters.consumed >= records {
+                    Ok(())
+                } else {
+                    Err(info)
+                }
+            },
+        );
+    }
+
+    /// KAFKA.WAIT: all that Kafka holds now is applied.
+    pub fn wait_applied(&self, name: &str) {
+        let reply = self.try_line(&format!("KAFKA.WAIT {name} 55000"));
+        if let Err(error) = reply {
+            panic!(
+                "KAFKA.WAIT {name}: {error}\n{:#?}",
+                self.try_line(&format!("KAFKA.INFO {name}"))
+            );
+        }
+    }
+
+    /// The DEBUG DIGEST of the whole data set.
+    pub fn digest(&self) -> String {
+        self.text("DEBUG DIGEST")
+    }
+
+    /// A field of KAFKA.INFO that [`Info`] does not carry.
+    pub fn info_of(&self, name: &str, wanted: &str) -> Option<Value> {
+        field(&self.line(&format!("KAFKA.INFO {name}")), wanted).cloned()
+    }
+
+    /// Waits until the server answers PING and has loaded its data.
+    pub fn wait_ready(&mut self) {
+        wait_for("redis-server to answer", START, || {
+            if let Some(status) = self.process.ended() {
+                panic!(
+                    "redis-server ended with {status}:\n{}",
+                    self.process.log_tail()
+                );
+            }
+            self.try_line("PING")
+        });
+    }
+}
+
+fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
+    let args = setup.args(directory, port);
+    Process::start(
+        "redis-server",
+        &args,
+        &setup.envs,
+        &directory.join("redis.log"),
+    )
+}
+
+/// Copies a stopped server's files.
+pub fn copy_files(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .arg("-a")
+        .arg(from.join("."))
+        .arg(to)
+        .status()
+        .expect("cp");
+    assert!(
+        status.success(),
+        "cp -a {} {}",
+        from.display(),
+        to.display()
+    );
+}

@@ -1,0 +1,99 @@
+//! What a scenario runs against.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::server::Setup;
+
+/// The software under test, one way of running it. Each scenario is a function
+/// of it, so that the sidecar becomes one more variant here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The module, each unit propagated as one packed command.
+    ModuleUnits,
+    /// The module, each unit propagated as plain commands in MULTI.
+    ModuleCommands,
+}
+
+impl Subject {
+    /// A server of this subject whose units hold 4 records, so that every
+    /// fault falls between and into many units.
+    pub fn setup(self) -> Setup {
+        self.setup_of_units(4)
+    }
+
+    /// A server of this subject with units of at most `records` records.
+    pub fn setup_of_units(self, records: usize) -> Setup {
+        let propagate = match self {
+            Subject::ModuleUnits => "units",
+            Subject::ModuleCommands => "commands",
+        };
+        let args = ["PROPAGATE", propagate, "UNIT", &records.to_string()];
+        Setup::plain().module(&module(), &args)
+    }
+}
+
+/// The module: `REDIS_KAFKA_MODULE`, else the release build of this workspace.
+pub fn module() -> PathBuf {
+    let path = match std::env::var("REDIS_KAFKA_MODULE") {
+        Ok(path) => PathBuf::from(path),
+        Err(_) => target().join("release/libredis_kafka.so"),
+    };
+    assert!(
+        path.is_file(),
+        "no module at {}: run `make build`",
+        path.display()
+    );
+    path
+}
+
+/// A module whose callbacks can be made to panic (feature `panic-injection`),
+/// built once a process, beside the real one so as never to replace it.
+pub fn panicking_module() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(|| {
+        let directory = target().join("panic-injection");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "redis-kafka-module"])
+            .args(["--features", "panic-injection", "--target-dir"])
+            .arg(&directory)
+            .current_dir(workspace())
+            .status()
+            .expect("run cargo");
+        assert!(status.success(), "build the module with panic-injection");
+        directory.join("debug/libredis_kafka.so")
+    });
+    path.clone()
+}
+
+/// The workspace's directory.
+pub fn workspace() -> PathBuf {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the workspace").to_path_buf()
+}
+
+fn target() -> PathBuf {
+    std::env::var("CARGO_TARGET_DIR").map_or_else(|_| workspace().join("target"), PathBuf::from)
+}
+
+/// Makes a scenario `fn name(subject: Subject)` into a test for each subject:
+/// `name::module_units` and `name::module_commands`.
+#[macro_export]
+macro_rules! for_each_subject {
+    ($($(#[$attribute:meta])* $scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            $(#[$attribute])*
+            #[test]
+            fn module_units() {
+                super::$scenario($crate::subject::Subject::ModuleUnits);
+            }
+
+            $(#[$attribute])*
+            #[test]
+            fn module_commands() {
+                super::$scenario($crate::subject::Subject::ModuleCommands);
+            }
+        }
+    )*};
+}

@@ -1,0 +1,3 @@
+//! The scenarios: each starts real servers, does one thing to them, and counts.
+
+mod harness;
