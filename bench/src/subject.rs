@@ -1,0 +1,56 @@
+//! What is compared with what.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// One way from Kafka to Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// The module, PROPAGATE units
+    Units,
+    /// The module, PROPAGATE commands
+    Commands,
+    /// The external bridge of `bridge.rs`
+    Bridge,
+}
+
+impl Subject {
+    pub const ALL: [Subject; 3] = [Subject::Units, Subject::Commands, Subject::Bridge];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Subject::Units => "module, units",
+            Subject::Commands => "module, commands",
+            Subject::Bridge => "external bridge",
+        }
+    }
+
+    /// The module's load argument; `None` for what runs outside of Redis.
+    pub fn propagation(self) -> Option<&'static str> {
+        match self {
+            Subject::Units => Some("units"),
+            Subject::Commands => Some("commands"),
+            Subject::Bridge => None,
+        }
+    }
+}
+
+/// Redis's append-only file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aof {
+    Off,
+    Everysec,
+}
+
+impl Aof {
+    pub const ALL: [Aof; 2] = [Aof::Off, Aof::Everysec];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Aof::Off => "AOF off",
+            Aof::Everysec => "AOF everysec",
+        }
+    }
+}
