@@ -26,17 +26,9 @@ pub fn incremental(directory: &Path) -> PathBuf {
     let appendonly = directory.join("appendonlydir");
     let manifest = appendonly.join("appendonly.aof.manifest");
     let text = std::fs::read_to_string(&manifest).expect("read the AOF's manifest");
-    let words = |line: &str| {
-        line.split_whitespace()
-            .map(String::from)
-            .collect::<Vec<_>>()
-    };
-    let name = text
-        .lines()
-        .map(words)
-        .filter(|w| w.ends_with(&["type".into(), "i".into()]))
-        .next_back();
-    appendonly.join(&name.expect("an incremental file in the manifest")[1])
+    let last = text.lines().rfind(|line| line.ends_with(" type i"));
+    let last = last.expect("an incremental file in the manifest");
+    appendonly.join(last.split_whitespace().nth(1).expect("a file name"))
 }
 
 /// Every whole command of an append-only file; a torn tail is left out.

@@ -329,7 +329,7 @@ impl RedisServer {
                 if info.state == state {
                     Ok(info)
                 } else {
-                    Err(info)
+                    Err(Box::new(info))
                 }
             },
         )
@@ -345,7 +345,7 @@ impl RedisServer {
                 if info.counters.consumed >= records {
                     Ok(())
                 } else {
-                    Err(info)
+                    Err(Box::new(info))
                 }
             },
         );

@@ -55,14 +55,20 @@ pub fn panicking_module() -> PathBuf {
     let path = BUILT.get_or_init(|| {
         let directory = target().join("panic-injection");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "redis-kafka-module"])
+            .args([
+                "build",
+                "--quiet",
+                "--release",
+                "--package",
+                "redis-kafka-module",
+            ])
             .args(["--features", "panic-injection", "--target-dir"])
             .arg(&directory)
             .current_dir(workspace())
             .status()
             .expect("run cargo");
         assert!(status.success(), "build the module with panic-injection");
-        directory.join("debug/libredis_kafka.so")
+        directory.join("release/libredis_kafka.so")
     });
     path.clone()
 }
