@@ -38,9 +38,9 @@ module-with-panics:
 	@scripts/setup.sh build
 	$(CARGO) build --release -p redis-kafka-module --features panic-injection --target-dir $(PANIC_TARGET)
 
-bench: build ## Measure speed and latency on a real Kafka, side by side in one run
+bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
 	@scripts/setup.sh test
-	$(CARGO) run --release --manifest-path bench/Cargo.toml
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- $(ARGS)
 
 lint: ## Check format, clippy, and, where installed, cargo-deny and shellcheck
 	$(CARGO) fmt --all --check

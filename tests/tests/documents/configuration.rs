@@ -12,28 +12,35 @@ use crate::{built, read};
 
 const STARTED: Duration = Duration::from_secs(20);
 
-/// A redis-server of the example configuration on a socket of its own.
-struct Server {
+/// `redis.conf` with the module's absolute path.
+pub fn example_configuration() -> String {
+    let text = read("redis.conf");
+    let module = "loadmodule target/release/libredis_kafka.so";
+    assert!(
+        text.contains(module),
+        "redis.conf loads the module that make build leaves"
+    );
+    text.replace(
+        module,
+        &format!("loadmodule {}", built("libredis_kafka.so").display()),
+    )
+}
+
+/// A redis-server on a socket and in a directory of its own.
+pub struct Server {
     directory: tempfile::TempDir,
     _process: Process,
 }
 
 impl Server {
-    fn start() -> Server {
+    /// Starts one of this configuration and waits until it answers.
+    pub fn start(configuration: &str) -> Server {
         let directory = tempfile::tempdir().expect("a directory");
-        let module = built("libredis_kafka.so");
-        let text = read("redis.conf");
-        assert!(text.contains("loadmodule target/release/libredis_kafka.so"));
-        let text = text
-            .replace(
-                "target/release/libredis_kafka.so",
-                &module.display().to_string(),
-            )
-            .replace("dir .", &format!("dir {}", directory.path().display()))
-            .replace(
-                "port 6379",
-                &format!("port 0\nunixsocket {}", socket(directory.path())),
-            );
+        let here = directory.path().display();
+        let socket = socket(directory.path());
+        let text = configuration
+            .replace("\ndir .\n", &format!("\ndir {here}\n"))
+            .replace("\nport 6379\n", &format!("\nport 0\nunixsocket {socket}\n"));
         let configuration = directory.path().join("redis.conf");
         std::fs::write(&configuration, text).expect("write redis.conf");
         let log = directory.path().join("log");
@@ -60,7 +67,7 @@ impl Server {
     }
 
     /// What redis-cli prints for these lines.
-    fn run(&self, lines: &str) -> String {
+    pub fn run(&self, lines: &str) -> String {
         redis_cli(&socket(self.directory.path()), lines)
     }
 }
@@ -83,7 +90,7 @@ fn redis_cli(socket: &str, lines: &str) -> String {
 
 #[test]
 fn example_configuration_starts_redis_with_the_module() {
-    let server = Server::start();
+    let server = Server::start(&example_configuration());
     let modules = server.run("MODULE LIST\n");
     assert!(modules.lines().any(|line| line == "kafka"), "{modules}");
     let info = server.run("INFO kafka\n");

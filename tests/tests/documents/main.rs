@@ -5,6 +5,7 @@
 mod compose;
 mod configuration;
 mod layers;
+mod readme;
 mod sources;
 
 use std::path::{Path, PathBuf};
