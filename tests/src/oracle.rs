@@ -73,6 +73,24 @@ pub fn check_data(server: &RedisServer, load: &Load) {
     );
 }
 
+/// Every stream, hash and next offset of the pipeline without what may differ
+/// from run to run (entry IDs): two runs of one load must be equal in it.
+pub fn contents(server: &RedisServer) -> BTreeMap<String, Vec<BTreeMap<String, String>>> {
+    let sorted = |fields: std::collections::HashMap<String, String>| fields.into_iter().collect();
+    let mut contents = BTreeMap::new();
+    for key in server.keys(&format!("{STREAM}*")) {
+        let entries = server.stream(&key).into_iter().map(sorted).collect();
+        contents.insert(key, entries);
+    }
+    for key in server.keys(&format!("{HASH}*")) {
+        contents.insert(key.clone(), vec![sorted(server.hash(&key))]);
+    }
+    for key in server.keys(&format!("kafka:ledger:{SUBSCRIPTION}:*")) {
+        contents.insert(key.clone(), vec![sorted(server.hash(&key))]);
+    }
+    contents
+}
+
 /// The counters of KAFKA.INFO and the next offsets against Kafka.
 fn check_counters(server: &RedisServer, kafka: &Kafka, load: &Load) {
     let info = server.subscription(SUBSCRIPTION);

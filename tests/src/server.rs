@@ -77,6 +77,11 @@ impl Setup {
         self
     }
 
+    /// A replica of the server at this port.
+    pub fn replica_of(self, port: u16) -> Setup {
+        self.config("replicaof", &format!("127.0.0.1 {port}"))
+    }
+
     /// One environment variable of the server.
     pub fn env(mut self, name: &str, value: &str) -> Setup {
         self.envs.push((name.into(), value.into()));
@@ -91,13 +96,15 @@ impl Setup {
         self.start_in(directory.expect("create a directory"), free_port())
     }
 
-    /// Starts a server on a copy of another one's files.
-    pub fn start_on_copy(&self, from: &Path) -> RedisServer {
+    /// Starts a server on a copy of a stopped one's files, changed first by
+    /// `change` (which gets the copy's directory).
+    pub fn start_on_copy(&self, from: &Path, change: impl FnOnce(&Path)) -> RedisServer {
         let directory = tempfile::Builder::new()
             .prefix("redis-")
             .tempdir_in(run_directory());
         let directory = directory.expect("create a directory");
         copy_files(from, directory.path());
+        change(directory.path());
         self.start_in(directory, free_port())
     }
 
@@ -372,6 +379,30 @@ impl RedisServer {
         field(&self.line(&format!("KAFKA.INFO {name}")), wanted).cloned()
     }
 
+    /// Waits until this replica has a link to its primary and all of its data.
+    pub fn wait_linked(&self) {
+        wait_for("the replica's link", START, || {
+            let link = self.info_field("replication", "master_link_status");
+            if link.as_deref() == Some("up") {
+                Ok(())
+            } else {
+                Err(link)
+            }
+        });
+    }
+
+    /// Waits until this server has the same data as another one.
+    pub fn wait_equal(&self, other: &RedisServer) {
+        wait_for("two servers to be equal", START, || {
+            let (here, there) = (self.digest(), other.digest());
+            if here == there {
+                Ok(())
+            } else {
+                Err((here, there))
+            }
+        });
+    }
+
     /// Waits until the server answers PING and has loaded its data.
     pub fn wait_ready(&mut self) {
         wait_for("redis-server to answer", START, || {
@@ -396,8 +427,7 @@ fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
     )
 }
 
-/// Copies a stopped server's files.
-pub fn copy_files(from: &Path, to: &Path) {
+fn copy_files(from: &Path, to: &Path) {
     let status = Command::new("cp")
         .arg("-a")
         .arg(from.join("."))

@@ -1,0 +1,254 @@
+//! Connection profiles: TLS and SASL against a real listener, denied
+//! properties, and secrets that stay secret.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use redis_kafka_tests::broker::{Kafka, PLAIN_PASSWORD, PLAIN_USER, SCRAM_PASSWORD, SCRAM_USER};
+use redis_kafka_tests::client::Protocol;
+use redis_kafka_tests::oracle::{SUBSCRIPTION, declare_routes};
+use redis_kafka_tests::producer::Load;
+use redis_kafka_tests::reply::{items, text};
+use redis_kafka_tests::server::{Append, RedisServer, Setup};
+use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::wait_until;
+use tempfile::TempDir;
+
+/// A profile named `secure` for the SASL_SSL listener.
+fn profile(mechanism: &str, user: &str, password: &str) -> String {
+    let kafka = Kafka::shared();
+    format!(
+        r#"[secure]
+bootstrap.servers = "{}"
+security.protocol = "SASL_SSL"
+sasl.mechanism = "{mechanism}"
+sasl.username = "{user}"
+sasl.password = "{password}"
+ssl.ca.location = "{}"
+"#,
+        kafka.sasl_brokers(),
+        kafka.certificate().display()
+    )
+}
+
+/// A file of profiles, and the server's set-up that reads it.
+fn with_profiles(subject: Subject, text: &str) -> (TempDir, Setup) {
+    let directory = tempfile::tempdir().expect("create a directory");
+    let path = directory.path().join("kafka.toml");
+    std::fs::write(&path, text).expect("write the profiles");
+    let setup = subject
+        .setup()
+        .module_args(&["CONNECTIONS", &path.display().to_string()]);
+    (directory, setup)
+}
+
+fn subscribe(server: &RedisServer, topic: &str) -> String {
+    let reply = server.ok(&format!(
+        "KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} CONNECTION secure PAUSED"
+    ));
+    declare_routes(server);
+    server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
+    reply
+}
+
+#[test]
+fn plain_and_scram_over_tls() {
+    let kafka = Kafka::shared();
+    for (mechanism, user, password) in [
+        ("PLAIN", PLAIN_USER, PLAIN_PASSWORD),
+        ("SCRAM-SHA-512", SCRAM_USER, SCRAM_PASSWORD),
+    ] {
+        let topic = kafka.topic("secure", 1);
+        let (_files, setup) = with_profiles(
+            Subject::ModuleUnits,
+            &profile(mechanism, user, "env:KAFKA_PASSWORD"),
+        );
+        let server = setup.env("KAFKA_PASSWORD", password).start();
+        let names = server.line("KAFKA.CONNECTIONS");
+        assert_eq!(
+            items(&names).iter().map(text).collect::<Vec<_>>(),
+            ["secure"]
+        );
+        subscribe(&server, &topic);
+        let mut load = Load::new(kafka, &topic);
+        load.send(50);
+        redis_kafka_tests::oracle::check(&server, kafka, &load);
+    }
+}
+
+#[test]
+fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("password", 1);
+    let secrets = tempfile::tempdir().expect("create a directory");
+    let secret = secrets.path().join("password");
+    std::fs::write(&secret, "wrong\n").expect("write a secret");
+    let reference = format!("file:{}", secret.display());
+    let (_files, setup) = with_profiles(
+        Subject::ModuleUnits,
+        &profile("PLAIN", PLAIN_USER, &reference),
+    );
+    let server = setup.start();
+    subscribe(&server, &topic);
+    wait_until(
+        "the reason to name authentication",
+        Duration::from_secs(30),
+        || {
+            server
+                .subscription(SUBSCRIPTION)
+                .reason
+                .to_lowercase()
+                .contains("authentication")
+        },
+    );
+    let info = server.subscription(SUBSCRIPTION);
+    assert!(
+        info.state == "waiting" || info.state == "stopped",
+        "{info:#?}"
+    );
+    assert!(
+        info.action.contains("secure"),
+        "names the profile: {info:#?}"
+    );
+    std::fs::write(&secret, format!("{PLAIN_PASSWORD}\n")).expect("write a secret");
+    if info.state == "stopped" {
+        server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
+    }
+    let mut load = Load::new(kafka, &topic);
+    load.send(50);
+    server.wait_consumed(SUBSCRIPTION, 50);
+    redis_kafka_tests::oracle::check(&server, kafka, &load);
+}
+
+/// What makes librdkafka read files, run code or leave our promises behind.
+#[test]
+fn properties_outside_the_allow_list_and_written_out_secrets_are_refused() {
+    let denied = [
+        (
+            "plugin.library.paths = \"/tmp/evil.so\"",
+            "plugin.library.paths",
+        ),
+        ("enable.auto.commit = \"true\"", "enable.auto.commit"),
+        ("isolation.level = \"read_uncommitted\"", "isolation.level"),
+        ("no.such.property = \"1\"", "no.such.property"),
+        ("ssl.key.password = \"l1teral-5ecret\"", "ssl.key.password"),
+    ];
+    let base = profile("PLAIN", PLAIN_USER, "env:KAFKA_PASSWORD");
+    for (line, name) in denied {
+        let (_files, setup) = with_profiles(Subject::ModuleUnits, &format!("{base}{line}\n"));
+        let server = setup.env("KAFKA_PASSWORD", PLAIN_PASSWORD).start();
+        let error = server.refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION secure");
+        assert!(error.contains(name), "{line}: {error}");
+        assert!(
+            !error.contains("5ecret") && !server.log().contains("l1teral"),
+            "{error}"
+        );
+    }
+    let (_files, setup) = with_profiles(Subject::ModuleUnits, &base);
+    let error = setup
+        .start()
+        .refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION unknown");
+    assert!(
+        error.contains("unknown") && error.contains("secure"),
+        "{error}"
+    );
+}
+
+redis_kafka_tests::for_each_subject!(secrets_are_found_nowhere);
+
+fn secrets_are_found_nowhere(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("secrets", 1);
+    let (_files, setup) =
+        with_profiles(subject, &profile("PLAIN", PLAIN_USER, "env:KAFKA_PASSWORD"));
+    let setup = setup
+        .append(Append::Always)
+        .config("slowlog-log-slower-than", "0");
+    let mut server = setup
+        .env("KAFKA_PASSWORD", PLAIN_PASSWORD)
+        .config("loglevel", "debug")
+        .start();
+    let monitor = Monitor::start(server.port());
+    let mut seen = vec![subscribe(&server, &topic)];
+    Load::new(kafka, &topic).send(20);
+    server.wait_applied(SUBSCRIPTION);
+    for line in ["KAFKA.LIST", "INFO everything", "INFO kafka", "KAFKA.HELP"] {
+        seen.push(format!("{:?}", server.line(line)));
+    }
+    for line in [
+        "KAFKA.INFO rides",
+        "KAFKA.CONNECTIONS",
+        "SLOWLOG GET -1",
+        "HGETALL kafka:definitions",
+        "COMMAND DOCS",
+        "MODULE LIST",
+    ] {
+        seen.push(format!("{:?}", server.line(line)));
+    }
+    server.ok("SAVE");
+    seen.push(monitor.stop(&server));
+    server.kill();
+    seen.push(server.log());
+    assert!(
+        seen.iter().any(|text| text.contains("KAFKA.SUBSCRIBE")),
+        "the search sees the commands"
+    );
+    for path in files(server.directory()) {
+        seen.push(
+            String::from_utf8_lossy(&std::fs::read(&path).expect("read a file")).into_owned(),
+        );
+    }
+    for text in &seen {
+        assert!(!text.contains(PLAIN_PASSWORD), "the password in: {text}");
+    }
+}
+
+/// Every file below a directory (AOF, RDB, log).
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory)
+        .expect("list a directory")
+        .flatten();
+    entries
+        .flat_map(|e| {
+            if e.path().is_dir() {
+                files(&e.path())
+            } else {
+                vec![e.path()]
+            }
+        })
+        .collect()
+}
+
+/// What MONITOR shows, until a marker that the test itself sends.
+struct Monitor(std::thread::JoinHandle<String>);
+
+const MARKER: &str = "the-end-of-monitoring";
+
+impl Monitor {
+    fn start(port: u16) -> Monitor {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("connect");
+        socket.write_all(b"MONITOR\r\n").expect("MONITOR");
+        let mut ok = [0; 5];
+        socket.read_exact(&mut ok).expect("MONITOR's OK");
+        Monitor(std::thread::spawn(move || {
+            let mut seen = String::new();
+            let mut buffer = [0; 64 * 1024];
+            while !seen.contains(MARKER) {
+                let read = socket.read(&mut buffer).expect("MONITOR's lines");
+                assert!(read > 0, "MONITOR ended");
+                seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+            seen
+        }))
+    }
+
+    fn stop(self, server: &RedisServer) -> String {
+        server
+            .connect(Protocol::Resp2)
+            .send(&["ECHO", MARKER])
+            .expect("ECHO");
+        self.0.join().expect("the monitor")
+    }
+}

@@ -1,0 +1,68 @@
+//! Exactly once across kill -9 of Redis and of the broker, under load.
+
+use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::faults::{Dice, Scale};
+use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
+use redis_kafka_tests::producer::Load;
+use redis_kafka_tests::server::Append;
+use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::elapse;
+
+redis_kafka_tests::for_each_subject!(
+    redis_killed_with_aof_always,
+    redis_killed_with_aof_everysec,
+    broker_killed_and_restarted,
+);
+
+fn redis_killed_with_aof_always(subject: Subject) {
+    redis_killed(subject, Append::Always);
+}
+
+fn redis_killed_with_aof_everysec(subject: Subject) {
+    redis_killed(subject, Append::Everysec);
+}
+
+fn redis_killed(subject: Subject, append: Append) {
+    let mut dice = Dice::new();
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("kill", 2);
+    let mut server = subject.setup().append(append).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let load = Load::new(kafka, &topic).start(2000);
+    for kill in 0..Scale::from_env().pick(5, 30) {
+        let consumed = server.subscription(SUBSCRIPTION).counters.consumed;
+        server.wait_consumed(SUBSCRIPTION, consumed + 1);
+        elapse(dice.millis(0..=300));
+        server.kill();
+        if kill % 3 == 2 {
+            // Killed again while it starts: loading, or just before it consumes.
+            server.launch_again();
+            elapse(dice.millis(0..=150));
+            server.kill();
+        }
+        server.start_again();
+    }
+    let load = load.stop();
+    oracle::check(&server, kafka, &load);
+}
+
+fn broker_killed_and_restarted(subject: Subject) {
+    let mut dice = Dice::new();
+    let mut kafka = Kafka::start();
+    let topic = kafka.topic("broker", 2);
+    let server = subject.setup().append(Append::Everysec).start();
+    oracle::declare(&server, &kafka, &topic, "");
+    let load = Load::new(&kafka, &topic).start(2000);
+    for _ in 0..Scale::from_env().pick(1, 10) {
+        let consumed = server.subscription(SUBSCRIPTION).counters.consumed;
+        server.wait_consumed(SUBSCRIPTION, consumed + 100);
+        elapse(dice.millis(0..=300));
+        kafka.kill();
+        let info = server.wait_state(SUBSCRIPTION, "waiting");
+        assert!(info.reason.contains("broker"), "{info:#?}");
+        kafka.restart();
+    }
+    let load = load.stop();
+    oracle::check(&server, &kafka, &load);
+    assert_eq!(server.subscription(SUBSCRIPTION).state, "running");
+}

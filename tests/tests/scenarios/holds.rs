@@ -1,0 +1,212 @@
+//! A server that is paused, full, unwritable, shutting down, flushed or
+//! reloaded under load: alive, and right or stopped by name.
+
+use std::time::Duration;
+
+use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::faults::{Dice, Scale};
+use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
+use redis_kafka_tests::producer::{Background, Load};
+use redis_kafka_tests::proxy::{Proxy, Traffic};
+use redis_kafka_tests::server::{Append, RedisServer, Setup};
+use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::{elapse, wait_for};
+
+redis_kafka_tests::for_each_subject!(
+    client_pause_write,
+    shutdown_and_start,
+    shutdown_that_waits_for_a_replica,
+    debug_reload,
+    memory_full_and_free_again,
+    too_few_replicas,
+    failed_snapshots,
+    flushall_under_load,
+    ledger_deleted_under_load,
+);
+
+/// A server with the pipeline, and a load that runs.
+fn loaded(setup: &Setup, stem: &str) -> (RedisServer, Background) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic(stem, 2);
+    let server = setup.start();
+    oracle::declare(&server, kafka, &topic, "");
+    let load = Load::new(kafka, &topic).start(2000);
+    server.wait_consumed(SUBSCRIPTION, 100);
+    (server, load)
+}
+
+fn consumed(server: &RedisServer) -> i64 {
+    server.subscription(SUBSCRIPTION).counters.consumed
+}
+
+fn client_pause_write(subject: Subject) {
+    let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "pause");
+    let mut dice = Dice::new();
+    for _ in 0..Scale::from_env().pick(3, 30) {
+        server.ok("CLIENT PAUSE 60000 WRITE");
+        let paused = consumed(&server);
+        elapse(dice.millis(50..=200));
+        assert_eq!(
+            consumed(&server),
+            paused,
+            "nothing is written while writes are paused"
+        );
+        server.ok("CLIENT UNPAUSE");
+        server.wait_consumed(SUBSCRIPTION, paused + 200);
+    }
+    oracle::check(&server, Kafka::shared(), &load.stop());
+    assert!(server.is_alive());
+}
+
+fn shutdown_and_start(subject: Subject) {
+    let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "shutdown");
+    let mut dice = Dice::new();
+    for _ in 0..Scale::from_env().pick(3, 30) {
+        elapse(dice.millis(0..=200));
+        let _ = server.try_line("SHUTDOWN");
+        assert!(server.wait_ended(), "a clean end");
+        server.start_again();
+        let before = consumed(&server);
+        server.wait_consumed(SUBSCRIPTION, before + 100);
+    }
+    oracle::check(&server, Kafka::shared(), &load.stop());
+}
+
+fn shutdown_that_waits_for_a_replica(subject: Subject) {
+    let setup = subject
+        .setup()
+        .append(Append::Everysec)
+        .config("shutdown-timeout", "2");
+    let (mut server, load) = loaded(&setup, "shutdown-wait");
+    let link = Proxy::start(server.port());
+    let replica = setup.clone().replica_of(link.port()).start();
+    replica.wait_linked();
+    link.set(Traffic::Stall);
+    let _ = server.try_line("SHUTDOWN");
+    assert!(server.wait_ended(), "a clean end");
+    assert!(
+        server.log().contains("lagging replicas") || server.log().contains("Waiting for replicas")
+    );
+    server.start_again();
+    oracle::check(&server, Kafka::shared(), &load.stop());
+}
+
+fn debug_reload(subject: Subject) {
+    let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "reload");
+    for _ in 0..Scale::from_env().pick(3, 30) {
+        let before = consumed(&server);
+        server.wait_consumed(SUBSCRIPTION, before + 200);
+        server.ok("DEBUG RELOAD");
+    }
+    oracle::check(&server, Kafka::shared(), &load.stop());
+    assert!(server.is_alive());
+}
+
+/// noeviction: holds before Redis is full, never beyond a unit above, and goes
+/// on when there is room.
+fn memory_full_and_free_again(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("memory", 2);
+    let server = subject.setup_of_units(64).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let used = |server: &RedisServer| -> i64 {
+        server
+            .info_field("memory", "used_memory")
+            .and_then(|m| m.parse().ok())
+            .expect("used_memory")
+    };
+    let limit = used(&server) + 6 * 1024 * 1024;
+    server.ok(&format!("CONFIG SET maxmemory {limit}"));
+    let mut load = Load::new(kafka, &topic);
+    load.send(100_000);
+    let info = server.wait_state(SUBSCRIPTION, "waiting");
+    assert!(info.reason.contains("memory"), "{info:#?}");
+    assert!(
+        used(&server) <= limit + 1024 * 1024,
+        "{} of {limit}",
+        used(&server)
+    );
+    assert!(info.counters.consumed < 100_000);
+    server.ok("CONFIG SET maxmemory 0");
+    oracle::check(&server, kafka, &load);
+}
+
+fn too_few_replicas(subject: Subject) {
+    let (server, load) = loaded(&subject.setup(), "min-replicas");
+    server.ok("CONFIG SET min-replicas-to-write 1");
+    let info = server.wait_state(SUBSCRIPTION, "waiting");
+    assert!(info.reason.contains("replica"), "{info:#?}");
+    server.ok("CONFIG SET min-replicas-to-write 0");
+    oracle::check(&server, Kafka::shared(), &load.stop());
+}
+
+/// MISCONF: Redis refuses writes since a snapshot failed.
+fn failed_snapshots(subject: Subject) {
+    let (server, load) = loaded(&subject.setup().config("save", "3600 1"), "misconf");
+    let gone = server.directory().join("gone");
+    std::fs::create_dir(&gone).expect("create a directory");
+    server.ok(&format!("CONFIG SET dir {}", gone.display()));
+    std::fs::remove_dir(&gone).expect("remove it");
+    let _ = server.try_line("SAVE");
+    let info = server.wait_state(SUBSCRIPTION, "waiting");
+    assert!(
+        info.reason.contains("MISCONF") || info.reason.contains("disk"),
+        "{info:#?}"
+    );
+    server.ok(&format!("CONFIG SET dir {}", server.directory().display()));
+    server.ok("SAVE");
+    oracle::check(&server, Kafka::shared(), &load.stop());
+}
+
+/// Definitions and ledger go with the data: nothing may be consumed on as if
+/// nothing had happened.
+fn flushall_under_load(subject: Subject) {
+    let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "flushall");
+    server.ok("FLUSHALL");
+    let seen = wait_for(
+        "the subscription to stop or be gone",
+        Duration::from_secs(20),
+        || match server.try_line(&format!("KAFKA.INFO {SUBSCRIPTION}")) {
+            Err(error) => Ok(error),
+            Ok(_) => {
+                let info = server.subscription(SUBSCRIPTION);
+                if info.state == "stopped" {
+                    Ok(info.reason)
+                } else {
+                    Err(info.state)
+                }
+            }
+        },
+    );
+    assert!(
+        seen.contains("ledger") || seen.contains(SUBSCRIPTION),
+        "{seen}"
+    );
+    drop(load);
+    assert_eq!(
+        server.keys("[sh]:*"),
+        [""; 0],
+        "nothing is written after the flush"
+    );
+    assert!(server.is_alive());
+}
+
+fn ledger_deleted_under_load(subject: Subject) {
+    for lost in [
+        "DEL {p}",
+        "DEL {l}",
+        "DEL {p} {l}",
+        "RENAME {p} elsewhere",
+        "HDEL {p} next",
+    ] {
+        let (mut server, load) = loaded(&subject.setup(), "ledger");
+        let parts = server.keys(&format!("kafka:ledger:{SUBSCRIPTION}:*"));
+        let ledger = format!("kafka:ledger:{SUBSCRIPTION}");
+        server.line(&lost.replace("{p}", &parts[0]).replace("{l}", &ledger));
+        let info = server.wait_state(SUBSCRIPTION, "stopped");
+        assert!(info.reason.contains("ledger"), "{lost}: {info:#?}");
+        assert!(!info.action.is_empty(), "{lost}: {info:#?}");
+        drop(load);
+        assert!(server.is_alive());
+    }
+}
