@@ -22,3 +22,4 @@ pub mod reply;
 pub mod server;
 pub mod subject;
 pub mod wait;
+pub mod watch;

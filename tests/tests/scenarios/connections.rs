@@ -1,19 +1,17 @@
 //! Connection profiles: TLS and SASL against a real listener, denied
 //! properties, and secrets that stay secret.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis_kafka_tests::broker::{Kafka, PLAIN_PASSWORD, PLAIN_USER, SCRAM_PASSWORD, SCRAM_USER};
-use redis_kafka_tests::client::Protocol;
 use redis_kafka_tests::oracle::{SUBSCRIPTION, declare_routes};
 use redis_kafka_tests::producer::Load;
 use redis_kafka_tests::reply::{items, text};
 use redis_kafka_tests::server::{Append, RedisServer, Setup};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::wait_until;
+use redis_kafka_tests::watch::Watch;
 use tempfile::TempDir;
 
 /// A profile named `secure` for the SASL_SSL listener.
@@ -170,7 +168,7 @@ fn secrets_are_found_nowhere(subject: Subject) {
         .env("KAFKA_PASSWORD", PLAIN_PASSWORD)
         .config("loglevel", "debug")
         .start();
-    let monitor = Monitor::start(server.port());
+    let monitor = Watch::monitor(&server);
     let mut seen = vec![subscribe(&server, &topic)];
     Load::new(kafka, &topic).send(20);
     server.wait_applied(SUBSCRIPTION);
@@ -219,36 +217,4 @@ fn files(directory: &Path) -> Vec<PathBuf> {
             }
         })
         .collect()
-}
-
-/// What MONITOR shows, until a marker that the test itself sends.
-struct Monitor(std::thread::JoinHandle<String>);
-
-const MARKER: &str = "the-end-of-monitoring";
-
-impl Monitor {
-    fn start(port: u16) -> Monitor {
-        let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("connect");
-        socket.write_all(b"MONITOR\r\n").expect("MONITOR");
-        let mut ok = [0; 5];
-        socket.read_exact(&mut ok).expect("MONITOR's OK");
-        Monitor(std::thread::spawn(move || {
-            let mut seen = String::new();
-            let mut buffer = [0; 64 * 1024];
-            while !seen.contains(MARKER) {
-                let read = socket.read(&mut buffer).expect("MONITOR's lines");
-                assert!(read > 0, "MONITOR ended");
-                seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-            }
-            seen
-        }))
-    }
-
-    fn stop(self, server: &RedisServer) -> String {
-        server
-            .connect(Protocol::Resp2)
-            .send(&["ECHO", MARKER])
-            .expect("ECHO");
-        self.0.join().expect("the monitor")
-    }
 }

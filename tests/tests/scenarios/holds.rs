@@ -19,8 +19,10 @@ redis_kafka_tests::for_each_subject!(
     debug_reload,
     memory_full_and_free_again,
     too_few_replicas,
+    a_slow_replica,
+    memory_full_under_an_evicting_policy,
     failed_snapshots,
-    flushall_under_load,
+    data_gone_under_load,
     ledger_deleted_under_load,
 );
 
@@ -140,6 +142,55 @@ fn too_few_replicas(subject: Subject) {
     oracle::check(&server, Kafka::shared(), &load.stop());
 }
 
+/// Writing on would make Redis drop the replica; the subscription waits for it.
+fn a_slow_replica(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("slow-replica", 2);
+    let limit = "replica 8mb 8mb 0";
+    let setup = subject
+        .setup_of_units(64)
+        .config("client-output-buffer-limit", limit);
+    let server = setup.start();
+    let link = Proxy::start(server.port());
+    let replica = setup.clone().replica_of(link.port()).start();
+    replica.wait_linked();
+    oracle::declare(&server, kafka, &topic, "");
+    link.set(Traffic::Stall);
+    let mut load = Load::new(kafka, &topic);
+    load.send(150_000);
+    let info = server.wait_state(SUBSCRIPTION, "waiting");
+    assert!(info.reason.contains("replica"), "{info:#?}");
+    link.set(Traffic::Pass);
+    oracle::check(&server, kafka, &load);
+    replica.wait_equal(&server);
+    assert!(
+        !server.log().contains("output buffer limits"),
+        "the replica was never dropped"
+    );
+}
+
+/// Eviction makes room (background writes do not start it by themselves), and
+/// the ledger has no TTL, so that a volatile policy spares it.
+fn memory_full_under_an_evicting_policy(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("evicting", 2);
+    let server = subject.setup_of_units(64).start();
+    for n in 0..300 {
+        server.line(&format!("SET cached:{n} {} EX 3600", "x".repeat(10_000)));
+    }
+    let used: i64 = server
+        .info_field("memory", "used_memory")
+        .and_then(|m| m.parse().ok())
+        .expect("used_memory");
+    server.ok("CONFIG SET maxmemory-policy volatile-lru");
+    server.ok(&format!("CONFIG SET maxmemory {}", used + 1024 * 1024));
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(20_000);
+    oracle::check(&server, kafka, &load);
+    assert!(server.keys("cached:*").len() < 300, "some were evicted");
+}
+
 /// MISCONF: Redis refuses writes since a snapshot failed.
 fn failed_snapshots(subject: Subject) {
     let (server, load) = loaded(&subject.setup().config("save", "3600 1"), "misconf");
@@ -160,35 +211,36 @@ fn failed_snapshots(subject: Subject) {
 
 /// Definitions and ledger go with the data: nothing may be consumed on as if
 /// nothing had happened.
-fn flushall_under_load(subject: Subject) {
-    let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "flushall");
-    server.ok("FLUSHALL");
-    let seen = wait_for(
-        "the subscription to stop or be gone",
-        Duration::from_secs(20),
-        || match server.try_line(&format!("KAFKA.INFO {SUBSCRIPTION}")) {
-            Err(error) => Ok(error),
-            Ok(_) => {
-                let info = server.subscription(SUBSCRIPTION);
-                if info.state == "stopped" {
-                    Ok(info.reason)
-                } else {
-                    Err(info.state)
+fn data_gone_under_load(subject: Subject) {
+    for gone in ["FLUSHALL", "FLUSHALL ASYNC", "FLUSHDB", "SWAPDB 0 1"] {
+        let (mut server, load) = loaded(&subject.setup().append(Append::Everysec), "gone");
+        server.ok(gone);
+        let what = "the subscription to stop or be gone";
+        let seen = wait_for(what, Duration::from_secs(20), || {
+            match server.try_line(&format!("KAFKA.INFO {SUBSCRIPTION}")) {
+                Err(error) => Ok(error),
+                Ok(_) => {
+                    let info = server.subscription(SUBSCRIPTION);
+                    if info.state == "stopped" {
+                        Ok(info.reason)
+                    } else {
+                        Err(info.state)
+                    }
                 }
             }
-        },
-    );
-    assert!(
-        seen.contains("ledger") || seen.contains(SUBSCRIPTION),
-        "{seen}"
-    );
-    drop(load);
-    assert_eq!(
-        server.keys("[sh]:*"),
-        [""; 0],
-        "nothing is written after the flush"
-    );
-    assert!(server.is_alive());
+        });
+        assert!(
+            seen.contains("ledger") || seen.contains(SUBSCRIPTION),
+            "{gone}: {seen}"
+        );
+        drop(load);
+        assert_eq!(
+            server.keys("[sh]:*"),
+            [""; 0],
+            "nothing is written after {gone}"
+        );
+        assert!(server.is_alive());
+    }
 }
 
 fn ledger_deleted_under_load(subject: Subject) {

@@ -1,10 +1,14 @@
 //! The scenarios: each starts real servers, does one thing to them, and counts.
 
+mod commands;
 mod connections;
 mod delivery_aof;
 mod delivery_kill;
 mod errors;
+mod grammar;
 mod harness;
 mod holds;
 mod offsets;
+mod panics;
 mod replication;
+mod targets;

@@ -113,7 +113,16 @@ fn retention_passed_the_ledger(subject: Subject) {
     kafka.delete_records(&topic, 0, 17);
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     // Offsets 10 to 16 are gone: seven records.
-    stopped_at(&server, &[&format!("{topic}/0"), "10", "17", "7"]);
+    stopped_at(&server, &[&format!("{topic}/0"), "10", "17", "7 records"]);
+    server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION} SKIP"));
+    server.wait_applied(SUBSCRIPTION);
+    let info = server.subscription(SUBSCRIPTION);
+    info.counters.check();
+    assert_eq!(
+        (info.counters.applied, info.partitions[0].next),
+        (10 + 13, 30),
+        "{info:#?}"
+    );
 }
 
 fn topic_created_anew(subject: Subject) {
@@ -125,7 +134,7 @@ fn topic_created_anew(subject: Subject) {
         kafka.create_topic(&topic, 1, &[]);
         Load::new(kafka, &topic).send(records);
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
-        stopped_at(&server, &[&topic, "re-created"]);
+        stopped_at(&server, &[&topic, "anew"]);
     }
 }
 

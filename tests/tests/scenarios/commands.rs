@@ -1,0 +1,330 @@
+//! The commands as users and clients meet them.
+
+use redis::Value;
+use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::client::Protocol;
+use redis_kafka_tests::oracle;
+use redis_kafka_tests::producer::{Load, send_texts};
+use redis_kafka_tests::reply::{field, items, text};
+use redis_kafka_tests::server::{Append, RedisServer};
+use redis_kafka_tests::subject::Subject;
+
+fn server() -> RedisServer {
+    Subject::ModuleUnits.setup().start()
+}
+
+/// A server with the subscription `rides` on a new topic, not consuming.
+fn paused() -> (RedisServer, String) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("commands", 1);
+    let server = server();
+    server.ok(&format!(
+        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED",
+        kafka.brokers()
+    ));
+    (server, topic)
+}
+
+#[test]
+fn two_commands_from_nothing_to_live_data() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("two-commands", 1);
+    let server = server();
+    let subscribe = format!(
+        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {}",
+        kafka.brokers()
+    );
+    assert_eq!(server.ok(&subscribe), "OK");
+    assert_eq!(
+        server.wait_state("rides", "waiting").state,
+        "waiting",
+        "for a route"
+    );
+    server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{key}""#);
+    send_texts(kafka, &topic, &[r#"{"key":"a","seq":0}"#]);
+    server.wait_consumed("rides", 1);
+    assert_eq!(server.stream("s:a").len(), 1);
+    assert_eq!(server.wait_state("rides", "running").reason, "");
+}
+
+#[test]
+fn the_same_definition_is_ok_and_another_names_replace() {
+    let (server, topic) = paused();
+    let brokers = Kafka::shared().brokers();
+    let same = format!("kafka.subscribe rides brokers {brokers} paused topic {topic}");
+    server.ok(&same);
+    let other =
+        format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} VALUE STRING PAUSED");
+    let error = server.refused(&other);
+    assert!(error.starts_with("ERR KAFKA.SUBSCRIBE: "), "{error}");
+    assert!(
+        error.contains("REPLACE") && error.contains("VALUE"),
+        "{error}"
+    );
+    server.ok(&other.replace("rides TOPIC", "rides REPLACE TOPIC"));
+
+    let route = r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{_key}""#;
+    server.ok(route);
+    server.ok(route);
+    let error = server.refused(r#"KAFKA.ROUTE every FROM rides TO STREAM "t:%{_key}""#);
+    assert!(error.contains("REPLACE"), "{error}");
+    server.ok(r#"KAFKA.ROUTE every REPLACE FROM rides TO STREAM "t:%{_key}""#);
+    // One namespace for subscriptions and routes.
+    let error = server.refused(r#"KAFKA.ROUTE rides FROM rides TO STREAM "s:%{_key}""#);
+    assert!(error.contains("rides"), "{error}");
+}
+
+#[test]
+fn replace_keeps_the_positions() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("replace", 1);
+    let server = server();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(40);
+    server.wait_applied("rides");
+    server.ok(r#"KAFKA.ROUTE last REPLACE FROM rides TO HASH "h:%{key}" OVERWRITE"#);
+    let brokers = kafka.brokers();
+    server.ok(&format!(
+        "KAFKA.SUBSCRIBE rides REPLACE TOPIC {topic} BROKERS {brokers} ONERROR SKIP"
+    ));
+    load.send(40);
+    oracle::check(&server, kafka, &load);
+}
+
+#[test]
+fn a_route_added_late_is_refused_unless_now() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("late", 1);
+    let server = server();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::with_keys(kafka, &topic, 1);
+    load.send(10);
+    server.wait_applied("rides");
+    let late = r#"KAFKA.ROUTE late FROM rides TO STREAM "late""#;
+    let error = server.refused(late);
+    assert!(error.contains("NOW") && error.contains("PAUSED"), "{error}");
+    server.ok(&format!("{late} NOW"));
+    load.send(10);
+    oracle::check(&server, kafka, &load);
+    assert_eq!(server.number("XLEN late"), 10);
+}
+
+#[test]
+fn unroute_and_unsubscribe_keep_the_data() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("unroute", 1);
+    let server = server();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::with_keys(kafka, &topic, 1);
+    load.send(10);
+    server.wait_applied("rides");
+    server.ok("KAFKA.UNROUTE last");
+    load.send(5);
+    server.wait_applied("rides");
+    assert_eq!(server.number("XLEN s:k0"), 15);
+    assert_eq!(server.hash("h:k0")["seq"], "9");
+    server.ok("KAFKA.UNSUBSCRIBE rides");
+    assert_eq!(server.text("KAFKA.LIST"), "");
+    assert_eq!(
+        server.keys("*"),
+        ["h:k0", "s:k0"],
+        "ledger and definitions go, data stays"
+    );
+    assert!(
+        server
+            .refused("KAFKA.INFO rides")
+            .starts_with("ERR KAFKA.INFO: ")
+    );
+
+    oracle::declare(&server, kafka, &topic, "");
+    server.wait_applied("rides");
+    assert_eq!(
+        server.number("XLEN s:k0"),
+        30,
+        "a new subscription reads from its START"
+    );
+}
+
+#[test]
+fn unsubscribe_keepoffsets_goes_on_where_it_was() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("keepoffsets", 1);
+    let server = server();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(10);
+    server.wait_applied("rides");
+    server.ok("KAFKA.UNSUBSCRIBE rides KEEPOFFSETS");
+    load.send(10);
+    oracle::declare(&server, kafka, &topic, "");
+    oracle::check(&server, kafka, &load);
+}
+
+#[test]
+fn pause_and_resume_outlive_a_restart() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("paused", 1);
+    let mut server = Subject::ModuleUnits.setup().append(Append::Always).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(10);
+    server.wait_applied("rides");
+    server.ok("KAFKA.PAUSE rides");
+    load.send(10);
+    server.kill_and_start();
+    let info = server.wait_state("rides", "paused");
+    assert_eq!(
+        (info.counters.consumed, info.action.as_str()),
+        (10, "KAFKA.RESUME rides")
+    );
+    server.ok("KAFKA.RESUME rides");
+    oracle::check(&server, kafka, &load);
+}
+
+#[test]
+fn list_is_one_line_a_subscription() {
+    let (server, _) = paused();
+    let list = server.text("KAFKA.LIST");
+    let (before, after) = list.trim_end().split_once(" since=").expect("since=");
+    assert!(
+        before.starts_with("sub=rides state=paused reason=\""),
+        "{list}"
+    );
+    assert!(
+        after.contains(" lag=") && after.contains(" action=\"KAFKA.RESUME rides\""),
+        "{list}"
+    );
+    assert_eq!(
+        server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#),
+        list
+    );
+    let names = server.line(r#"EVAL "return redis.call('KAFKA.INFO', 'rides')" 0"#);
+    assert_eq!(field(&names, "name").map(text).as_deref(), Some("rides"));
+}
+
+#[test]
+fn info_is_a_map_in_resp3_and_flat_in_resp2() {
+    let (server, topic) = paused();
+    server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{_key}""#);
+    let resp3 = server
+        .connect(Protocol::Resp3)
+        .line("KAFKA.INFO rides")
+        .expect("INFO");
+    let resp2 = server
+        .connect(Protocol::Resp2)
+        .line("KAFKA.INFO rides")
+        .expect("INFO");
+    let Value::Map(pairs) = &resp3 else {
+        panic!("a map: {resp3:?}")
+    };
+    assert_eq!(items(&resp2).len(), pairs.len() * 2);
+    let names = [
+        "name",
+        "kind",
+        "definition",
+        "db",
+        "state",
+        "reason",
+        "since",
+        "action",
+        "group",
+        "consumed",
+        "applied",
+        "filtered",
+        "deadlettered",
+        "skipped",
+        "lag",
+        "units",
+        "stale",
+        "partitions",
+        "routes",
+        "memory_bytes",
+        "last_error",
+    ];
+    for name in names {
+        assert!(field(&resp3, name).is_some(), "{name} in {resp3:?}");
+        assert!(field(&resp2, name).is_some(), "{name} in {resp2:?}");
+    }
+    let definition = field(&resp3, "definition").map(text).expect("definition");
+    assert!(definition.contains(&topic), "{definition}");
+    assert_eq!(
+        field(&resp3, "routes").map(|r| items(r).iter().map(text).collect()),
+        Some(vec!["every".to_string()])
+    );
+    let route = server.line("KAFKA.INFO every");
+    assert_eq!(field(&route, "kind").map(text).as_deref(), Some("route"));
+    assert_eq!(field(&route, "from").map(text).as_deref(), Some("rides"));
+}
+
+#[test]
+fn wait_blocks_its_client_only_and_refuses_transactions_and_scripts() {
+    let (server, topic) = paused();
+    let kafka = Kafka::shared();
+    server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{key}""#);
+    assert!(
+        server
+            .refused("KAFKA.WAIT rides 100")
+            .starts_with("ERR KAFKA.WAIT: "),
+        "paused"
+    );
+    assert!(server.refused("KAFKA.WAIT nobody 100").contains("nobody"));
+    assert!(server.refused("KAFKA.WAIT rides soon").contains("soon"));
+    server.refused(r#"EVAL "return redis.call('KAFKA.WAIT', 'rides', '100')" 0"#);
+    server.ok("MULTI");
+    let queued = server.try_line("KAFKA.WAIT rides 100");
+    let executed = format!("{:?}", server.try_line("EXEC"));
+    assert!(
+        queued.is_err() || executed.contains("KAFKA.WAIT"),
+        "{queued:?}, {executed}"
+    );
+
+    server.ok("KAFKA.RESUME rides");
+    // Nothing can be applied now, so that the WAIT has to block.
+    server.ok("CLIENT PAUSE 60000 WRITE");
+    let mut blocked = server.connect(Protocol::Resp3);
+    send_texts(kafka, &topic, &[r#"{"key":"a","seq":0}"#]);
+    let waiting = std::thread::spawn(move || blocked.line("KAFKA.WAIT rides 30000"));
+    let held = server.connect(Protocol::Resp3).line("KAFKA.WAIT rides 50");
+    assert!(
+        held.is_err_and(|error| error.starts_with("ERR KAFKA.WAIT: ")),
+        "a time-out"
+    );
+    assert_eq!(server.text("PING"), "PONG");
+    server.ok("CLIENT UNPAUSE");
+    assert_eq!(
+        waiting
+            .join()
+            .expect("the blocked client")
+            .as_ref()
+            .map(text),
+        Ok("OK".into())
+    );
+    assert_eq!(server.stream("s:a").len(), 1);
+}
+
+#[test]
+fn an_info_section_for_exporters() {
+    let (server, _) = paused();
+    let fields = [
+        ("kafka_subscriptions", "1"),
+        ("kafka_running", "0"),
+        ("kafka_waiting", "0"),
+        ("kafka_stopped", "0"),
+        ("kafka_paused", "1"),
+        ("kafka_standby", "0"),
+        ("kafka_units_applied", "0"),
+        ("kafka_units_stale", "0"),
+        ("kafka_records_consumed", "0"),
+        ("kafka_records_applied", "0"),
+        ("kafka_queue_units", "0"),
+        ("kafka_propagate", "units"),
+    ];
+    for (name, value) in fields {
+        assert_eq!(
+            server.info_field("kafka", name).as_deref(),
+            Some(value),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! What the commands' table gives: metadata, help, errors, refusals.
+
+use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::client::Protocol;
+use redis_kafka_tests::reply::{field, items, text};
+use redis_kafka_tests::server::RedisServer;
+use redis_kafka_tests::subject::Subject;
+
+fn server() -> RedisServer {
+    Subject::ModuleUnits.setup().start()
+}
+
+/// A server with the subscription `rides` on a new topic, not consuming.
+fn paused() -> (RedisServer, String) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("commands", 1);
+    let server = server();
+    server.ok(&format!(
+        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED",
+        kafka.brokers()
+    ));
+    (server, topic)
+}
+
+#[test]
+fn command_metadata_comes_with_the_commands() {
+    let server = server();
+    let flags = |command: &str| {
+        let info = server.line(&format!("COMMAND INFO {command}"));
+        let flags = items(&items(&info)[0])[2].clone();
+        items(&flags).iter().map(text).collect::<Vec<_>>()
+    };
+    let names = [
+        "SUBSCRIBE",
+        "ROUTE",
+        "UNROUTE",
+        "UNSUBSCRIBE",
+        "LIST",
+        "INFO",
+        "PAUSE",
+        "RESUME",
+        "WAIT",
+        "CONNECTIONS",
+        "HELP",
+    ];
+    for name in names {
+        let command = format!("KAFKA.{name}");
+        let docs = server.line(&format!("COMMAND DOCS {command}"));
+        let docs = field(&docs, &command.to_lowercase()).or_else(|| field(&docs, &command));
+        let summary = docs.and_then(|d| field(d, "summary")).map(text);
+        assert!(
+            summary.is_some_and(|s| s.len() > 10),
+            "a summary of {command}"
+        );
+        let definition = [
+            "SUBSCRIBE",
+            "ROUTE",
+            "UNROUTE",
+            "UNSUBSCRIBE",
+            "PAUSE",
+            "RESUME",
+        ];
+        assert_eq!(
+            flags(&command).contains(&"admin".to_string()),
+            definition.contains(&name),
+            "{command}"
+        );
+    }
+    for name in ["LIST", "INFO", "CONNECTIONS", "HELP"] {
+        let flags = flags(&format!("KAFKA.{name}"));
+        assert!(flags.contains(&"readonly".to_string()), "{name}: {flags:?}");
+    }
+    for wrong in [
+        "KAFKA.LIST too many",
+        "KAFKA.WAIT rides",
+        "KAFKA.INFO",
+        "KAFKA.PAUSE",
+        "KAFKA.ROUTE a",
+    ] {
+        let error = server.refused(wrong);
+        assert!(
+            error.contains("wrong number of arguments") || error.starts_with("ERR KAFKA."),
+            "{wrong}: {error}"
+        );
+    }
+    assert!(format!("{:?}", server.line("KAFKA.HELP")).contains("KAFKA.SUBSCRIBE"));
+    assert!(format!("{:?}", server.line("KAFKA.HELP KAFKA.ROUTE")).contains("STREAM"));
+}
+
+#[test]
+fn errors_name_the_argument_and_the_way_out() {
+    let (server, topic) = paused();
+    let brokers = Kafka::shared().brokers();
+    let route = |rest: &str| server.refused(&format!("KAFKA.ROUTE r FROM rides TO {rest}"));
+    let error = route("STREEM key");
+    assert!(
+        error.starts_with("ERR KAFKA.ROUTE: unknown target 'STREEM' (argument 5)"),
+        "{error}"
+    );
+    assert!(error.ends_with("did you mean STREAM?"), "{error}");
+    let error = route("STREAM \"s:${key}\"");
+    assert!(error.contains("%{"), "{error}");
+    let error = route("STREAM \"s:%{key\"");
+    assert!(error.starts_with("ERR KAFKA.ROUTE: "), "{error}");
+    let error = route("STREAM s MAXLEN many");
+    assert!(error.contains("many"), "{error}");
+    let error = server.refused("KAFKA.ROUTE r FROM nobody TO STREAM s");
+    assert!(error.contains("nobody"), "{error}");
+    for (line, words) in [
+        (format!("KAFKA.SUBSCRIBE s TOPIC {topic}"), "BROKERS"),
+        (format!("KAFKA.SUBSCRIBE s BROKERS {brokers}"), "TOPIC"),
+        (
+            format!("KAFKA.SUBSCRIBE s/t TOPIC {topic} BROKERS {brokers}"),
+            "s/t",
+        ),
+        (
+            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} VALUE YAML"),
+            "YAML",
+        ),
+        (
+            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} ONERROR RETRY"),
+            "RETRY",
+        ),
+        (
+            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} BROKER x"),
+            "BROKER",
+        ),
+        (
+            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS http://u:p@{brokers}"),
+            "host:port",
+        ),
+        ("KAFKA.PAUSE nobody".into(), "nobody"),
+        ("KAFKA.UNROUTE nobody".into(), "nobody"),
+        ("KAFKA.UNSUBSCRIBE nobody".into(), "nobody"),
+    ] {
+        let error = server.refused(&line);
+        assert!(
+            error.starts_with("ERR KAFKA.") && error.contains(words),
+            "{line}: {error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+/// What is in the grammar but not built says so by name; nothing is parsed and
+/// then ignored. An entry leaves this list when it is built.
+#[test]
+fn options_to_come_are_refused_by_name() {
+    let (server, topic) = paused();
+    let subscribe = format!(
+        "KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {} PAUSED",
+        Kafka::shared().brokers()
+    );
+    let options = [
+        ("VALUE AVRO", "AVRO"),
+        ("VALUE PROTOBUF", "PROTOBUF"),
+        ("VALUE JSONSCHEMA", "JSONSCHEMA"),
+        ("KEY AVRO", "AVRO"),
+        ("KEY INT", "INT"),
+        ("VALUE LONG", "LONG"),
+        ("VALUE FLOAT", "FLOAT"),
+        ("VALUE DOUBLE", "DOUBLE"),
+        ("REGISTRY http://localhost:8081", "REGISTRY"),
+        ("ENVELOPE DEBEZIUM", "ENVELOPE"),
+        ("ENVELOPE CONNECT", "ENVELOPE"),
+        ("DEADLETTERTOPIC t", "DEADLETTERTOPIC"),
+        ("AFTER rides", "AFTER"),
+    ];
+    for (option, name) in options {
+        not_supported(&server, &format!("{subscribe} {option}"), name);
+    }
+    let targets = [
+        ("STRING k", "STRING"),
+        ("JSON k", "JSON"),
+        ("LIST k", "LIST"),
+        ("SET k MEMBER key", "SET"),
+        ("ZSET k MEMBER key SCORE seq", "ZSET"),
+        ("GEO k LON x LAT y MEMBER key", "GEO"),
+        ("TIMESERIES k VALUE seq", "TIMESERIES"),
+        ("CHANNEL c", "CHANNEL"),
+        ("COMMAND SADD k %{key}", "COMMAND"),
+        ("TOPIC t", "TOPIC"),
+        ("STREAM s ID seq", "ID"),
+        ("STREAM s RETAIN 1h", "RETAIN"),
+        ("HASH h NEWER seq", "NEWER"),
+        ("HASH h TTL 1h", "TTL"),
+        ("HASH h EXPIREAT at", "EXPIREAT"),
+        ("STREAM s TTL 1h", "TTL"),
+        ("HASH h DELETE WHEN gone", "DELETE WHEN"),
+        ("STREAM s WHERE \"seq > 1\"", "WHERE"),
+        ("STREAM s SELECT \"*, seq AS n\"", "SELECT"),
+        ("STREAM s EACH items AS item", "EACH"),
+        ("STREAM s JOIN HASH \"h:%{key}\" AS h", "JOIN"),
+        ("STREAM \"s:%{upper(key)}\"", ""),
+    ];
+    for (target, name) in targets {
+        not_supported(
+            &server,
+            &format!("KAFKA.ROUTE r FROM rides TO {target}"),
+            name,
+        );
+    }
+    for command in [
+        "KAFKA.SEEK rides EARLIEST",
+        "KAFKA.PREVIEW FROM rides",
+        "KAFKA.DEADLETTERS rides",
+        "KAFKA.REPLAY rides",
+        "KAFKA.TOPICS",
+        "KAFKA.PEEK t",
+        "KAFKA.PRODUCE t v",
+    ] {
+        let error = server.refused(command);
+        assert!(
+            error.contains("not supported yet") || error.contains("unknown command"),
+            "{error}"
+        );
+    }
+}
+
+fn not_supported(server: &RedisServer, line: &str, name: &str) {
+    let error = server.refused(line);
+    assert!(
+        error.contains("not supported yet") && error.contains(name),
+        "{line}: {error}"
+    );
+}
+
+#[test]
+fn what_only_replication_or_an_admin_may_do_is_refused() {
+    let (server, _) = paused();
+    let error = server.refused("KAFKA.APPLY anything");
+    assert!(error.starts_with("ERR KAFKA.APPLY: "), "{error}");
+    let error = server.refused("MODULE UNLOAD kafka");
+    assert!(
+        server.try_line("KAFKA.LIST").is_ok(),
+        "not unloaded: {error}"
+    );
+    server.ok("ACL SETUSER narrow on >pw +@all ~allowed:* ~kafka:*");
+    let mut narrow = server.connect(Protocol::Resp3);
+    narrow.line("AUTH narrow pw").expect("AUTH");
+    let refused = narrow.line(r#"KAFKA.ROUTE r FROM rides TO STREAM "secret:%{key}""#);
+    let error = refused.expect_err("no write access to secret:*");
+    assert!(error.contains("secret:"), "{error}");
+    narrow
+        .line(r#"KAFKA.ROUTE r FROM rides TO STREAM "allowed:%{key}""#)
+        .expect("allowed");
+    server.ok("ACL SETUSER reader on >pw +@read ~*");
+    let mut reader = server.connect(Protocol::Resp3);
+    reader.line("AUTH reader pw").expect("AUTH");
+    reader.line("KAFKA.LIST").expect("LIST is for readers");
+    assert!(
+        reader
+            .line("KAFKA.PAUSE rides")
+            .is_err_and(|error| error.starts_with("NOPERM"))
+    );
+}
