@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -32,7 +33,7 @@ pub struct BridgeArgs {
     topic: String,
     #[arg(long)]
     group: String,
-    /// host:port of Redis
+    /// host:port of Redis, or the path of its socket
     #[arg(long)]
     redis: String,
     /// End after this many records; never without it
@@ -137,7 +138,7 @@ type Positions = BTreeMap<i32, i64>;
 
 /// A connection with commands in flight.
 struct Pipeline {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     sent: u64,
     answered: u64,
     /// The positions to commit once `sent` reached this number.
@@ -149,10 +150,8 @@ struct Pipeline {
 
 impl Pipeline {
     fn connect(address: &str) -> Result<Pipeline> {
-        let stream = TcpStream::connect(address).with_context(|| address.to_string())?;
-        stream.set_nodelay(true)?;
         Ok(Pipeline {
-            stream,
+            stream: open(address).with_context(|| address.to_string())?,
             sent: 0,
             answered: 0,
             marks: VecDeque::new(),
@@ -193,6 +192,20 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+/// A connected socket.
+trait Duplex: Read + Write {}
+impl Duplex for TcpStream {}
+impl Duplex for UnixStream {}
+
+fn open(address: &str) -> std::io::Result<Box<dyn Duplex>> {
+    if address.starts_with('/') {
+        return Ok(Box::new(UnixStream::connect(address)?));
+    }
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream))
 }
 
 /// Where in a stream of bulk string replies the input stands.

@@ -10,10 +10,11 @@ use redis_kafka_tests::server::RedisServer;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::cpu::Machine;
 use crate::ingest::{self, Span};
 use crate::lab::Lab;
 use crate::quantile::Spread;
-use crate::report::{Bound, Goal, Section};
+use crate::report::{Bound, Goal, Section, disturbance};
 use crate::subject::{Aof, Subject};
 
 /// Between a reply and the next GET.
@@ -25,6 +26,7 @@ struct Case {
     what: String,
     records_per_second: f64,
     get_ms: Spread,
+    others: f64,
     #[serde(skip)]
     subject: Option<Subject>,
 }
@@ -37,15 +39,17 @@ pub fn run(lab: &Lab) -> Result<Section> {
             cases.push(during_ingest(lab, subject, aof)?);
         }
     }
+    let pause = PAUSE.as_micros();
+    let mut notes = vec![format!(
+        "one connection, {pause} us between a reply and the next GET"
+    )];
+    notes.extend(disturbance(cases.iter().map(|case| case.others)));
     Ok(Section {
         name: "foreign",
         title: "Another client's GET during full-speed ingest, ms".to_string(),
         columns: vec!["", "p50", "p99", "p99.9", "max", "GETs", "records/s"],
         rows: cases.iter().map(row).collect(),
-        notes: vec![format!(
-            "one connection, {} us between a reply and the next GET",
-            PAUSE.as_micros()
-        )],
+        notes,
         goals: goals(&cases),
         figures: json!(cases),
     })
@@ -54,7 +58,7 @@ pub fn run(lab: &Lab) -> Result<Section> {
 fn idle(lab: &Lab) -> Result<Case> {
     let server = lab.server(Subject::Bridge, Aof::Off);
     let probe = Probe::start(&server)?;
-    let start = Instant::now();
+    let (start, machine) = (Instant::now(), Machine::watch()?);
     std::thread::sleep(IDLE);
     let span = Span {
         start,
@@ -66,6 +70,7 @@ fn idle(lab: &Lab) -> Result<Case> {
         what: "idle server".to_string(),
         records_per_second: 0.0,
         get_ms,
+        others: machine.taken_by_others(0.0)?,
         subject: None,
     })
 }
@@ -80,6 +85,7 @@ fn during_ingest(lab: &Lab, subject: Subject, aof: Aof) -> Result<Case> {
         what,
         records_per_second: run.span.rate(),
         get_ms,
+        others: run.others,
         subject: Some(subject),
     })
 }

@@ -12,7 +12,7 @@ use redis_kafka_tests::server::{Append, RedisServer, Setup};
 
 use crate::Options;
 use crate::generator::Reading;
-use crate::subject::{Aof, Subject};
+use crate::subject::{Aof, Socket, Subject};
 
 /// Partitions of the preloaded topic.
 pub const PARTITIONS: i32 = 4;
@@ -21,6 +21,8 @@ pub const SUBSCRIPTION: &str = "bench";
 /// How long a single step may take before the run is given up.
 pub const DEADLINE: Duration = Duration::from_secs(180);
 
+/// The server's Unix socket, in its directory.
+const SOCKET: &str = "redis.sock";
 const FLUSH: Duration = Duration::from_secs(60);
 
 pub struct Lab {
@@ -68,7 +70,8 @@ impl Lab {
         let setup = Setup::plain()
             .append(append)
             .config("loglevel", "notice")
-            .config("auto-aof-rewrite-percentage", "0");
+            .config("auto-aof-rewrite-percentage", "0")
+            .config("unixsocket", SOCKET);
         match subject.propagation() {
             Some(way) => setup
                 .module(&self.options.module, &["PROPAGATE", way])
@@ -89,13 +92,11 @@ impl Lab {
 
     fn preload(&self, topic: &str) -> Result<()> {
         let (start, records) = (Instant::now(), self.options.records);
+        eprintln!("producing {records} records");
         let producer = self.producer(&[("linger.ms", "20"), ("batch.size", "1000000")])?;
         for seq in 0..records {
             let reading = Reading::new(seq, self.options.streams);
             send(&producer, topic, reading.partition(PARTITIONS), &reading)?;
-            if seq % 500_000 == 0 {
-                eprint!("\rproducing {seq} of {records} records");
-            }
         }
         producer
             .flush(FLUSH)
@@ -107,10 +108,7 @@ impl Lab {
             produced as u64 == records,
             "{produced} of {records} records arrived in Kafka"
         );
-        eprintln!(
-            "\rproduced {records} records in {:.1} s        ",
-            start.elapsed().as_secs_f64()
-        );
+        eprintln!("produced in {:.1} s", start.elapsed().as_secs_f64());
         Ok(())
     }
 
@@ -148,7 +146,11 @@ impl Lab {
             .arg("bridge");
         command.args(["--brokers", &self.kafka.brokers(), "--topic", topic]);
         command.args(["--group", &format!("bridge-{}", server.port())]);
-        command.args(["--redis", &format!("127.0.0.1:{}", server.port())]);
+        let redis = match self.options.bridge_socket {
+            Socket::Tcp => format!("127.0.0.1:{}", server.port()),
+            Socket::Unix => server.directory().join(SOCKET).display().to_string(),
+        };
+        command.args(["--redis", &redis]);
         if let Some(until) = until {
             command.args(["--until", &until.to_string()]);
         }

@@ -11,6 +11,7 @@ use redis_kafka_tests::server::RedisServer;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::bare;
 use crate::generator::{Reading, sensor_key};
 use crate::ingest;
 use crate::lab::{DEADLINE, Lab, send};
@@ -37,6 +38,8 @@ struct Case {
 type Seen = Vec<(u64, Instant)>;
 
 pub fn run(lab: &Lab) -> Result<Section> {
+    // A cold JVM stalls for seconds, longer than the warm-up of one case.
+    bare::rate(lab, "warm-latency")?;
     let mut cases = Vec::new();
     for &subject in &lab.options.subjects {
         for aof in Aof::ALL {

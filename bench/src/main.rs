@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::lab::Lab;
 use crate::report::{Report, Section};
-use crate::subject::Subject;
+use crate::subject::{Socket, Subject};
 
 /// End-to-end measurements of redis-kafka, side by side in one run.
 #[derive(Parser)]
@@ -75,6 +75,9 @@ pub struct Options {
     /// What to measure
     #[arg(long, global = true, value_enum, value_delimiter = ',', default_values_t = Subject::ALL)]
     subjects: Vec<Subject>,
+    /// How the external bridge reaches Redis
+    #[arg(long, global = true, value_enum, default_value = "tcp")]
+    bridge_socket: Socket,
     /// The module to load
     #[arg(long, global = true, value_name = "FILE", env = "REDIS_KAFKA_MODULE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/libredis_kafka.so"))]
     module: PathBuf,

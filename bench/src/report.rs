@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::subject::Socket;
 
 /// A figure the project set out to reach.
 #[derive(Serialize)]
@@ -56,6 +57,21 @@ impl Goal {
     }
 }
 
+/// The share of the machine beside the measured processes that is called a
+/// disturbance. Kafka takes 2 to 12 %.
+const DISTURBED: f64 = 0.2;
+
+/// A note when something else ran beside the measured processes: `others` is
+/// each run's share of the machine (0 to 1) that went elsewhere, Kafka included.
+pub fn disturbance(others: impl Iterator<Item = f64>) -> Option<String> {
+    let others: Vec<f64> = others.collect();
+    let disturbed = others.iter().filter(|&&share| share > DISTURBED).count();
+    (disturbed > 0).then(|| {
+        let (of, percent) = (others.len(), DISTURBED * 100.0);
+        format!("DISTURBED: others took more than {percent:.0} % in {disturbed} of {of} runs; repeat on a quiet machine")
+    })
+}
+
 /// One measurement's results.
 #[derive(Serialize)]
 pub struct Section {
@@ -87,6 +103,7 @@ pub struct Report {
     records: u64,
     streams: u64,
     rounds: u32,
+    bridge_socket: Socket,
     sections: Vec<Section>,
 }
 
@@ -114,12 +131,12 @@ impl Report {
         );
         println!("{}; {}", machine.redis, machine.kafka);
         let options = &lab.options;
-        let (records, streams, rounds) = (options.records, options.streams, options.rounds);
         Ok(Report {
             machine,
-            records,
-            streams,
-            rounds,
+            records: options.records,
+            streams: options.streams,
+            rounds: options.rounds,
+            bridge_socket: options.bridge_socket,
             sections: Vec::new(),
         })
     }

@@ -36,6 +36,16 @@ impl Subject {
     }
 }
 
+/// How the bridge reaches Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Socket {
+    /// TCP over the loopback interface, as from another container
+    Tcp,
+    /// The server's Unix socket: only for a bridge beside it
+    Unix,
+}
+
 /// Redis's append-only file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::quantile::median;
-use crate::report::{Bound, Goal, Section};
+use crate::report::{Bound, Goal, Section, disturbance};
 use crate::subject::{Aof, Subject};
 use crate::{bare, ingest};
 
@@ -56,6 +56,14 @@ pub fn run(lab: &Lab) -> Result<Section> {
         }
     }
     let cases = cases(&samples);
+    let mut notes = vec![
+        format!(
+            "a bare librdkafka consumer that writes nothing: {:.0} records/s",
+            median(bare.iter().copied())
+        ),
+        "others: share of all cores taken by Kafka and by whatever else ran".to_string(),
+    ];
+    notes.extend(disturbance(samples.iter().map(|sample| sample.others)));
     let title = format!(
         "Throughput: {} JSON records of ~110 bytes in {topic}, {} streams, median of {} rounds",
         lab.options.records, lab.options.streams, lab.options.rounds
@@ -75,13 +83,7 @@ pub fn run(lab: &Lab) -> Result<Section> {
             "others",
         ],
         rows: cases.iter().map(|case| row(case, &cases)).collect(),
-        notes: vec![
-            format!(
-                "a bare librdkafka consumer that writes nothing: {:.0} records/s",
-                median(bare.iter().copied())
-            ),
-            "others: share of both cores taken by Kafka and by whatever else ran".to_string(),
-        ],
+        notes,
         goals: goals(&cases),
         figures: json!({ "bare_records_per_second": bare, "cases": cases, "samples": samples }),
     })
