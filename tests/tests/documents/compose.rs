@@ -9,10 +9,7 @@ fn compose() -> Value {
 }
 
 fn services(compose: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    compose["services"]
-        .as_object()
-        .expect("services is a map")
-        .iter()
+    compose["services"].as_object().expect("services is a map").iter()
 }
 
 /// What Compose's own schema has to say against `document`.
@@ -56,25 +53,16 @@ fn compose_file_keeps_to_the_compose_specification() {
     assert_eq!(violations(&document), Vec::<String>::new());
 
     document["services"]["kafka"]["helthcheck"] = Value::Null;
-    assert_ne!(
-        violations(&document),
-        Vec::<String>::new(),
-        "the schema must find a misspelt key"
-    );
+    assert_ne!(violations(&document), Vec::<String>::new(), "the schema must find a misspelt key");
 }
 
 #[test]
 fn every_service_is_pinned_and_has_a_healthcheck() {
     let document = compose();
     for (name, service) in services(&document) {
-        let image = service["image"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{name} has no image"));
+        let image = service["image"].as_str().unwrap_or_else(|| panic!("{name} has no image"));
         assert!(pinned(image), "{name}: {image} names no version");
-        assert!(
-            service["healthcheck"]["test"].is_array(),
-            "{name} has no healthcheck"
-        );
+        assert!(service["healthcheck"]["test"].is_array(), "{name} has no healthcheck");
     }
     assert!(!pinned("redis:latest") && !pinned("redis") && !pinned("redis:7"));
 }
@@ -84,10 +72,7 @@ fn services_wait_for_services_that_exist_and_are_healthy() {
     let document = compose();
     for (name, service) in services(&document) {
         for (other, how) in service["depends_on"].as_object().into_iter().flatten() {
-            assert!(
-                document["services"].get(other).is_some(),
-                "{name} waits for no such {other}"
-            );
+            assert!(document["services"].get(other).is_some(), "{name} waits for no such {other}");
             assert_eq!(how["condition"], "service_healthy", "{name} on {other}");
         }
     }
@@ -99,10 +84,7 @@ fn ports_are_published_to_this_host_only() {
     for (name, service) in services(&document) {
         for port in service["ports"].as_array().into_iter().flatten() {
             let port = port.as_str().expect("a quoted port");
-            assert!(
-                port.starts_with("127.0.0.1:"),
-                "{name} publishes {port} to everyone"
-            );
+            assert!(port.starts_with("127.0.0.1:"), "{name} publishes {port} to everyone");
         }
     }
 }
@@ -112,23 +94,15 @@ fn kafka_advertises_what_each_side_can_reach() {
     let document = compose();
     let kafka = &document["services"]["kafka"];
     let listeners = |name: &str| -> Vec<(String, String)> {
-        let text = kafka["environment"][name]
-            .as_str()
-            .unwrap_or_else(|| panic!("no {name}"));
-        let parts = text
-            .split(',')
-            .map(|listener| listener.split_once("://").expect("NAME://address"));
-        parts
-            .map(|(name, address)| (name.to_string(), address.to_string()))
-            .collect()
+        let text = kafka["environment"][name].as_str().unwrap_or_else(|| panic!("no {name}"));
+        let parts =
+            text.split(',').map(|listener| listener.split_once("://").expect("NAME://address"));
+        parts.map(|(name, address)| (name.to_string(), address.to_string())).collect()
     };
     let bound = listeners("KAFKA_LISTENERS");
     for (name, advertised) in listeners("KAFKA_ADVERTISED_LISTENERS") {
         let (host, port) = advertised.split_once(':').expect("host:port");
-        assert!(
-            bound.contains(&(name.clone(), format!(":{port}"))),
-            "{name} listens elsewhere"
-        );
+        assert!(bound.contains(&(name.clone(), format!(":{port}"))), "{name} listens elsewhere");
         let published = kafka["ports"].as_array().expect("ports");
         let published = published.contains(&Value::from(format!("127.0.0.1:{port}:{port}")));
         match host {
@@ -158,14 +132,8 @@ fn images_are_built_from_pinned_bases_and_run_without_root() {
         let Some(target) = service["build"]["target"].as_str() else {
             continue;
         };
-        assert!(
-            bases.iter().any(|(stage, _)| stage == target),
-            "{name} builds no stage {target}"
-        );
+        assert!(bases.iter().any(|(stage, _)| stage == target), "{name} builds no stage {target}");
         let user = users.iter().rfind(|(stage, _)| stage == target);
-        assert!(
-            user.is_some_and(|(_, user)| user != "root" && user != "0"),
-            "{name} runs as root"
-        );
+        assert!(user.is_some_and(|(_, user)| user != "root" && user != "0"), "{name} runs as root");
     }
 }

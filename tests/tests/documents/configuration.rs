@@ -16,14 +16,8 @@ const STARTED: Duration = Duration::from_secs(20);
 pub fn example_configuration() -> String {
     let text = read("redis.conf");
     let module = "loadmodule target/release/libredis_kafka.so";
-    assert!(
-        text.contains(module),
-        "redis.conf loads the module that make build leaves"
-    );
-    text.replace(
-        module,
-        &format!("loadmodule {}", built("libredis_kafka.so").display()),
-    )
+    assert!(text.contains(module), "redis.conf loads the module that make build leaves");
+    text.replace(module, &format!("loadmodule {}", built("libredis_kafka.so").display()))
 }
 
 /// A redis-server on a socket and in a directory of its own.
@@ -44,24 +38,12 @@ impl Server {
         let configuration = directory.path().join("redis.conf");
         std::fs::write(&configuration, text).expect("write redis.conf");
         let log = directory.path().join("log");
-        let process = Process::start(
-            "redis-server",
-            &[configuration.display().to_string()],
-            &[],
-            &log,
-        );
-        let server = Server {
-            directory,
-            _process: process,
-        };
-        wait_for("redis-server to answer", STARTED, || {
-            match server.run("PING\n").as_str() {
-                "PONG\n" => Ok(()),
-                other => Err(format!(
-                    "{other}\n{}",
-                    std::fs::read_to_string(&log).unwrap_or_default()
-                )),
-            }
+        let process =
+            Process::start("redis-server", &[configuration.display().to_string()], &[], &log);
+        let server = Server { directory, _process: process };
+        wait_for("redis-server to answer", STARTED, || match server.run("PING\n").as_str() {
+            "PONG\n" => Ok(()),
+            other => Err(format!("{other}\n{}", std::fs::read_to_string(&log).unwrap_or_default())),
         });
         server
     }
@@ -96,10 +78,7 @@ fn example_configuration_starts_redis_with_the_module() {
     let info = server.run("INFO kafka\n");
     assert!(info.contains("kafka_propagate:units"), "{info}");
     assert_eq!(server.run("CONFIG GET appendonly\n"), "appendonly\nyes\n");
-    assert_eq!(
-        server.run("CONFIG GET maxmemory-policy\n"),
-        "maxmemory-policy\nnoeviction\n"
-    );
+    assert_eq!(server.run("CONFIG GET maxmemory-policy\n"), "maxmemory-policy\nnoeviction\n");
 }
 
 #[test]
@@ -115,10 +94,6 @@ fn dockerfile_finds_in_redis_conf_what_it_replaces() {
     assert_eq!(patterns.len(), 3, "{patterns:?}");
     for pattern in patterns {
         let line = Regex::new(&format!("(?m){pattern}")).expect("a regex");
-        assert_eq!(
-            line.find_iter(&configuration).count(),
-            1,
-            "{pattern} in redis.conf"
-        );
+        assert_eq!(line.find_iter(&configuration).count(), 1, "{pattern} in redis.conf");
     }
 }

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ has a parent")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent")
 }
 
 /// The text of a file, named from the root of the repository.
@@ -27,10 +25,6 @@ fn read(name: &str) -> String {
 fn built(name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     let path = target.join("release").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run make build first",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run make build first", path.display());
     path
 }

@@ -15,10 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The fenced blocks of `README.md` that carry this name.
 fn blocks(name: &str) -> Vec<String> {
     let fence = Regex::new(&format!("(?s)```{name}\n(.*?)```")).expect("a regex");
-    let found: Vec<String> = fence
-        .captures_iter(&read("README.md"))
-        .map(|block| block[1].to_string())
-        .collect();
+    let found: Vec<String> =
+        fence.captures_iter(&read("README.md")).map(|block| block[1].to_string()).collect();
     assert!(!found.is_empty(), "no ```{name} block in README.md");
     found
 }
@@ -42,42 +40,21 @@ impl Kafka {
         };
         let file = directory.join("broker");
         let mut broker = line("broker");
-        let port = broker
-            .iter()
-            .position(|word| word == "--port")
-            .expect("--port");
-        broker.splice(
-            port..port + 2,
-            ["--listen-file".to_string(), file.display().to_string()],
-        );
+        let port = broker.iter().position(|word| word == "--port").expect("--port");
+        broker.splice(port..port + 2, ["--listen-file".to_string(), file.display().to_string()]);
         let broker = Process::start(&program, &broker, &[], &directory.join("broker.log"));
-        let address = wait_for("the broker's address", DEADLINE, || {
-            std::fs::read_to_string(&file)
-        });
+        let address = wait_for("the broker's address", DEADLINE, || std::fs::read_to_string(&file));
         let address = address.trim().to_string();
-        let generate: Vec<String> = line("generate")
-            .iter()
-            .map(|word| word.replace("localhost:9092", &address))
-            .collect();
+        let generate: Vec<String> =
+            line("generate").iter().map(|word| word.replace("localhost:9092", &address)).collect();
         let generate = Process::start(&program, &generate, &[], &directory.join("generate.log"));
-        Kafka {
-            address,
-            _processes: [broker, generate],
-        }
+        Kafka { address, _processes: [broker, generate] }
     }
 }
 
 /// What the README promises of one line's reply.
 fn as_promised(line: &str, reply: &str) -> bool {
-    let definition = [
-        "SUBSCRIBE",
-        "ROUTE",
-        "RESUME",
-        "WAIT",
-        "PAUSE",
-        "UNROUTE",
-        "UNSUBSCRIBE",
-    ];
+    let definition = ["SUBSCRIBE", "ROUTE", "RESUME", "WAIT", "PAUSE", "UNROUTE", "UNSUBSCRIBE"];
     let command = line.split_whitespace().next().unwrap_or_default();
     match command.strip_prefix("KAFKA.") {
         Some(name) if definition.contains(&name) => reply.starts_with("OK"),
@@ -102,11 +79,7 @@ fn session_runs_as_written() {
         } else {
             wait_for(line, DEADLINE, || {
                 let reply = server.run(&typed);
-                if as_promised(line, &reply) {
-                    Ok(())
-                } else {
-                    Err(reply)
-                }
+                if as_promised(line, &reply) { Ok(()) } else { Err(reply) }
             });
         }
     }
@@ -130,12 +103,7 @@ fn make_targets_of_the_readme_exist() {
     let makefile = read("Makefile");
     let named = Regex::new(r"make ([a-z-]+)").expect("a regex");
     let readme = read("README.md");
-    let code: Vec<&str> = readme
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .chain(readme.lines())
-        .collect();
+    let code: Vec<&str> = readme.split('`').skip(1).step_by(2).chain(readme.lines()).collect();
     let mut checked = 0;
     for text in code.iter().filter(|text| text.starts_with("make ")) {
         let target = &named.captures(text).expect("a target")[1];
@@ -150,16 +118,11 @@ fn links_lead_somewhere() {
     let link = Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a regex");
     for name in ["README.md", "CHANGELOG.md", "docs/architecture.md"] {
         let text = read(name);
-        let targets = link
-            .captures_iter(&text)
-            .filter_map(|found| found.get(1))
-            .map(|m| m.as_str());
+        let targets =
+            link.captures_iter(&text).filter_map(|found| found.get(1)).map(|m| m.as_str());
         for target in targets.filter(|target| !target.starts_with("https://")) {
             let path = root().join(name).with_file_name(target);
-            assert!(
-                path.exists(),
-                "{name} links to {target}, which is not there"
-            );
+            assert!(path.exists(), "{name} links to {target}, which is not there");
         }
     }
 }

@@ -31,18 +31,9 @@ fn collect(directory: &Path, found: &mut Vec<Source>) {
             collect(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("UTF-8");
-            let tokens = text
-                .parse()
-                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let path = path
-                .strip_prefix(root())
-                .expect("below the root")
-                .to_path_buf();
-            found.push(Source {
-                path,
-                lines: text.lines().count(),
-                tokens,
-            });
+            let tokens = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let path = path.strip_prefix(root()).expect("below the root").to_path_buf();
+            found.push(Source { path, lines: text.lines().count(), tokens });
         }
     }
 }
@@ -64,11 +55,7 @@ impl Source {
     /// by `crate::name`, `crate::{name, ...}` or a `super::` that climbs that far.
     pub fn reaches(&self, crate_sources: &str) -> Vec<String> {
         let mut names = Vec::new();
-        reaches(
-            &self.tokens,
-            self.module_path(crate_sources).len(),
-            &mut names,
-        );
+        reaches(&self.tokens, self.module_path(crate_sources).len(), &mut names);
         names.sort();
         names.dedup();
         names
@@ -76,19 +63,11 @@ impl Source {
 
     /// `kafka/native.rs` is `["kafka", "native"]`, `kafka/mod.rs` is `["kafka"]`, `lib.rs` is `[]`.
     pub fn module_path(&self, crate_sources: &str) -> Vec<String> {
-        let inner = self
-            .path
-            .strip_prefix(crate_sources)
-            .expect("a source of this crate");
+        let inner = self.path.strip_prefix(crate_sources).expect("a source of this crate");
         let parts = inner.with_extension("");
-        let mut parts: Vec<String> = parts
-            .iter()
-            .map(|part| part.to_string_lossy().into_owned())
-            .collect();
-        if matches!(
-            parts.last().map(String::as_str),
-            Some("mod" | "lib" | "main")
-        ) {
+        let mut parts: Vec<String> =
+            parts.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        if matches!(parts.last().map(String::as_str), Some("mod" | "lib" | "main")) {
             parts.pop();
         }
         parts
