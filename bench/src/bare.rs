@@ -21,10 +21,7 @@ pub fn rate(lab: &Lab, group: &str) -> Result<f64> {
         if count > 0 && first.is_none() {
             first = Some((Instant::now(), seen));
         }
-        ensure!(
-            start.elapsed() < DEADLINE,
-            "a bare consumer got {seen} records in {DEADLINE:?}"
-        );
+        ensure!(start.elapsed() < DEADLINE, "a bare consumer got {seen} records in {DEADLINE:?}");
     }
     let (at, before) = first.unwrap_or((start, 0));
     Ok((seen - before) as f64 / at.elapsed().as_secs_f64())

@@ -181,11 +181,7 @@ impl Pipeline {
             };
             self.answered += self.replies.count(&self.input[..len])?;
         }
-        while self
-            .marks
-            .front()
-            .is_some_and(|(mark, _)| *mark <= self.answered)
-        {
+        while self.marks.front().is_some_and(|(mark, _)| *mark <= self.answered) {
             if let Some((_, positions)) = self.marks.pop_front() {
                 self.confirmed = positions;
             }
@@ -227,10 +223,7 @@ impl ReplyCounter {
         while let Some(&first) = rest.first() {
             if matches!(self, ReplyCounter::Head) {
                 if first != b'$' {
-                    bail!(
-                        "Redis: {}",
-                        String::from_utf8_lossy(&rest[..rest.len().min(200)])
-                    );
+                    bail!("Redis: {}", String::from_utf8_lossy(&rest[..rest.len().min(200)]));
                 }
                 *self = ReplyCounter::Length;
             }
@@ -263,25 +256,17 @@ mod tests {
                 counter.count(&replies[..cut]).unwrap() + counter.count(&replies[cut..]).unwrap();
             assert_eq!(count, 2, "cut at {cut}");
         }
-        assert!(
-            ReplyCounter::Head
-                .count(b"-OOM command not allowed\r\n")
-                .is_err()
-        );
+        assert!(ReplyCounter::Head.count(b"-OOM command not allowed\r\n").is_err());
     }
 
     #[test]
     fn a_reading_becomes_one_xadd() {
         let json = br#"{"sensor":"a","seq":1,"at":"t","temperature":13.40,"humidity":5}"#;
         let mut out = Vec::new();
-        serde_json::from_slice::<Reading>(json)
-            .unwrap()
-            .encode(&mut out);
+        serde_json::from_slice::<Reading>(json).unwrap().encode(&mut out);
         let words: Vec<&str> = std::str::from_utf8(&out).unwrap().split("\r\n").collect();
-        let args: Vec<&str> = words[1..]
-            .chunks(2)
-            .filter_map(|pair| pair.get(1).copied())
-            .collect();
+        let args: Vec<&str> =
+            words[1..].chunks(2).filter_map(|pair| pair.get(1).copied()).collect();
         assert_eq!(words[0], "*13");
         assert_eq!(
             args.join(" "),

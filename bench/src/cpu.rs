@@ -15,12 +15,8 @@ pub fn seconds(pid: u32) -> Result<f64> {
     let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
     // The name in parentheses may hold spaces; utime and stime are fields 14, 15.
     let (_, rest) = stat.rsplit_once(')').context("no name in stat")?;
-    let ticks: Vec<f64> = rest
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
+    let ticks: Vec<f64> =
+        rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
     anyhow::ensure!(ticks.len() == 2, "{path}: {stat:?}");
     Ok(ticks.iter().sum::<f64>() / TICKS)
 }
@@ -29,15 +25,8 @@ pub fn seconds(pid: u32) -> Result<f64> {
 pub fn resident_bytes(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .context("VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS")?;
     Ok(kilobytes * 1024)
 }
 
@@ -51,11 +40,7 @@ pub struct Machine {
 impl Machine {
     pub fn watch() -> Result<Machine> {
         let cores = std::thread::available_parallelism().context("cores")?.get() as f64;
-        Ok(Machine {
-            start: Instant::now(),
-            busy: busy_seconds()?,
-            cores,
-        })
+        Ok(Machine { start: Instant::now(), busy: busy_seconds()?, cores })
     }
 
     /// The share (0 to 1) of all CPU time since [`Machine::watch`] that was
@@ -70,12 +55,8 @@ impl Machine {
 fn busy_seconds() -> Result<f64> {
     let stat = std::fs::read_to_string(Path::new("/proc/stat")).context("/proc/stat")?;
     let line = stat.lines().next().context("/proc/stat is empty")?;
-    let ticks: Vec<f64> = line
-        .split_whitespace()
-        .skip(1)
-        .take(8)
-        .filter_map(|field| field.parse().ok())
-        .collect();
+    let ticks: Vec<f64> =
+        line.split_whitespace().skip(1).take(8).filter_map(|field| field.parse().ok()).collect();
     // user nice system idle iowait irq softirq steal
     anyhow::ensure!(ticks.len() == 8, "/proc/stat: {line:?}");
     Ok((ticks.iter().sum::<f64>() - ticks[3] - ticks[4]) / TICKS)

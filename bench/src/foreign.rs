@@ -40,9 +40,7 @@ pub fn run(lab: &Lab) -> Result<Section> {
         }
     }
     let pause = PAUSE.as_micros();
-    let mut notes = vec![format!(
-        "one connection, {pause} us between a reply and the next GET"
-    )];
+    let mut notes = vec![format!("one connection, {pause} us between a reply and the next GET")];
     notes.extend(disturbance(cases.iter().map(|case| case.others)));
     Ok(Section {
         name: "foreign",
@@ -60,11 +58,7 @@ fn idle(lab: &Lab) -> Result<Case> {
     let probe = Probe::start(&server)?;
     let (start, machine) = (Instant::now(), Machine::watch()?);
     std::thread::sleep(IDLE);
-    let span = Span {
-        start,
-        end: Instant::now(),
-        records: 0,
-    };
+    let span = Span { start, end: Instant::now(), records: 0 };
     let get_ms = probe.finish(&span)?;
     Ok(Case {
         what: "idle server".to_string(),
@@ -102,12 +96,7 @@ fn goals(cases: &[Case]) -> Vec<Goal> {
     let goals = cases.iter().filter(of_module).flat_map(|case| {
         let what = format!("GET during ingest, {}: ", case.what);
         [
-            Goal::new(
-                what.clone() + "p50",
-                Bound::AtMost(1.0),
-                "ms",
-                case.get_ms.p50,
-            ),
+            Goal::new(what.clone() + "p50", Bound::AtMost(1.0), "ms", case.get_ms.p50),
             Goal::new(what + "p99", Bound::AtMost(5.0), "ms", case.get_ms.p99),
         ]
     });
@@ -123,21 +112,14 @@ struct Probe {
 impl Probe {
     fn start(server: &RedisServer) -> Result<Probe> {
         let mut connection = ingest::connect(server.port())?;
-        redis::cmd("SET")
-            .arg("probe")
-            .arg("value")
-            .exec(&mut connection)
-            .context("SET")?;
+        redis::cmd("SET").arg("probe").arg("value").exec(&mut connection).context("SET")?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
             let mut latencies = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 let sent = Instant::now();
-                redis::cmd("GET")
-                    .arg("probe")
-                    .exec(&mut connection)
-                    .context("GET")?;
+                redis::cmd("GET").arg("probe").exec(&mut connection).context("GET")?;
                 latencies.push((sent, sent.elapsed()));
                 std::thread::sleep(PAUSE);
             }
@@ -149,13 +131,9 @@ impl Probe {
     /// The latencies of the GETs sent in the span.
     fn finish(self, span: &Span) -> Result<Spread> {
         self.stop.store(true, Ordering::Relaxed);
-        let latencies = self
-            .thread
-            .join()
-            .map_err(|_| anyhow!("the GET thread panicked"))??;
-        let inside = latencies
-            .into_iter()
-            .filter(|(sent, _)| (span.start..span.end).contains(sent));
+        let latencies = self.thread.join().map_err(|_| anyhow!("the GET thread panicked"))??;
+        let inside =
+            latencies.into_iter().filter(|(sent, _)| (span.start..span.end).contains(sent));
         Ok(Spread::of(inside.map(|(_, latency)| latency)))
     }
 }

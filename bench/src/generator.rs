@@ -15,11 +15,7 @@ pub struct Reading {
 impl Reading {
     pub fn new(seq: u64, streams: u64) -> Reading {
         let noise = scramble(seq);
-        Reading {
-            seq,
-            sensor: noise % streams,
-            noise,
-        }
+        Reading { seq, sensor: noise % streams, noise }
     }
 
     /// All readings of a sensor go to one partition, as with a keyed producer.
@@ -41,14 +37,8 @@ impl Reading {
         [
             ("sensor", self.key()),
             ("seq", self.seq.to_string()),
-            (
-                "at",
-                format!("2026-11-21T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"),
-            ),
-            (
-                "temperature",
-                format!("{}.{:02}", temperature / 100, temperature % 100),
-            ),
+            ("at", format!("2026-11-21T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")),
+            ("temperature", format!("{}.{:02}", temperature / 100, temperature % 100)),
             ("humidity", ((self.noise >> 16) % 100).to_string()),
         ]
     }
@@ -57,11 +47,7 @@ impl Reading {
         let mut json = String::with_capacity(128);
         for (n, (name, value)) in self.fields().iter().enumerate() {
             json.push(if n == 0 { '{' } else { ',' });
-            let quote = if matches!(*name, "sensor" | "at") {
-                "\""
-            } else {
-                ""
-            };
+            let quote = if matches!(*name, "sensor" | "at") { "\"" } else { "" };
             let _ = write!(json, "\"{name}\":{quote}{value}{quote}");
         }
         json.push('}');
@@ -71,10 +57,7 @@ impl Reading {
 
 /// The key of sensor number `sensor`.
 pub fn sensor_key(sensor: u64) -> String {
-    format!(
-        "urn:sensor:{}:{sensor}",
-        AIRPORTS[sensor as usize % AIRPORTS.len()]
-    )
+    format!("urn:sensor:{}:{sensor}", AIRPORTS[sensor as usize % AIRPORTS.len()])
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): numbers to noise.
@@ -94,11 +77,7 @@ mod tests {
         for seq in [0, 7, 2_999_999] {
             let reading = Reading::new(seq, 1000);
             let json = reading.json();
-            assert!(
-                (100..120).contains(&json.len()),
-                "{} bytes: {json}",
-                json.len()
-            );
+            assert!((100..120).contains(&json.len()), "{} bytes: {json}", json.len());
             let value: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(value["sensor"], reading.key());
             assert_eq!(value["seq"], seq);

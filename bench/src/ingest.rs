@@ -47,11 +47,8 @@ pub struct Ingest {
 /// Ingests the preloaded topic into `server`.
 pub fn run(lab: &Lab, server: &RedisServer, subject: Subject) -> Result<Ingest> {
     let topic = lab.readings()?;
-    let (machine, own, before) = (
-        Machine::watch()?,
-        cpu::seconds(std::process::id())?,
-        cpu::seconds(server.pid())?,
-    );
+    let (machine, own, before) =
+        (Machine::watch()?, cpu::seconds(std::process::id())?, cpu::seconds(server.pid())?);
     let (span, bridge_cpu) = match subject.propagation() {
         Some(_) => {
             lab.subscribe(server, topic);
@@ -63,12 +60,7 @@ pub fn run(lab: &Lab, server: &RedisServer, subject: Subject) -> Result<Ingest> 
     let own_cpu = cpu::seconds(std::process::id())? - own;
     let others = machine.taken_by_others(redis_cpu + bridge_cpu + own_cpu)?;
     verify(lab, server)?;
-    Ok(Ingest {
-        span,
-        redis_cpu,
-        bridge_cpu,
-        others,
-    })
+    Ok(Ingest { span, redis_cpu, bridge_cpu, others })
 }
 
 /// A fresh server, one [`run`], and the server gone again.
@@ -89,17 +81,10 @@ fn watch_module(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Span> {
         if let Some((start, before)) = first
             && applied >= lab.options.records
         {
-            return Ok(Span {
-                start,
-                end: now,
-                records: applied - before,
-            });
+            return Ok(Span { start, end: now, records: applied - before });
         }
         if started.elapsed() > DEADLINE {
-            bail!(
-                "{applied} records applied in {DEADLINE:?}: {}",
-                server.text("KAFKA.LIST")
-            );
+            bail!("{applied} records applied in {DEADLINE:?}: {}", server.text("KAFKA.LIST"));
         }
         if now.duration_since(started).as_secs() > 1 && first.is_none() {
             refuse_stopped(server)?;
@@ -125,11 +110,7 @@ fn watch_bridge(lab: &Lab, server: &RedisServer, topic: &str) -> Result<(Span, f
         match (word, first) {
             ("first", _) => first = Some((now, count)),
             ("done", Some((start, before))) => {
-                let span = Span {
-                    start,
-                    end: now,
-                    records: count - before,
-                };
+                let span = Span { start, end: now, records: count - before };
                 return Ok((span, cpu::seconds(bridge.pid())?));
             }
             _ => bail!("the bridge said {line:?}"),
@@ -146,13 +127,9 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn open(server: &RedisServer, topic: &str, partitions: i32) -> Result<Ledger> {
-        let keys = (0..partitions)
-            .map(|p| format!("kafka:ledger:{SUBSCRIPTION}:{topic}/{p}"))
-            .collect();
-        Ok(Ledger {
-            connection: connect(server.port())?,
-            keys,
-        })
+        let keys =
+            (0..partitions).map(|p| format!("kafka:ledger:{SUBSCRIPTION}:{topic}/{p}")).collect();
+        Ok(Ledger { connection: connect(server.port())?, keys })
     }
 
     /// The sum of a field over all partitions; absent ones count 0.
@@ -161,18 +138,15 @@ impl Ledger {
         for key in &self.keys {
             pipe.cmd("HGET").arg(key).arg(field);
         }
-        let values: Vec<Option<u64>> = pipe
-            .query(&mut self.connection)
-            .context("read the ledger")?;
+        let values: Vec<Option<u64>> =
+            pipe.query(&mut self.connection).context("read the ledger")?;
         Ok(values.into_iter().flatten().sum())
     }
 }
 
 pub fn connect(port: u16) -> Result<Connection> {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}/"))?;
-    client
-        .get_connection()
-        .with_context(|| format!("connect to port {port}"))
+    client.get_connection().with_context(|| format!("connect to port {port}"))
 }
 
 /// Every record must be there once, and the newest entries must be right.
@@ -180,20 +154,13 @@ fn verify(lab: &Lab, server: &RedisServer) -> Result<()> {
     let mut connection = connect(server.port())?;
     let mut pipe = redis::pipe();
     for sensor in 0..lab.options.streams {
-        pipe.cmd("XLEN")
-            .arg(format!("history:{}", sensor_key(sensor)));
+        pipe.cmd("XLEN").arg(format!("history:{}", sensor_key(sensor)));
     }
     let lengths: Vec<u64> = pipe.query(&mut connection).context("XLEN")?;
     let (found, records) = (lengths.iter().sum::<u64>(), lab.options.records);
-    ensure!(
-        found == records,
-        "{found} entries in the streams for {records} records"
-    );
+    ensure!(found == records, "{found} entries in the streams for {records} records");
     let mut seen = HashSet::new();
-    for reading in (0..records)
-        .rev()
-        .map(|seq| Reading::new(seq, lab.options.streams))
-    {
+    for reading in (0..records).rev().map(|seq| Reading::new(seq, lab.options.streams)) {
         if seen.len() == CHECKED_STREAMS {
             break;
         }
@@ -214,12 +181,7 @@ fn verify_last(connection: &mut Connection, reading: &Reading) -> Result<()> {
         .arg(1)
         .query(connection)?;
     let (_, fields) = last.first().with_context(|| format!("{key} is empty"))?;
-    let wanted = reading
-        .fields()
-        .map(|(name, value)| (name.to_string(), value));
-    ensure!(
-        *fields == wanted,
-        "{key}: last entry {fields:?}, expected {wanted:?}"
-    );
+    let wanted = reading.fields().map(|(name, value)| (name.to_string(), value));
+    ensure!(*fields == wanted, "{key}: last entry {fields:?}, expected {wanted:?}");
     Ok(())
 }

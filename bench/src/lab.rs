@@ -34,10 +34,7 @@ pub struct Lab {
 impl Lab {
     /// Starts Kafka.
     pub fn open(options: Options) -> Result<Lab> {
-        let wants_module = options
-            .subjects
-            .iter()
-            .any(|subject| subject.propagation().is_some());
+        let wants_module = options.subjects.iter().any(|subject| subject.propagation().is_some());
         if wants_module && !options.module.exists() {
             bail!(
                 "{}: not there; run `make build` first, or give --module",
@@ -45,20 +42,12 @@ impl Lab {
             );
         }
         eprintln!("starting Kafka");
-        Ok(Lab {
-            options,
-            kafka: Kafka::start(),
-            readings: OnceCell::new(),
-        })
+        Ok(Lab { options, kafka: Kafka::start(), readings: OnceCell::new() })
     }
 
     /// The subjects asked for that run inside of Redis.
     pub fn modules(&self) -> impl Iterator<Item = Subject> {
-        self.options
-            .subjects
-            .iter()
-            .copied()
-            .filter(|subject| subject.propagation().is_some())
+        self.options.subjects.iter().copied().filter(|subject| subject.propagation().is_some())
     }
 
     /// A server as `subject` needs it. Every server of a comparison is set alike.
@@ -73,9 +62,7 @@ impl Lab {
             .config("auto-aof-rewrite-percentage", "0")
             .config("unixsocket", SOCKET);
         match subject.propagation() {
-            Some(way) => setup
-                .module(&self.options.module, &["PROPAGATE", way])
-                .start(),
+            Some(way) => setup.module(&self.options.module, &["PROPAGATE", way]).start(),
             None => setup.start(),
         }
     }
@@ -98,25 +85,16 @@ impl Lab {
             let reading = Reading::new(seq, self.options.streams);
             send(&producer, topic, reading.partition(PARTITIONS), &reading)?;
         }
-        producer
-            .flush(FLUSH)
-            .context("flush the preloaded records")?;
-        let produced: i64 = (0..PARTITIONS)
-            .map(|p| self.kafka.watermarks(topic, p).1)
-            .sum();
-        ensure!(
-            produced as u64 == records,
-            "{produced} of {records} records arrived in Kafka"
-        );
+        producer.flush(FLUSH).context("flush the preloaded records")?;
+        let produced: i64 = (0..PARTITIONS).map(|p| self.kafka.watermarks(topic, p).1).sum();
+        ensure!(produced as u64 == records, "{produced} of {records} records arrived in Kafka");
         eprintln!("produced in {:.1} s", start.elapsed().as_secs_f64());
         Ok(())
     }
 
     pub fn producer(&self, settings: &[(&str, &str)]) -> Result<BaseProducer> {
         let mut config = self.kafka.client();
-        config
-            .set("acks", "1")
-            .set("queue.buffering.max.messages", "1000000");
+        config.set("acks", "1").set("queue.buffering.max.messages", "1000000");
         for (name, value) in settings {
             config.set(*name, *value);
         }
@@ -127,9 +105,8 @@ impl Lab {
     /// does, as two commands.
     pub fn subscribe(&self, server: &RedisServer, topic: &str) {
         let brokers = self.kafka.brokers();
-        server.ok(&format!(
-            "KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"
-        ));
+        server
+            .ok(&format!("KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"));
         server.ok(&format!(
             "KAFKA.ROUTE history FROM {SUBSCRIPTION} TO STREAM \"history:%{{sensor}}\""
         ));
@@ -140,10 +117,7 @@ impl Lab {
     pub fn bridge(&self, server: &RedisServer, topic: &str, until: Option<u64>) -> Result<Bridge> {
         let program = std::env::current_exe().context("own program")?;
         let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL"])
-            .arg(program)
-            .arg("bridge");
+        command.args(["--pdeathsig", "KILL"]).arg(program).arg("bridge");
         command.args(["--brokers", &self.kafka.brokers(), "--topic", topic]);
         command.args(["--group", &format!("bridge-{}", server.port())]);
         let redis = match self.options.bridge_socket {
@@ -154,11 +128,8 @@ impl Lab {
         if let Some(until) = until {
             command.args(["--until", &until.to_string()]);
         }
-        let child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("setpriv")?;
+        let child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("setpriv")?;
         Ok(Bridge { child })
     }
 }
@@ -166,10 +137,7 @@ impl Lab {
 /// Sends one reading; waits while the producer's queue is full.
 pub fn send(producer: &BaseProducer, topic: &str, partition: i32, reading: &Reading) -> Result<()> {
     let (key, json) = (reading.key(), reading.json());
-    let mut record = BaseRecord::to(topic)
-        .partition(partition)
-        .key(&key)
-        .payload(&json);
+    let mut record = BaseRecord::to(topic).partition(partition).key(&key).payload(&json);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
@@ -194,10 +162,7 @@ impl Bridge {
 
     /// What the bridge prints; to be taken once.
     pub fn output(&mut self) -> Result<ChildStdout> {
-        self.child
-            .stdout
-            .take()
-            .context("the bridge's output is taken")
+        self.child.stdout.take().context("the bridge's output is taken")
     }
 }
 

@@ -72,11 +72,7 @@ fn rows(case: &Case) -> [Vec<String>; 2] {
             &case.xread_ms,
             above,
         ),
-        line(
-            "  bare consumer at the same time".to_string(),
-            &case.bare_ms,
-            String::new(),
-        ),
+        line("  bare consumer at the same time".to_string(), &case.bare_ms, String::new()),
     ]
 }
 
@@ -84,19 +80,10 @@ fn goals(case: &Case) -> Vec<Goal> {
     if case.subject.propagation().is_none() {
         return Vec::new();
     }
-    let what = format!(
-        "produce to XREAD, {}, {}: ",
-        case.subject.title(),
-        case.aof.title()
-    );
+    let what = format!("produce to XREAD, {}, {}: ", case.subject.title(), case.aof.title());
     let above = case.xread_ms.p50 - case.bare_ms.p50;
     vec![
-        Goal::new(
-            what.clone() + "p50",
-            Bound::AtMost(0.3),
-            "ms above bare",
-            above,
-        ),
+        Goal::new(what.clone() + "p50", Bound::AtMost(0.3), "ms above bare", above),
         Goal::new(what + "p99", Bound::AtMost(5.0), "ms", case.xread_ms.p99),
     ]
 }
@@ -118,12 +105,7 @@ fn case(lab: &Lab, subject: Subject, aof: Aof) -> Result<Case> {
     let bare = finish(consumer).context("bare consumer")?;
     let read = finish(reader).context("XREAD")?;
     drop(bridge);
-    Ok(Case {
-        subject,
-        aof,
-        xread_ms: spread(&sent, &read)?,
-        bare_ms: spread(&sent, &bare)?,
-    })
+    Ok(Case { subject, aof, xread_ms: spread(&sent, &read)?, bare_ms: spread(&sent, &bare)? })
 }
 
 fn finish(thread: JoinHandle<Result<Seen>>) -> Result<Seen> {
@@ -135,9 +117,7 @@ fn spread(sent: &[Instant], seen: &Seen) -> Result<Spread> {
     let mut latencies = vec![None; sent.len()];
     for (seq, at) in seen {
         let seq = usize::try_from(*seq)?;
-        let slot = latencies
-            .get_mut(seq)
-            .with_context(|| format!("no record {seq} was sent"))?;
+        let slot = latencies.get_mut(seq).with_context(|| format!("no record {seq} was sent"))?;
         let sent = sent.get(seq).context("no such record")?;
         ensure!(
             slot.replace(at.saturating_duration_since(*sent)).is_none(),
@@ -177,11 +157,7 @@ fn bare_consumer(brokers: String, topic: String, records: u64) -> JoinHandle<Res
             for record in batch.records() {
                 seen.push((u64::try_from(record.offset)?, now));
             }
-            ensure!(
-                start.elapsed() < DEADLINE,
-                "{} of {records} records came",
-                seen.len()
-            );
+            ensure!(start.elapsed() < DEADLINE, "{} of {records} records came", seen.len());
         }
         Ok(seen)
     })
@@ -195,27 +171,14 @@ fn blocked_reader(server: &RedisServer, records: u64) -> Result<JoinHandle<Resul
         let (start, mut last) = (Instant::now(), "0".to_string());
         while (seen.len() as u64) < records {
             let mut command = redis::cmd("XREAD");
-            command
-                .arg("BLOCK")
-                .arg(1000)
-                .arg("STREAMS")
-                .arg(&key)
-                .arg(&last);
+            command.arg("BLOCK").arg(1000).arg("STREAMS").arg(&key).arg(&last);
             let reply: Option<StreamReadReply> = command.query(&mut connection)?;
             let now = Instant::now();
-            for entry in reply
-                .into_iter()
-                .flat_map(|reply| reply.keys)
-                .flat_map(|key| key.ids)
-            {
+            for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
                 seen.push((entry.get("seq").context("no field seq")?, now));
                 last = entry.id;
             }
-            ensure!(
-                start.elapsed() < DEADLINE,
-                "{} of {records} records came",
-                seen.len()
-            );
+            ensure!(start.elapsed() < DEADLINE, "{} of {records} records came", seen.len());
         }
         Ok(seen)
     };

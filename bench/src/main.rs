@@ -118,13 +118,7 @@ fn parts(measurement: &Measurement) -> Vec<Part> {
         Measurement::Restart => vec![restart::run],
         Measurement::Memory => vec![memory::run],
         Measurement::All => {
-            vec![
-                throughput::run,
-                foreign::run,
-                latency::run,
-                restart::run,
-                memory::run,
-            ]
+            vec![throughput::run, foreign::run, latency::run, restart::run, memory::run]
         }
         Measurement::Bridge(_) => Vec::new(),
     }

@@ -30,18 +30,10 @@ pub fn run(lab: &Lab) -> Result<Section> {
     let mut figures = Vec::new();
     for subject in lab.modules() {
         let (idle, loaded) = (idle(lab, subject)?, loaded(lab, subject)?);
-        figures.push(Figures {
-            subject,
-            idle_bytes_each: idle,
-            loaded_bytes_at_most: loaded,
-        });
+        figures.push(Figures { subject, idle_bytes_each: idle, loaded_bytes_at_most: loaded });
     }
     let row = |f: &Figures| {
-        vec![
-            f.subject.title().into(),
-            mib(f.idle_bytes_each),
-            mib(f.loaded_bytes_at_most),
-        ]
+        vec![f.subject.title().into(), mib(f.idle_bytes_each), mib(f.loaded_bytes_at_most)]
     };
     Ok(Section {
         name: "memory",
@@ -69,12 +61,8 @@ fn idle(lab: &Lab, subject: Subject) -> Result<u64> {
     let server = lab.server(subject, Aof::Off);
     let before = settled(&server)?;
     for n in 0..IDLE {
-        server.ok(&format!(
-            "KAFKA.SUBSCRIBE idle{n} TOPIC {topic} BROKERS {brokers}"
-        ));
-        server.ok(&format!(
-            "KAFKA.ROUTE route{n} FROM idle{n} TO STREAM \"history:%{{sensor}}\""
-        ));
+        server.ok(&format!("KAFKA.SUBSCRIBE idle{n} TOPIC {topic} BROKERS {brokers}"));
+        server.ok(&format!("KAFKA.ROUTE route{n} FROM idle{n} TO STREAM \"history:%{{sensor}}\""));
     }
     for n in 0..IDLE {
         server.wait_state(&format!("idle{n}"), "running");
@@ -88,11 +76,7 @@ fn settled(server: &RedisServer) -> Result<u64> {
     let (mut last, mut same) = (0, 0);
     while same < SETTLED {
         let now = resident_bytes(server.pid())?;
-        same = if now.abs_diff(last) <= 64 * 1024 {
-            same + 1
-        } else {
-            0
-        };
+        same = if now.abs_diff(last) <= 64 * 1024 { same + 1 } else { 0 };
         last = now;
         ensure!(start.elapsed() < DEADLINE, "the memory does not settle");
         std::thread::sleep(POLL);
@@ -106,12 +90,8 @@ fn loaded(lab: &Lab, subject: Subject) -> Result<u64> {
     let (topic, brokers) = (lab.readings()?, lab.kafka.brokers());
     let server = lab.server(subject, Aof::Off);
     let before = settled(&server)?;
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"
-    ));
-    server.ok(&format!(
-        "KAFKA.ROUTE latest FROM {SUBSCRIPTION} TO HASH \"latest:%{{sensor}}\""
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"));
+    server.ok(&format!("KAFKA.ROUTE latest FROM {SUBSCRIPTION} TO HASH \"latest:%{{sensor}}\""));
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     let mut ledger = Ledger::open(&server, topic, PARTITIONS)?;
     let (start, mut most) = (Instant::now(), 0);

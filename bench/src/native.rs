@@ -45,13 +45,8 @@ pub struct BatchConsumer {
 impl BatchConsumer {
     /// Joins `group` and subscribes to `topic`.
     pub fn subscribe(brokers: &str, group: &str, topic: &str) -> Result<BatchConsumer> {
-        let client = open(
-            &[
-                &FIXED[..],
-                &[("bootstrap.servers", brokers), ("group.id", group)],
-            ]
-            .concat(),
-        )?;
+        let client =
+            open(&[&FIXED[..], &[("bootstrap.servers", brokers), ("group.id", group)]].concat())?;
         let topic = CString::new(topic)?;
         // SAFETY: the client is live; the list is live from new to destroy and
         // subscribe copies it.
@@ -64,12 +59,8 @@ impl BatchConsumer {
             (code, ffi::rd_kafka_queue_get_consumer(client.as_ptr()))
         };
         let queue = NonNull::new(queue).context("no consumer queue")?;
-        let consumer = BatchConsumer {
-            client,
-            queue,
-            topic,
-            messages: vec![std::ptr::null_mut(); BATCH],
-        };
+        let consumer =
+            BatchConsumer { client, queue, topic, messages: vec![std::ptr::null_mut(); BATCH] };
         check(code)?;
         Ok(consumer)
     }
@@ -83,9 +74,7 @@ impl BatchConsumer {
         if len == 1 {
             len += self.take(1, BATCH - 1, 0)?;
         }
-        let batch = Batch {
-            messages: &self.messages[..len],
-        };
+        let batch = Batch { messages: &self.messages[..len] };
         batch.check()?;
         Ok(batch)
     }
@@ -214,9 +203,7 @@ fn open(settings: &[(&str, &str)]) -> Result<NonNull<ffi::rd_kafka_t>> {
 
 fn text(reason: &[std::ffi::c_char]) -> String {
     // SAFETY: zeroed at first, and librdkafka ends what it writes with a zero.
-    unsafe { CStr::from_ptr(reason.as_ptr()) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(reason.as_ptr()) }.to_string_lossy().into_owned()
 }
 
 fn check(code: ffi::rd_kafka_resp_err_t) -> Result<()> {

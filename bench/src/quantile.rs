@@ -29,10 +29,7 @@ pub struct Spread {
 
 impl Spread {
     pub fn of(latencies: impl IntoIterator<Item = Duration>) -> Spread {
-        let mut sorted: Vec<f64> = latencies
-            .into_iter()
-            .map(|l| l.as_secs_f64() * 1e3)
-            .collect();
+        let mut sorted: Vec<f64> = latencies.into_iter().map(|l| l.as_secs_f64() * 1e3).collect();
         sorted.sort_by(f64::total_cmp);
         Spread {
             samples: sorted.len(),
@@ -45,10 +42,8 @@ impl Spread {
 
     /// The columns p50, p99, p99.9 and max, then the number of samples.
     pub fn cells(&self) -> Vec<String> {
-        let mut cells: Vec<String> = [self.p50, self.p99, self.p999, self.max]
-            .iter()
-            .map(|ms| format!("{ms:.2}"))
-            .collect();
+        let mut cells: Vec<String> =
+            [self.p50, self.p99, self.p999, self.max].iter().map(|ms| format!("{ms:.2}")).collect();
         cells.push(self.samples.to_string());
         cells
     }
@@ -61,10 +56,7 @@ mod tests {
     #[test]
     fn quantiles_are_members_of_the_sample() {
         let spread = Spread::of((1..=100).map(Duration::from_millis));
-        assert_eq!(
-            (spread.p50, spread.p99, spread.p999, spread.max),
-            (50.0, 99.0, 100.0, 100.0)
-        );
+        assert_eq!((spread.p50, spread.p99, spread.p999, spread.max), (50.0, 99.0, 100.0, 100.0));
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert!(median([]).is_nan());
     }

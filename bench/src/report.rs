@@ -34,13 +34,7 @@ impl Goal {
             Bound::AtLeast(limit) => reached >= limit,
             Bound::AtMost(limit) => reached <= limit,
         };
-        Goal {
-            what: what.into(),
-            bound,
-            unit,
-            reached,
-            met,
-        }
+        Goal { what: what.into(), bound, unit, reached, met }
     }
 
     fn cells(&self) -> Vec<String> {
@@ -125,10 +119,7 @@ impl Report {
             kafka: "Apache Kafka 4.1.1, KRaft, one broker",
             at: output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"])?,
         };
-        println!(
-            "{} cores, {}, {}",
-            machine.cores, machine.kernel, machine.at
-        );
+        println!("{} cores, {}, {}", machine.cores, machine.kernel, machine.at);
         println!("{}; {}", machine.redis, machine.kafka);
         let options = &lab.options;
         Ok(Report {
@@ -146,11 +137,7 @@ impl Report {
     }
 
     pub fn print_goals(&self) {
-        let goals: Vec<&Goal> = self
-            .sections
-            .iter()
-            .flat_map(|section| &section.goals)
-            .collect();
+        let goals: Vec<&Goal> = self.sections.iter().flat_map(|section| &section.goals).collect();
         if goals.is_empty() {
             return;
         }
@@ -163,31 +150,21 @@ impl Report {
 }
 
 fn output(program: &str, args: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(args)
-        .output()
-        .with_context(|| program.to_string())?;
+    let output = Command::new(program).args(args).output().with_context(|| program.to_string())?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
 /// The first column to the left, the others to the right.
 fn print_table(columns: &[&str], rows: &[Vec<String>]) {
     let width = |n: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(n))
-            .map(|cell| cell.chars().count());
+        let cells = rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count());
         cells.chain([columns[n].len()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
         let mut text = String::new();
         for (n, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            text += &if n == 0 {
-                format!("  {cell:<width$}")
-            } else {
-                format!("  {cell:>width$}")
-            };
+            text += &if n == 0 { format!("  {cell:<width$}") } else { format!("  {cell:>width$}") };
         }
         println!("{}", text.trim_end());
     };

@@ -37,16 +37,9 @@ pub fn run(lab: &Lab) -> Result<Section> {
     let mut cases = Vec::new();
     for &subject in &lab.options.subjects {
         // A stalled consumer group costs its whole session time-out: once is enough.
-        let rounds = if subject.propagation().is_some() {
-            lab.options.rounds
-        } else {
-            1
-        };
+        let rounds = if subject.propagation().is_some() { lab.options.rounds } else { 1 };
         let stalls: Result<Vec<f64>> = (0..rounds).map(|_| stall(lab, subject)).collect();
-        cases.push(Case {
-            subject,
-            stalls: stalls.with_context(|| subject.title())?,
-        });
+        cases.push(Case { subject, stalls: stalls.with_context(|| subject.title())? });
     }
     Ok(Section {
         name: "restart",
@@ -94,9 +87,7 @@ fn stall(lab: &Lab, subject: Subject) -> Result<f64> {
 fn module_stall(lab: &Lab, server: &mut RedisServer, topic: &str) -> Result<Duration> {
     lab.subscribe(server, topic);
     let mut ledger = Ledger::open(server, topic, 1)?;
-    until("records before the kill", || {
-        Ok(ledger.sum("next")? > BEFORE)
-    })?;
+    until("records before the kill", || Ok(ledger.sum("next")? > BEFORE))?;
     server.kill();
     server.launch_again();
     until("Redis to answer", || Ok(answers(server.port())))?;
@@ -120,10 +111,7 @@ fn bridge_stall(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Duration
     let mut connection = ingest::connect(server.port())?;
     let key = format!("history:{}", sensor_key(0));
     let mut length = move || -> Result<u64> {
-        redis::cmd("XLEN")
-            .arg(&key)
-            .query(&mut connection)
-            .context("XLEN")
+        redis::cmd("XLEN").arg(&key).query(&mut connection).context("XLEN")
     };
     let bridge = lab.bridge(server, topic, None)?;
     until("records before the kill", || Ok(length()? > BEFORE))?;
@@ -170,8 +158,6 @@ impl Load {
 
     fn stop(self) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| anyhow!("the producer panicked"))?
+        self.thread.join().map_err(|_| anyhow!("the producer panicked"))?
     }
 }

@@ -46,11 +46,7 @@ pub fn run(lab: &Lab) -> Result<Section> {
             for &subject in &lab.options.subjects {
                 let sample = sample(lab, subject, aof)?;
                 let rate = sample.records_per_second;
-                eprintln!(
-                    "round {round}: {}, {}: {rate:.0}/s",
-                    subject.title(),
-                    aof.title()
-                );
+                eprintln!("round {round}: {}, {}: {rate:.0}/s", subject.title(), aof.title());
                 samples.push(sample);
             }
         }
@@ -106,10 +102,8 @@ fn cases(samples: &[Sample]) -> Vec<Case> {
     let mut cases = Vec::new();
     for aof in Aof::ALL {
         for subject in Subject::ALL {
-            let runs: Vec<&Sample> = samples
-                .iter()
-                .filter(|s| s.subject == subject && s.aof == aof)
-                .collect();
+            let runs: Vec<&Sample> =
+                samples.iter().filter(|s| s.subject == subject && s.aof == aof).collect();
             if runs.is_empty() {
                 continue;
             }
@@ -131,10 +125,7 @@ fn cases(samples: &[Sample]) -> Vec<Case> {
 }
 
 fn find(cases: &[Case], subject: Subject, aof: Aof) -> Option<Case> {
-    cases
-        .iter()
-        .find(|case| case.subject == subject && case.aof == aof)
-        .copied()
+    cases.iter().find(|case| case.subject == subject && case.aof == aof).copied()
 }
 
 fn row(case: &Case, cases: &[Case]) -> Vec<String> {
@@ -165,18 +156,8 @@ fn goals(cases: &[Case]) -> Vec<Goal> {
             let speed = units.records_per_second / bridge.records_per_second;
             let cpu = units.cpu_per_million / bridge.cpu_per_million;
             let what = format!("units, {}: ", aof.title());
-            goals.push(Goal::new(
-                what.clone() + "speed",
-                Bound::AtLeast(1.5),
-                "x bridge",
-                speed,
-            ));
-            goals.push(Goal::new(
-                what + "CPU",
-                Bound::AtMost(0.65),
-                "x bridge",
-                cpu,
-            ));
+            goals.push(Goal::new(what.clone() + "speed", Bound::AtLeast(1.5), "x bridge", speed));
+            goals.push(Goal::new(what + "CPU", Bound::AtMost(0.65), "x bridge", cpu));
         }
         if let Some(commands) = find(cases, Subject::Commands, aof) {
             let speed = commands.records_per_second / bridge.records_per_second;
