@@ -46,11 +46,7 @@ pub fn commands(file: &Path) -> Vec<Command> {
         }
         match command(&bytes, at) {
             Some((words, end)) => {
-                commands.push(Command {
-                    start: at as u64,
-                    end: end as u64,
-                    words,
-                });
+                commands.push(Command { start: at as u64, end: end as u64, words });
                 at = end;
             }
             None => break,
@@ -83,10 +79,7 @@ pub fn last_units(commands: &[Command], count: usize) -> Vec<&[Command]> {
 
 /// Cuts the file after `length` bytes.
 pub fn cut(file: &Path, length: u64) {
-    let file = File::options()
-        .write(true)
-        .open(file)
-        .expect("open the AOF");
+    let file = File::options().write(true).open(file).expect("open the AOF");
     file.set_len(length).expect("cut the AOF");
 }
 
@@ -104,11 +97,7 @@ fn command(bytes: &[u8], at: usize) -> Option<(Vec<Vec<u8>>, usize)> {
 /// A `*3` or `$5` line: its number and where the next line begins.
 fn header(bytes: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     let (text, next) = line(bytes, at)?;
-    assert_eq!(
-        text.first(),
-        Some(&kind),
-        "the AOF is not RESP at byte {at}"
-    );
+    assert_eq!(text.first(), Some(&kind), "the AOF is not RESP at byte {at}");
     let number = std::str::from_utf8(&text[1..]).expect("a number in the AOF");
     Some((number.parse().expect("a number in the AOF"), next))
 }

@@ -55,12 +55,7 @@ impl Kafka {
         let properties = properties(&directory, plaintext, sasl, free_port());
         std::fs::write(directory.join("server.properties"), properties).expect("write properties");
         format_store(&directory);
-        let kafka = Kafka {
-            process: launch(&directory),
-            directory,
-            plaintext,
-            sasl,
-        };
+        let kafka = Kafka { process: launch(&directory), directory, plaintext, sasl };
         kafka.wait_ready();
         kafka
     }
@@ -94,7 +89,7 @@ impl Kafka {
     /// A librdkafka client configuration that reaches the PLAINTEXT listener.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.brokers());
+        config.set("bootstrap.servers", self.brokers()).set("reconnect.backoff.max.ms", "500");
         config
     }
 
@@ -119,20 +114,14 @@ impl Kafka {
             topic = topic.set(key, value);
         }
         let results = block_on(self.admin().create_topics([&topic], &options()));
-        results
-            .expect("create a topic")
-            .into_iter()
-            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+        results.expect("create a topic").into_iter().for_each(|r| assert!(r.is_ok(), "{r:?}"));
         self.wait_topic(name, Some(partitions as usize));
     }
 
     /// Deletes a topic and waits until the broker no longer knows it.
     pub fn delete_topic(&self, name: &str) {
         let results = block_on(self.admin().delete_topics(&[name], &options()));
-        results
-            .expect("delete a topic")
-            .into_iter()
-            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+        results.expect("delete a topic").into_iter().for_each(|r| assert!(r.is_ok(), "{r:?}"));
         self.wait_topic(name, None);
     }
 
@@ -140,32 +129,23 @@ impl Kafka {
     pub fn add_partitions(&self, name: &str, partitions: usize) {
         let wanted = NewPartitions::new(name, partitions);
         let results = block_on(self.admin().create_partitions([&wanted], &options()));
-        results
-            .expect("add partitions")
-            .into_iter()
-            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+        results.expect("add partitions").into_iter().for_each(|r| assert!(r.is_ok(), "{r:?}"));
         self.wait_topic(name, Some(partitions));
     }
 
     /// What retention does: drops a partition's records before `offset`.
     pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))
-            .expect("an offset");
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
         let deleted =
             block_on(self.admin().delete_records(&list, &options())).expect("delete records");
-        deleted
-            .elements()
-            .iter()
-            .for_each(|e| e.error().expect("delete records"));
+        deleted.elements().iter().for_each(|e| e.error().expect("delete records"));
     }
 
     /// Earliest and end offset of a partition (`read_committed`'s end is the
     /// last stable offset; this is the high watermark).
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
-        self.consumer()
-            .fetch_watermarks(topic, partition, TIMEOUT)
-            .expect("watermarks")
+        self.consumer().fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks")
     }
 
     /// Every committed record of a partition, as a plain consumer reads it:
@@ -179,15 +159,11 @@ impl Kafka {
             .set("enable.partition.eof", "true");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .expect("a partition");
+        list.add_partition_offset(topic, partition, Offset::Beginning).expect("a partition");
         consumer.assign(&list).expect("assign");
         let mut records = Vec::new();
         loop {
-            match consumer
-                .poll(TIMEOUT)
-                .expect("a record before the time-out")
-            {
+            match consumer.poll(TIMEOUT).expect("a record before the time-out") {
                 Ok(record) => records.push((
                     record.offset(),
                     record.key().unwrap_or_default().to_vec(),
@@ -201,21 +177,12 @@ impl Kafka {
 
     /// What a consumer group has committed for a partition.
     pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
-        let consumer: BaseConsumer = self
-            .client()
-            .set("group.id", group)
-            .create()
-            .expect("a consumer");
+        let consumer: BaseConsumer =
+            self.client().set("group.id", group).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, partition);
-        let committed = consumer
-            .committed_offsets(list, TIMEOUT)
-            .expect("committed offsets");
-        match committed
-            .find_partition(topic, partition)
-            .expect("the partition")
-            .offset()
-        {
+        let committed = consumer.committed_offsets(list, TIMEOUT).expect("committed offsets");
+        match committed.find_partition(topic, partition).expect("the partition").offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         }
@@ -240,40 +207,23 @@ impl Kafka {
 
     fn wait_topic(&self, name: &str, partitions: Option<usize>) {
         let consumer = self.consumer();
-        wait_for(
-            &format!("topic {name} with {partitions:?}"),
-            TIMEOUT,
-            || {
-                let metadata = consumer
-                    .fetch_metadata(Some(name), TIMEOUT)
-                    .map_err(|e| e.to_string())?;
-                let topic = metadata
-                    .topics()
-                    .first()
-                    .ok_or("no topic in the metadata")?;
-                let led = topic
-                    .partitions()
-                    .iter()
-                    .filter(|p| p.leader() >= 0)
-                    .count();
-                let gone = topic.error().is_some();
-                match partitions {
-                    Some(wanted) if led == wanted => Ok(()),
-                    None if gone => Ok(()),
-                    _ => Err(format!(
-                        "{led} partitions with a leader, error {:?}",
-                        topic.error()
-                    )),
-                }
-            },
-        );
+        wait_for(&format!("topic {name} with {partitions:?}"), TIMEOUT, || {
+            let metadata =
+                consumer.fetch_metadata(Some(name), TIMEOUT).map_err(|e| e.to_string())?;
+            let topic = metadata.topics().first().ok_or("no topic in the metadata")?;
+            let led = topic.partitions().iter().filter(|p| p.leader() >= 0).count();
+            let gone = topic.error().is_some();
+            match partitions {
+                Some(wanted) if led == wanted => Ok(()),
+                None if gone => Ok(()),
+                _ => Err(format!("{led} partitions with a leader, error {:?}", topic.error())),
+            }
+        });
     }
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new()
-        .operation_timeout(Some(TIMEOUT))
-        .request_timeout(Some(TIMEOUT))
+    AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT))
 }
 
 fn jars() -> String {
@@ -282,11 +232,7 @@ fn jars() -> String {
         Err(_) => PathBuf::from(std::env::var("HOME").expect("HOME")).join(".cache/redis-kafka"),
     };
     let lib = cache.join("kafka-4.1.1/lib");
-    assert!(
-        lib.is_dir(),
-        "no Kafka in {}: run `make setup` (tests/kafka/setup.sh)",
-        lib.display()
-    );
+    assert!(lib.is_dir(), "no Kafka in {}: run `make setup` (tests/kafka/setup.sh)", lib.display());
     format!("{}/*", lib.display())
 }
 
@@ -294,6 +240,8 @@ fn launch(directory: &Path) -> Process {
     let properties = directory.join("server.properties").display().to_string();
     let args = [
         "-Xmx512m",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-cp",
@@ -301,12 +249,7 @@ fn launch(directory: &Path) -> Process {
         "kafka.Kafka",
         &properties,
     ];
-    Process::start(
-        "java",
-        &args.map(String::from),
-        &[],
-        &directory.join("kafka.log"),
-    )
+    Process::start("java", &args.map(String::from), &[], &directory.join("kafka.log"))
 }
 
 fn format_store(directory: &Path) {
@@ -323,53 +266,23 @@ fn format_store(directory: &Path) {
         .arg("-c")
         .arg(directory.join("server.properties"))
         .arg("--add-scram")
-        .arg(format!(
-            "SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]"
-        ))
+        .arg(format!("SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]"))
         .output()
         .expect("run java");
-    assert!(
-        output.status.success(),
-        "format: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn make_certificate(directory: &Path) {
     let store = directory.join("broker.p12").display().to_string();
-    let common = [
-        "-alias",
-        "broker",
-        "-keystore",
-        &store,
-        "-storepass",
-        STORE_PASSWORD,
-    ];
+    let common = ["-alias", "broker", "-keystore", &store, "-storepass", STORE_PASSWORD];
     let certificate = directory.join("certificate.pem").display().to_string();
-    let generate = [
-        "-genkeypair",
-        "-keyalg",
-        "EC",
-        "-storetype",
-        "PKCS12",
-        "-dname",
-        "CN=localhost",
-    ];
+    let generate =
+        ["-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", "-dname", "CN=localhost"];
     let names = ["-ext", "san=dns:localhost,ip:127.0.0.1", "-validity", "30"];
     let export = ["-exportcert", "-rfc", "-file", &certificate];
-    for args in [
-        [&generate[..], &names, &common].concat(),
-        [&export[..], &common].concat(),
-    ] {
-        let output = Command::new("keytool")
-            .args(&args)
-            .output()
-            .expect("run keytool");
-        assert!(
-            output.status.success(),
-            "keytool: {}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+    for args in [[&generate[..], &names, &common].concat(), [&export[..], &common].concat()] {
+        let output = Command::new("keytool").args(&args).output().expect("run keytool");
+        assert!(output.status.success(), "keytool: {}", String::from_utf8_lossy(&output.stdout));
     }
 }
 
@@ -395,6 +308,8 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 message.max.bytes=33554432
 log.cleaner.backoff.ms=100
 log.segment.delete.delay.ms=100

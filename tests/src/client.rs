@@ -27,12 +27,9 @@ impl Client {
         };
         let url = format!("redis://127.0.0.1:{port}/?protocol={version}");
         let client = redis::Client::open(url).expect("a valid URL");
-        let connection = client
-            .get_connection_with_timeout(Duration::from_secs(5))
-            .map_err(describe)?;
-        connection
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .expect("set a time-out");
+        let connection =
+            client.get_connection_with_timeout(Duration::from_secs(5)).map_err(describe)?;
+        connection.set_read_timeout(Some(Duration::from_secs(60))).expect("set a time-out");
         Ok(Client { connection })
     }
 

@@ -45,17 +45,12 @@ impl Dice {
             Err(_) => rand::random(),
         };
         println!("REDIS_KAFKA_SEED={seed}");
-        Dice {
-            rng: StdRng::seed_from_u64(seed),
-        }
+        Dice { rng: StdRng::seed_from_u64(seed) }
     }
 
     /// A duration of `range` milliseconds, to the microsecond.
     pub fn millis(&mut self, range: RangeInclusive<u64>) -> Duration {
-        Duration::from_micros(
-            self.rng
-                .random_range(range.start() * 1000..=range.end() * 1000),
-        )
+        Duration::from_micros(self.rng.random_range(range.start() * 1000..=range.end() * 1000))
     }
 
     pub fn below(&mut self, bound: usize) -> usize {

@@ -25,12 +25,8 @@ pub fn declare(server: &RedisServer, kafka: &Kafka, topic: &str, options: &str) 
 
 /// The two routes of [`declare`].
 pub fn declare_routes(server: &RedisServer) {
-    server.ok(&format!(
-        "KAFKA.ROUTE every FROM {SUBSCRIPTION} TO STREAM \"{STREAM}%{{key}}\""
-    ));
-    server.ok(&format!(
-        "KAFKA.ROUTE last FROM {SUBSCRIPTION} TO HASH \"{HASH}%{{key}}\""
-    ));
+    server.ok(&format!("KAFKA.ROUTE every FROM {SUBSCRIPTION} TO STREAM \"{STREAM}%{{key}}\""));
+    server.ok(&format!("KAFKA.ROUTE last FROM {SUBSCRIPTION} TO HASH \"{HASH}%{{key}}\""));
 }
 
 /// Waits until all is applied, then panics unless every record of the load is
@@ -55,22 +51,13 @@ pub fn check_data(server: &RedisServer, load: &Load) {
         .map(|key| (key[STREAM.len()..].to_string(), sequence(server, key)))
         .collect();
     let faults = faults(&expected, &found);
-    assert!(
-        faults.is_empty(),
-        "of {} records: {}",
-        load.sent(),
-        faults.join("; ")
-    );
+    assert!(faults.is_empty(), "of {} records: {}", load.sent(), faults.join("; "));
     for (key, seqs) in &expected {
         let hash = server.hash(&format!("{HASH}{key}"));
         let last = seqs.last().expect("a key with records").to_string();
         assert_eq!(hash.get("seq"), Some(&last), "hash of {key}: {hash:?}");
     }
-    assert_eq!(
-        server.keys(&format!("{HASH}*")).len(),
-        expected.len(),
-        "number of hashes"
-    );
+    assert_eq!(server.keys(&format!("{HASH}*")).len(), expected.len(), "number of hashes");
 }
 
 /// Every stream, hash and next offset of the pipeline without what may differ
@@ -95,22 +82,13 @@ pub fn contents(server: &RedisServer) -> BTreeMap<String, Vec<BTreeMap<String, S
 fn check_counters(server: &RedisServer, kafka: &Kafka, load: &Load) {
     let info = server.subscription(SUBSCRIPTION);
     info.counters.check();
-    assert_eq!(
-        info.counters.applied,
-        load.sent() as i64,
-        "applied: {info:#?}"
-    );
+    assert_eq!(info.counters.applied, load.sent() as i64, "applied: {info:#?}");
     for partition in &info.partitions {
         partition.counters.check();
         let (_, end) = kafka.watermarks(&partition.topic, partition.partition as i32);
-        assert_eq!(
-            partition.next, end,
-            "next offset against Kafka's end: {partition:?}"
-        );
-        let key = format!(
-            "kafka:ledger:{SUBSCRIPTION}:{}/{}",
-            partition.topic, partition.partition
-        );
+        assert_eq!(partition.next, end, "next offset against Kafka's end: {partition:?}");
+        let key =
+            format!("kafka:ledger:{SUBSCRIPTION}:{}/{}", partition.topic, partition.partition);
         assert_eq!(server.number(&format!("HGET {key} next")), end, "{key}");
     }
 }
@@ -118,10 +96,7 @@ fn check_counters(server: &RedisServer, kafka: &Kafka, load: &Load) {
 fn sequence(server: &RedisServer, key: &str) -> Vec<u64> {
     let number = |seq: Option<&String>| seq.and_then(|s| s.parse().ok());
     let entries = server.stream(key);
-    entries
-        .iter()
-        .map(|e| number(e.get("seq")).unwrap_or_else(|| panic!("{key}: {e:?}")))
-        .collect()
+    entries.iter().map(|e| number(e.get("seq")).unwrap_or_else(|| panic!("{key}: {e:?}"))).collect()
 }
 
 /// Every way in which the found sequences differ from the expected ones.
@@ -133,27 +108,13 @@ fn faults(
         |map: &BTreeMap<String, Vec<u64>>| map.values().flatten().copied().collect::<Vec<_>>();
     let wanted: BTreeSet<u64> = all(expected).into_iter().collect();
     let mut seen = BTreeSet::new();
-    let double: Vec<u64> = all(found)
-        .into_iter()
-        .filter(|seq| !seen.insert(*seq))
-        .collect();
+    let double: Vec<u64> = all(found).into_iter().filter(|seq| !seen.insert(*seq)).collect();
     let mut faults = Vec::new();
-    report(
-        &mut faults,
-        "missing",
-        wanted.difference(&seen).copied().collect(),
-    );
+    report(&mut faults, "missing", wanted.difference(&seen).copied().collect());
     report(&mut faults, "double", double);
-    report(
-        &mut faults,
-        "never sent",
-        seen.difference(&wanted).copied().collect(),
-    );
+    report(&mut faults, "never sent", seen.difference(&wanted).copied().collect());
     if faults.is_empty() {
-        for (key, seqs) in found
-            .iter()
-            .filter(|(key, seqs)| expected.get(*key) != Some(*seqs))
-        {
+        for (key, seqs) in found.iter().filter(|(key, seqs)| expected.get(*key) != Some(*seqs)) {
             let at = seqs.windows(2).find(|pair| pair[0] >= pair[1]);
             faults.push(format!("order or key of {key} differs at {at:?}"));
         }
@@ -173,10 +134,7 @@ mod tests {
     use super::*;
 
     fn map(entries: &[(&str, &[u64])]) -> BTreeMap<String, Vec<u64>> {
-        entries
-            .iter()
-            .map(|(key, seqs)| (key.to_string(), seqs.to_vec()))
-            .collect()
+        entries.iter().map(|(key, seqs)| (key.to_string(), seqs.to_vec())).collect()
     }
 
     #[test]
@@ -184,22 +142,10 @@ mod tests {
         let expected = map(&[("a", &[0, 2]), ("b", &[1, 3])]);
         assert_eq!(faults(&expected, &expected), Vec::<String>::new());
         for (found, fault) in [
-            (
-                map(&[("a", &[0, 2]), ("b", &[1])]),
-                "1 missing, such as [3]",
-            ),
-            (
-                map(&[("a", &[0, 0, 2]), ("b", &[1, 3])]),
-                "1 double, such as [0]",
-            ),
-            (
-                map(&[("a", &[0, 2]), ("b", &[1, 3, 9])]),
-                "1 never sent, such as [9]",
-            ),
-            (
-                map(&[("a", &[2, 0]), ("b", &[1, 3])]),
-                "order or key of a differs at Some([2, 0])",
-            ),
+            (map(&[("a", &[0, 2]), ("b", &[1])]), "1 missing, such as [3]"),
+            (map(&[("a", &[0, 0, 2]), ("b", &[1, 3])]), "1 double, such as [0]"),
+            (map(&[("a", &[0, 2]), ("b", &[1, 3, 9])]), "1 never sent, such as [9]"),
+            (map(&[("a", &[2, 0]), ("b", &[1, 3])]), "order or key of a differs at Some([2, 0])"),
         ] {
             assert_eq!(faults(&expected, &found), [fault]);
         }

@@ -43,11 +43,7 @@ pub struct Process {
 impl Process {
     /// Starts `program` with its standard output and error appended to `log`.
     pub fn start(program: &str, args: &[String], envs: &[(String, String)], log: &Path) -> Process {
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("open the log");
+        let output = File::options().create(true).append(true).open(log).expect("open the log");
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", program])
@@ -62,11 +58,7 @@ impl Process {
             .recv()
             .expect("launcher")
             .unwrap_or_else(|error| panic!("cannot start {program} with setpriv: {error}"));
-        Process {
-            child,
-            name: program.to_string(),
-            log: log.to_path_buf(),
-        }
+        Process { child, name: program.to_string(), log: log.to_path_buf() }
     }
 
     pub fn pid(&self) -> u32 {
@@ -81,14 +73,9 @@ impl Process {
 
     /// Sends a signal by name (`STOP`, `CONT`, `TERM`).
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([format!("-{name}"), self.pid().to_string()])
-            .status();
-        assert!(
-            status.expect("kill").success(),
-            "kill -{name} {}",
-            self.name
-        );
+        let status =
+            Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status();
+        assert!(status.expect("kill").success(), "kill -{name} {}", self.name);
     }
 
     /// How it ended, `None` while it runs.
@@ -99,12 +86,7 @@ impl Process {
     /// Waits for the process to end by itself.
     pub fn wait_ended(&mut self, deadline: Duration) -> ExitStatus {
         let what = format!("{} to end", self.name);
-        wait_for(&what, deadline, || {
-            self.child
-                .try_wait()
-                .expect("wait for a child")
-                .ok_or("runs")
-        })
+        wait_for(&what, deadline, || self.child.try_wait().expect("wait for a child").ok_or("runs"))
     }
 
     /// The whole log so far.
@@ -125,12 +107,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            println!(
-                "--- {} ({})\n{}\n---",
-                self.name,
-                self.log.display(),
-                self.log_tail()
-            );
+            println!("--- {} ({})\n{}\n---", self.name, self.log.display(), self.log_tail());
         }
     }
 }
@@ -142,10 +119,7 @@ pub fn run_directory() -> &'static Path {
     DIRECTORY.get_or_init(|| {
         let root = std::env::temp_dir().join("redis-kafka-tests");
         std::fs::create_dir_all(&root).expect("create the run directory");
-        for entry in std::fs::read_dir(&root)
-            .expect("list run directories")
-            .flatten()
-        {
+        for entry in std::fs::read_dir(&root).expect("list run directories").flatten() {
             if !Path::new("/proc").join(entry.file_name()).exists() {
                 let _ = std::fs::remove_dir_all(entry.path());
             }

@@ -44,16 +44,8 @@ impl Load {
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "120000")
             .set("linger.ms", "2");
-        let producer = config
-            .create_with_context(Failures(failures.clone()))
-            .expect("a producer");
-        Load {
-            producer,
-            failures,
-            topic: topic.into(),
-            keys,
-            sent: 0,
-        }
+        let producer = config.create_with_context(Failures(failures.clone())).expect("a producer");
+        Load { producer, failures, topic: topic.into(), keys, sent: 0 }
     }
 
     /// How many records there are: `0..sent`.
@@ -68,10 +60,7 @@ impl Load {
     /// The key of a record.
     pub fn key(&self, seq: u64) -> String {
         // Fibonacci hashing: neighbours in the sequence get unlike keys.
-        format!(
-            "k{}",
-            (seq.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % self.keys
-        )
+        format!("k{}", (seq.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % self.keys)
     }
 
     /// Sends the next `count` records and waits for Kafka to have them.
@@ -103,10 +92,7 @@ impl Load {
             self.flush();
             self
         });
-        Background {
-            stop,
-            thread: Some(thread),
-        }
+        Background { stop, thread: Some(thread) }
     }
 
     fn enqueue(&mut self, count: u64) {
@@ -119,11 +105,7 @@ impl Load {
 
     fn flush(&self) {
         self.producer.flush(TIMEOUT).expect("flush the producer");
-        assert_eq!(
-            self.failures.load(Ordering::Relaxed),
-            0,
-            "records that Kafka did not take"
-        );
+        assert_eq!(self.failures.load(Ordering::Relaxed), 0, "records that Kafka did not take");
     }
 }
 
@@ -152,11 +134,7 @@ impl Background {
     /// Stops the load and waits until Kafka has every record of it.
     pub fn stop(mut self) -> Load {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .take()
-            .expect("not stopped yet")
-            .join()
-            .expect("the load")
+        self.thread.take().expect("not stopped yet").join().expect("the load")
     }
 }
 
@@ -193,14 +171,9 @@ pub enum Outcome {
 /// touched ends with a control record.
 pub fn transact(kafka: &Kafka, topic: &str, outcome: Outcome, records: &[(String, String)]) {
     let id = format!("tests-{}-{}", topic, rand::random::<u64>());
-    let producer: BaseProducer = kafka
-        .client()
-        .set("transactional.id", id)
-        .create()
-        .expect("a producer");
-    producer
-        .init_transactions(TIMEOUT)
-        .expect("init transactions");
+    let producer: BaseProducer =
+        kafka.client().set("transactional.id", id).create().expect("a producer");
+    producer.init_transactions(TIMEOUT).expect("init transactions");
     producer.begin_transaction().expect("begin a transaction");
     for (key, value) in records {
         producer
@@ -219,13 +192,10 @@ pub fn transact(kafka: &Kafka, topic: &str, outcome: Outcome, records: &[(String
 /// Kafka's null.
 pub fn send_raw(kafka: &Kafka, topic: &str, records: &[(Option<&str>, Option<&[u8]>)]) {
     let mut config = kafka.client();
-    config
-        .set("message.max.bytes", "33554432")
-        .set("enable.idempotence", "true");
+    config.set("message.max.bytes", "33554432").set("enable.idempotence", "true");
     let failures = Arc::new(AtomicU64::new(0));
-    let producer: ThreadedProducer<Failures> = config
-        .create_with_context(Failures(failures.clone()))
-        .expect("a producer");
+    let producer: ThreadedProducer<Failures> =
+        config.create_with_context(Failures(failures.clone())).expect("a producer");
     for (key, value) in records {
         let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(0);
         record.key = *key;
@@ -233,11 +203,7 @@ pub fn send_raw(kafka: &Kafka, topic: &str, records: &[(Option<&str>, Option<&[u
         producer.send(record).map_err(|(e, _)| e).expect("send");
     }
     producer.flush(TIMEOUT).expect("flush");
-    assert_eq!(
-        failures.load(Ordering::Relaxed),
-        0,
-        "records that Kafka did not take"
-    );
+    assert_eq!(failures.load(Ordering::Relaxed), 0, "records that Kafka did not take");
 }
 
 /// [`send_raw`] of texts without keys.

@@ -31,10 +31,7 @@ impl Proxy {
     pub fn start(target: u16) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind the proxy");
         let port = listener.local_addr().expect("the proxy's address").port();
-        let valve = Arc::new(Valve {
-            traffic: Mutex::new(Traffic::Pass),
-            changed: Condvar::new(),
-        });
+        let valve = Arc::new(Valve { traffic: Mutex::new(Traffic::Pass), changed: Condvar::new() });
         let shared = valve.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -68,18 +65,14 @@ fn accept(client: TcpStream, target: u16, valve: &Arc<Valve>) {
         return;
     };
     for (from, to) in [(&client, &server), (&server, &client)] {
-        let (from, to) = (
-            from.try_clone().expect("a socket"),
-            to.try_clone().expect("a socket"),
-        );
+        let (from, to) = (from.try_clone().expect("a socket"), to.try_clone().expect("a socket"));
         let valve = valve.clone();
         std::thread::spawn(move || forward(from, to, &valve));
     }
 }
 
 fn forward(mut from: TcpStream, mut to: TcpStream, valve: &Valve) {
-    from.set_read_timeout(Some(Duration::from_millis(20)))
-        .expect("set a time-out");
+    from.set_read_timeout(Some(Duration::from_millis(20))).expect("set a time-out");
     let mut buffer = vec![0; 64 * 1024];
     while open(valve) {
         let read = match from.read(&mut buffer) {
@@ -99,9 +92,6 @@ fn forward(mut from: TcpStream, mut to: TcpStream, valve: &Valve) {
 /// Waits while the proxy stalls; false when it cuts.
 fn open(valve: &Valve) -> bool {
     let traffic = valve.traffic.lock().unwrap();
-    let traffic = valve
-        .changed
-        .wait_while(traffic, |t| *t == Traffic::Stall)
-        .unwrap();
+    let traffic = valve.changed.wait_while(traffic, |t| *t == Traffic::Stall).unwrap();
     *traffic == Traffic::Pass
 }

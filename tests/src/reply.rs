@@ -28,14 +28,10 @@ pub fn items(value: &Value) -> &[Value] {
 /// A field of a map (RESP3) or of a flat array of names and values (RESP2).
 pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
-        Value::Map(pairs) => pairs
-            .iter()
-            .find(|(key, _)| text(key) == name)
-            .map(|(_, v)| v),
-        Value::Array(flat) => flat
-            .chunks(2)
-            .find(|pair| text(&pair[0]) == name)
-            .map(|pair| &pair[1]),
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| text(key) == name).map(|(_, v)| v),
+        Value::Array(flat) => {
+            flat.chunks(2).find(|pair| text(&pair[0]) == name).map(|pair| &pair[1])
+        }
         other => panic!("not a map: {other:?}"),
     }
 }
@@ -124,7 +120,5 @@ fn partition(value: &Value) -> Partition {
 
 fn number(value: &Value, name: &str) -> i64 {
     let found = field(value, name).unwrap_or_else(|| panic!("no field {name} in {value:?}"));
-    text(found)
-        .parse()
-        .unwrap_or_else(|_| panic!("{name} is not a number: {found:?}"))
+    text(found).parse().unwrap_or_else(|_| panic!("{name} is not a number: {found:?}"))
 }

@@ -37,11 +37,7 @@ pub struct Setup {
 impl Setup {
     /// A plain server: no persistence, no module, DEBUG allowed.
     pub fn plain() -> Setup {
-        let config = [
-            ("save", ""),
-            ("enable-debug-command", "yes"),
-            ("loglevel", "verbose"),
-        ];
+        let config = [("save", ""), ("enable-debug-command", "yes"), ("loglevel", "verbose")];
         Setup {
             append: Append::Off,
             module: None,
@@ -52,10 +48,7 @@ impl Setup {
 
     /// Loads a module with these arguments.
     pub fn module(mut self, path: &Path, args: &[&str]) -> Setup {
-        self.module = Some((
-            path.to_path_buf(),
-            args.iter().map(|a| a.to_string()).collect(),
-        ));
+        self.module = Some((path.to_path_buf(), args.iter().map(|a| a.to_string()).collect()));
         self
     }
 
@@ -90,18 +83,14 @@ impl Setup {
 
     /// Starts a server in a new directory and waits until it answers.
     pub fn start(&self) -> RedisServer {
-        let directory = tempfile::Builder::new()
-            .prefix("redis-")
-            .tempdir_in(run_directory());
+        let directory = tempfile::Builder::new().prefix("redis-").tempdir_in(run_directory());
         self.start_in(directory.expect("create a directory"), free_port())
     }
 
     /// Starts a server on a copy of a stopped one's files, changed first by
     /// `change` (which gets the copy's directory).
     pub fn start_on_copy(&self, from: &Path, change: impl FnOnce(&Path)) -> RedisServer {
-        let directory = tempfile::Builder::new()
-            .prefix("redis-")
-            .tempdir_in(run_directory());
+        let directory = tempfile::Builder::new().prefix("redis-").tempdir_in(run_directory());
         let directory = directory.expect("create a directory");
         copy_files(from, directory.path());
         change(directory.path());
@@ -111,13 +100,7 @@ impl Setup {
     fn start_in(&self, directory: TempDir, port: u16) -> RedisServer {
         let process = launch(self, directory.path(), port);
         let client = RefCell::new(None);
-        let mut server = RedisServer {
-            client,
-            process,
-            setup: self.clone(),
-            directory,
-            port,
-        };
+        let mut server = RedisServer { client, process, setup: self.clone(), directory, port };
         server.wait_ready();
         server
     }
@@ -252,8 +235,7 @@ impl RedisServer {
 
     /// Sends a line and gives the reply; panics on an error.
     pub fn line(&self, line: &str) -> Value {
-        self.try_line(line)
-            .unwrap_or_else(|error| panic!("{line}: {error}"))
+        self.try_line(line).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     /// Sends a line whose reply must begin with OK, and gives the reply.
@@ -277,9 +259,7 @@ impl RedisServer {
     /// The reply as a number.
     pub fn number(&self, line: &str) -> i64 {
         let reply = self.text(line);
-        reply
-            .parse()
-            .unwrap_or_else(|_| panic!("{line}: not a number: {reply}"))
+        reply.parse().unwrap_or_else(|_| panic!("{line}: not a number: {reply}"))
     }
 
     /// A hash's fields.
@@ -295,19 +275,15 @@ impl RedisServer {
         let reply = self.line(&format!("XRANGE \"{key}\" - +"));
         let fields = |entry: &Value| {
             let flat = items(&items(entry)[1]).to_vec();
-            flat.chunks(2)
-                .map(|pair| (text(&pair[0]), text(&pair[1])))
-                .collect()
+            flat.chunks(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
         };
         items(&reply).iter().map(fields).collect()
     }
 
     /// Every key that matches a pattern.
     pub fn keys(&self, pattern: &str) -> Vec<String> {
-        let mut keys: Vec<String> = items(&self.line(&format!("KEYS \"{pattern}\"")))
-            .iter()
-            .map(text)
-            .collect();
+        let mut keys: Vec<String> =
+            items(&self.line(&format!("KEYS \"{pattern}\""))).iter().map(text).collect();
         keys.sort();
         keys
     }
@@ -316,9 +292,7 @@ impl RedisServer {
     pub fn info_field(&self, section: &str, name: &str) -> Option<String> {
         let info = self.text(&format!("INFO {section}"));
         let prefix = format!("{name}:");
-        info.lines()
-            .find_map(|line| line.strip_prefix(&prefix))
-            .map(|v| v.trim().to_string())
+        info.lines().find_map(|line| line.strip_prefix(&prefix)).map(|v| v.trim().to_string())
     }
 
     /// KAFKA.INFO of a subscription.
@@ -328,34 +302,18 @@ impl RedisServer {
 
     /// Waits until the subscription is in this state, and gives its INFO.
     pub fn wait_state(&self, name: &str, state: &str) -> Info {
-        wait_for(
-            &format!("{name} to be {state}"),
-            Duration::from_secs(30),
-            || {
-                let info = self.subscription(name);
-                if info.state == state {
-                    Ok(info)
-                } else {
-                    Err(Box::new(info))
-                }
-            },
-        )
+        wait_for(&format!("{name} to be {state}"), Duration::from_secs(30), || {
+            let info = self.subscription(name);
+            if info.state == state { Ok(info) } else { Err(Box::new(info)) }
+        })
     }
 
     /// Waits until the subscription applied (or settled) this many records.
     pub fn wait_consumed(&self, name: &str, records: i64) {
-        wait_for(
-            &format!("{name} to consume {records}"),
-            Duration::from_secs(60),
-            || {
-                let info = self.subscription(name);
-                if info.counters.consumed >= records {
-                    Ok(())
-                } else {
-                    Err(Box::new(info))
-                }
-            },
-        );
+        wait_for(&format!("{name} to consume {records}"), Duration::from_secs(60), || {
+            let info = self.subscription(name);
+            if info.counters.consumed >= records { Ok(()) } else { Err(Box::new(info)) }
+        });
     }
 
     /// KAFKA.WAIT: all that Kafka holds now is applied.
@@ -383,11 +341,7 @@ impl RedisServer {
     pub fn wait_linked(&self) {
         wait_for("the replica's link", START, || {
             let link = self.info_field("replication", "master_link_status");
-            if link.as_deref() == Some("up") {
-                Ok(())
-            } else {
-                Err(link)
-            }
+            if link.as_deref() == Some("up") { Ok(()) } else { Err(link) }
         });
     }
 
@@ -395,11 +349,7 @@ impl RedisServer {
     pub fn wait_equal(&self, other: &RedisServer) {
         wait_for("two servers to be equal", START, || {
             let (here, there) = (self.digest(), other.digest());
-            if here == there {
-                Ok(())
-            } else {
-                Err((here, there))
-            }
+            if here == there { Ok(()) } else { Err((here, there)) }
         });
     }
 
@@ -407,10 +357,7 @@ impl RedisServer {
     pub fn wait_ready(&mut self) {
         wait_for("redis-server to answer", START, || {
             if let Some(status) = self.process.ended() {
-                panic!(
-                    "redis-server ended with {status}:\n{}",
-                    self.process.log_tail()
-                );
+                panic!("redis-server ended with {status}:\n{}", self.process.log_tail());
             }
             self.try_line("PING")
         });
@@ -419,25 +366,10 @@ impl RedisServer {
 
 fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
     let args = setup.args(directory, port);
-    Process::start(
-        "redis-server",
-        &args,
-        &setup.envs,
-        &directory.join("redis.log"),
-    )
+    Process::start("redis-server", &args, &setup.envs, &directory.join("redis.log"))
 }
 
 fn copy_files(from: &Path, to: &Path) {
-    let status = Command::new("cp")
-        .arg("-a")
-        .arg(from.join("."))
-        .arg(to)
-        .status()
-        .expect("cp");
-    assert!(
-        status.success(),
-        "cp -a {} {}",
-        from.display(),
-        to.display()
-    );
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp");
+    assert!(status.success(), "cp -a {} {}", from.display(), to.display());
 }

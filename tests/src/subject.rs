@@ -40,11 +40,7 @@ pub fn module() -> PathBuf {
         Ok(path) => PathBuf::from(path),
         Err(_) => target().join("release/libredis_kafka.so"),
     };
-    assert!(
-        path.is_file(),
-        "no module at {}: run `make build`",
-        path.display()
-    );
+    assert!(path.is_file(), "no module at {}: run `make build`", path.display());
     path
 }
 
@@ -55,13 +51,7 @@ pub fn panicking_module() -> PathBuf {
     let path = BUILT.get_or_init(|| {
         let directory = target().join("panic-injection");
         let status = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--release",
-                "--package",
-                "redis-kafka-module",
-            ])
+            .args(["build", "--quiet", "--release", "--package", "redis-kafka-module"])
             .args(["--features", "panic-injection", "--target-dir"])
             .arg(&directory)
             .current_dir(workspace())

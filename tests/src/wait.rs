@@ -26,9 +26,7 @@ pub fn wait_for<T, E: Debug>(
 
 /// [`wait_for`] of a plain yes or no.
 pub fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
-    wait_for(what, deadline, || {
-        if condition() { Ok(()) } else { Err("not yet") }
-    });
+    wait_for(what, deadline, || if condition() { Ok(()) } else { Err("not yet") });
 }
 
 /// Lets time pass where time itself is the fault or the load (the moment of a

@@ -51,10 +51,7 @@ impl Watch {
 
     /// All that was shown until now.
     pub fn stop(self, server: &RedisServer) -> String {
-        server
-            .connect(Protocol::Resp2)
-            .send(&self.marker)
-            .expect("send the marker");
+        server.connect(Protocol::Resp2).send(&self.marker).expect("send the marker");
         self.seen.join().expect("the watching thread")
     }
 }

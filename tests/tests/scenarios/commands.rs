@@ -18,10 +18,7 @@ fn paused() -> (RedisServer, String) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("commands", 1);
     let server = server();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED",
-        kafka.brokers()
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED", kafka.brokers()));
     (server, topic)
 }
 
@@ -30,16 +27,9 @@ fn two_commands_from_nothing_to_live_data() {
     let kafka = Kafka::shared();
     let topic = kafka.topic("two-commands", 1);
     let server = server();
-    let subscribe = format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {}",
-        kafka.brokers()
-    );
+    let subscribe = format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {}", kafka.brokers());
     assert_eq!(server.ok(&subscribe), "OK");
-    assert_eq!(
-        server.wait_state("rides", "waiting").state,
-        "waiting",
-        "for a route"
-    );
+    assert_eq!(server.wait_state("rides", "waiting").state, "waiting", "for a route");
     server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{key}""#);
     send_texts(kafka, &topic, &[r#"{"key":"a","seq":0}"#]);
     server.wait_consumed("rides", 1);
@@ -57,10 +47,7 @@ fn the_same_definition_is_ok_and_another_names_replace() {
         format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} VALUE STRING PAUSED");
     let error = server.refused(&other);
     assert!(error.starts_with("ERR KAFKA.SUBSCRIBE: "), "{error}");
-    assert!(
-        error.contains("REPLACE") && error.contains("VALUE"),
-        "{error}"
-    );
+    assert!(error.contains("REPLACE") && error.contains("VALUE"), "{error}");
     server.ok(&other.replace("rides TOPIC", "rides REPLACE TOPIC"));
 
     let route = r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{_key}""#;
@@ -85,9 +72,8 @@ fn replace_keeps_the_positions() {
     server.wait_applied("rides");
     server.ok(r#"KAFKA.ROUTE last REPLACE FROM rides TO HASH "h:%{key}" OVERWRITE"#);
     let brokers = kafka.brokers();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides REPLACE TOPIC {topic} BROKERS {brokers} ONERROR SKIP"
-    ));
+    server
+        .ok(&format!("KAFKA.SUBSCRIBE rides REPLACE TOPIC {topic} BROKERS {brokers} ONERROR SKIP"));
     load.send(40);
     oracle::check(&server, kafka, &load);
 }
@@ -126,24 +112,12 @@ fn unroute_and_unsubscribe_keep_the_data() {
     assert_eq!(server.hash("h:k0")["seq"], "9");
     server.ok("KAFKA.UNSUBSCRIBE rides");
     assert_eq!(server.text("KAFKA.LIST"), "");
-    assert_eq!(
-        server.keys("*"),
-        ["h:k0", "s:k0"],
-        "ledger and definitions go, data stays"
-    );
-    assert!(
-        server
-            .refused("KAFKA.INFO rides")
-            .starts_with("ERR KAFKA.INFO: ")
-    );
+    assert_eq!(server.keys("*"), ["h:k0", "s:k0"], "ledger and definitions go, data stays");
+    assert!(server.refused("KAFKA.INFO rides").starts_with("ERR KAFKA.INFO: "));
 
     oracle::declare(&server, kafka, &topic, "");
     server.wait_applied("rides");
-    assert_eq!(
-        server.number("XLEN s:k0"),
-        30,
-        "a new subscription reads from its START"
-    );
+    assert_eq!(server.number("XLEN s:k0"), 30, "a new subscription reads from its START");
 }
 
 #[test]
@@ -174,10 +148,7 @@ fn pause_and_resume_outlive_a_restart() {
     load.send(10);
     server.kill_and_start();
     let info = server.wait_state("rides", "paused");
-    assert_eq!(
-        (info.counters.consumed, info.action.as_str()),
-        (10, "KAFKA.RESUME rides")
-    );
+    assert_eq!((info.counters.consumed, info.action.as_str()), (10, "KAFKA.RESUME rides"));
     server.ok("KAFKA.RESUME rides");
     oracle::check(&server, kafka, &load);
 }
@@ -187,18 +158,9 @@ fn list_is_one_line_a_subscription() {
     let (server, _) = paused();
     let list = server.text("KAFKA.LIST");
     let (before, after) = list.trim_end().split_once(" since=").expect("since=");
-    assert!(
-        before.starts_with("sub=rides state=paused reason=\""),
-        "{list}"
-    );
-    assert!(
-        after.contains(" lag=") && after.contains(" action=\"KAFKA.RESUME rides\""),
-        "{list}"
-    );
-    assert_eq!(
-        server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#),
-        list
-    );
+    assert!(before.starts_with("sub=rides state=paused reason=\""), "{list}");
+    assert!(after.contains(" lag=") && after.contains(" action=\"KAFKA.RESUME rides\""), "{list}");
+    assert_eq!(server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#), list);
     let names = server.line(r#"EVAL "return redis.call('KAFKA.INFO', 'rides')" 0"#);
     assert_eq!(field(&names, "name").map(text).as_deref(), Some("rides"));
 }
@@ -207,17 +169,9 @@ fn list_is_one_line_a_subscription() {
 fn info_is_a_map_in_resp3_and_flat_in_resp2() {
     let (server, topic) = paused();
     server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{_key}""#);
-    let resp3 = server
-        .connect(Protocol::Resp3)
-        .line("KAFKA.INFO rides")
-        .expect("INFO");
-    let resp2 = server
-        .connect(Protocol::Resp2)
-        .line("KAFKA.INFO rides")
-        .expect("INFO");
-    let Value::Map(pairs) = &resp3 else {
-        panic!("a map: {resp3:?}")
-    };
+    let resp3 = server.connect(Protocol::Resp3).line("KAFKA.INFO rides").expect("INFO");
+    let resp2 = server.connect(Protocol::Resp2).line("KAFKA.INFO rides").expect("INFO");
+    let Value::Map(pairs) = &resp3 else { panic!("a map: {resp3:?}") };
     assert_eq!(items(&resp2).len(), pairs.len() * 2);
     let names = [
         "name",
@@ -262,22 +216,14 @@ fn wait_blocks_its_client_only_and_refuses_transactions_and_scripts() {
     let (server, topic) = paused();
     let kafka = Kafka::shared();
     server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{key}""#);
-    assert!(
-        server
-            .refused("KAFKA.WAIT rides 100")
-            .starts_with("ERR KAFKA.WAIT: "),
-        "paused"
-    );
+    assert!(server.refused("KAFKA.WAIT rides 100").starts_with("ERR KAFKA.WAIT: "), "paused");
     assert!(server.refused("KAFKA.WAIT nobody 100").contains("nobody"));
     assert!(server.refused("KAFKA.WAIT rides soon").contains("soon"));
     server.refused(r#"EVAL "return redis.call('KAFKA.WAIT', 'rides', '100')" 0"#);
     server.ok("MULTI");
     let queued = server.try_line("KAFKA.WAIT rides 100");
     let executed = format!("{:?}", server.try_line("EXEC"));
-    assert!(
-        queued.is_err() || executed.contains("KAFKA.WAIT"),
-        "{queued:?}, {executed}"
-    );
+    assert!(queued.is_err() || executed.contains("KAFKA.WAIT"), "{queued:?}, {executed}");
 
     server.ok("KAFKA.RESUME rides");
     // Nothing can be applied now, so that the WAIT has to block.
@@ -286,20 +232,10 @@ fn wait_blocks_its_client_only_and_refuses_transactions_and_scripts() {
     send_texts(kafka, &topic, &[r#"{"key":"a","seq":0}"#]);
     let waiting = std::thread::spawn(move || blocked.line("KAFKA.WAIT rides 30000"));
     let held = server.connect(Protocol::Resp3).line("KAFKA.WAIT rides 50");
-    assert!(
-        held.is_err_and(|error| error.starts_with("ERR KAFKA.WAIT: ")),
-        "a time-out"
-    );
+    assert!(held.is_err_and(|error| error.starts_with("ERR KAFKA.WAIT: ")), "a time-out");
     assert_eq!(server.text("PING"), "PONG");
     server.ok("CLIENT UNPAUSE");
-    assert_eq!(
-        waiting
-            .join()
-            .expect("the blocked client")
-            .as_ref()
-            .map(text),
-        Ok("OK".into())
-    );
+    assert_eq!(waiting.join().expect("the blocked client").as_ref().map(text), Ok("OK".into()));
     assert_eq!(server.stream("s:a").len(), 1);
 }
 
@@ -321,10 +257,6 @@ fn an_info_section_for_exporters() {
         ("kafka_propagate", "units"),
     ];
     for (name, value) in fields {
-        assert_eq!(
-            server.info_field("kafka", name).as_deref(),
-            Some(value),
-            "{name}"
-        );
+        assert_eq!(server.info_field("kafka", name).as_deref(), Some(value), "{name}");
     }
 }

@@ -36,16 +36,13 @@ fn with_profiles(subject: Subject, text: &str) -> (TempDir, Setup) {
     let directory = tempfile::tempdir().expect("create a directory");
     let path = directory.path().join("kafka.toml");
     std::fs::write(&path, text).expect("write the profiles");
-    let setup = subject
-        .setup()
-        .module_args(&["CONNECTIONS", &path.display().to_string()]);
+    let setup = subject.setup().module_args(&["CONNECTIONS", &path.display().to_string()]);
     (directory, setup)
 }
 
 fn subscribe(server: &RedisServer, topic: &str) -> String {
-    let reply = server.ok(&format!(
-        "KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} CONNECTION secure PAUSED"
-    ));
+    let reply = server
+        .ok(&format!("KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} CONNECTION secure PAUSED"));
     declare_routes(server);
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     reply
@@ -54,21 +51,15 @@ fn subscribe(server: &RedisServer, topic: &str) -> String {
 #[test]
 fn plain_and_scram_over_tls() {
     let kafka = Kafka::shared();
-    for (mechanism, user, password) in [
-        ("PLAIN", PLAIN_USER, PLAIN_PASSWORD),
-        ("SCRAM-SHA-512", SCRAM_USER, SCRAM_PASSWORD),
-    ] {
+    for (mechanism, user, password) in
+        [("PLAIN", PLAIN_USER, PLAIN_PASSWORD), ("SCRAM-SHA-512", SCRAM_USER, SCRAM_PASSWORD)]
+    {
         let topic = kafka.topic("secure", 1);
-        let (_files, setup) = with_profiles(
-            Subject::ModuleUnits,
-            &profile(mechanism, user, "env:KAFKA_PASSWORD"),
-        );
+        let (_files, setup) =
+            with_profiles(Subject::ModuleUnits, &profile(mechanism, user, "env:KAFKA_PASSWORD"));
         let server = setup.env("KAFKA_PASSWORD", password).start();
         let names = server.line("KAFKA.CONNECTIONS");
-        assert_eq!(
-            items(&names).iter().map(text).collect::<Vec<_>>(),
-            ["secure"]
-        );
+        assert_eq!(items(&names).iter().map(text).collect::<Vec<_>>(), ["secure"]);
         subscribe(&server, &topic);
         let mut load = Load::new(kafka, &topic);
         load.send(50);
@@ -84,32 +75,16 @@ fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
     let secret = secrets.path().join("password");
     std::fs::write(&secret, "wrong\n").expect("write a secret");
     let reference = format!("file:{}", secret.display());
-    let (_files, setup) = with_profiles(
-        Subject::ModuleUnits,
-        &profile("PLAIN", PLAIN_USER, &reference),
-    );
+    let (_files, setup) =
+        with_profiles(Subject::ModuleUnits, &profile("PLAIN", PLAIN_USER, &reference));
     let server = setup.start();
     subscribe(&server, &topic);
-    wait_until(
-        "the reason to name authentication",
-        Duration::from_secs(30),
-        || {
-            server
-                .subscription(SUBSCRIPTION)
-                .reason
-                .to_lowercase()
-                .contains("authentication")
-        },
-    );
+    wait_until("the reason to name authentication", Duration::from_secs(30), || {
+        server.subscription(SUBSCRIPTION).reason.to_lowercase().contains("authentication")
+    });
     let info = server.subscription(SUBSCRIPTION);
-    assert!(
-        info.state == "waiting" || info.state == "stopped",
-        "{info:#?}"
-    );
-    assert!(
-        info.action.contains("secure"),
-        "names the profile: {info:#?}"
-    );
+    assert!(info.state == "waiting" || info.state == "stopped", "{info:#?}");
+    assert!(info.action.contains("secure"), "names the profile: {info:#?}");
     std::fs::write(&secret, format!("{PLAIN_PASSWORD}\n")).expect("write a secret");
     if info.state == "stopped" {
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
@@ -124,10 +99,7 @@ fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
 #[test]
 fn properties_outside_the_allow_list_and_written_out_secrets_are_refused() {
     let denied = [
-        (
-            "plugin.library.paths = \"/tmp/evil.so\"",
-            "plugin.library.paths",
-        ),
+        ("plugin.library.paths = \"/tmp/evil.so\"", "plugin.library.paths"),
         ("enable.auto.commit = \"true\"", "enable.auto.commit"),
         ("isolation.level = \"read_uncommitted\"", "isolation.level"),
         ("no.such.property = \"1\"", "no.such.property"),
@@ -139,19 +111,11 @@ fn properties_outside_the_allow_list_and_written_out_secrets_are_refused() {
         let server = setup.env("KAFKA_PASSWORD", PLAIN_PASSWORD).start();
         let error = server.refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION secure");
         assert!(error.contains(name), "{line}: {error}");
-        assert!(
-            !error.contains("5ecret") && !server.log().contains("l1teral"),
-            "{error}"
-        );
+        assert!(!error.contains("5ecret") && !server.log().contains("l1teral"), "{error}");
     }
     let (_files, setup) = with_profiles(Subject::ModuleUnits, &base);
-    let error = setup
-        .start()
-        .refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION unknown");
-    assert!(
-        error.contains("unknown") && error.contains("secure"),
-        "{error}"
-    );
+    let error = setup.start().refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION unknown");
+    assert!(error.contains("unknown") && error.contains("secure"), "{error}");
 }
 
 redis_kafka_tests::for_each_subject!(secrets_are_found_nowhere);
@@ -161,13 +125,9 @@ fn secrets_are_found_nowhere(subject: Subject) {
     let topic = kafka.topic("secrets", 1);
     let (_files, setup) =
         with_profiles(subject, &profile("PLAIN", PLAIN_USER, "env:KAFKA_PASSWORD"));
-    let setup = setup
-        .append(Append::Always)
-        .config("slowlog-log-slower-than", "0");
-    let mut server = setup
-        .env("KAFKA_PASSWORD", PLAIN_PASSWORD)
-        .config("loglevel", "debug")
-        .start();
+    let setup = setup.append(Append::Always).config("slowlog-log-slower-than", "0");
+    let mut server =
+        setup.env("KAFKA_PASSWORD", PLAIN_PASSWORD).config("loglevel", "debug").start();
     let monitor = Watch::monitor(&server);
     let mut seen = vec![subscribe(&server, &topic)];
     Load::new(kafka, &topic).send(20);
@@ -205,16 +165,8 @@ fn secrets_are_found_nowhere(subject: Subject) {
 
 /// Every file below a directory (AOF, RDB, log).
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory)
-        .expect("list a directory")
-        .flatten();
+    let entries = std::fs::read_dir(directory).expect("list a directory").flatten();
     entries
-        .flat_map(|e| {
-            if e.path().is_dir() {
-                files(&e.path())
-            } else {
-                vec![e.path()]
-            }
-        })
+        .flat_map(|e| if e.path().is_dir() { files(&e.path()) } else { vec![e.path()] })
         .collect()
 }

@@ -36,12 +36,7 @@ fn aof_cut_in_its_last_units(subject: Subject) {
     let expected = oracle::contents(&uncut);
     uncut.kill();
     let cuts = cuts(&aof::incremental(uncut.directory()));
-    println!(
-        "{} cuts from byte {:?} to {:?}",
-        cuts.len(),
-        cuts.first(),
-        cuts.last()
-    );
+    println!("{} cuts from byte {:?} to {:?}", cuts.len(), cuts.first(), cuts.last());
     for length in cuts {
         println!("cut at byte {length}");
         let cut = |copy: &Path| aof::cut(&aof::incremental(copy), length);
@@ -60,18 +55,11 @@ fn cuts(file: &Path) -> BTreeSet<u64> {
     let units = aof::last_units(&commands, 3);
     assert_eq!(units.len(), 3, "three units in {}", file.display());
     let end = units[2].last().expect("a command").end;
-    assert_eq!(
-        end,
-        std::fs::metadata(file).expect("the AOF").len(),
-        "the AOF ends with a unit"
-    );
+    assert_eq!(end, std::fs::metadata(file).expect("the AOF").len(), "the AOF ends with a unit");
     match Scale::from_env() {
         Scale::Full => (units[0][0].start..=end).collect(),
         Scale::Small => {
-            let boundaries = units
-                .iter()
-                .flat_map(|unit| unit.iter())
-                .map(|command| command.start);
+            let boundaries = units.iter().flat_map(|unit| unit.iter()).map(|command| command.start);
             let around = boundaries.chain([end]).flat_map(|at| [at - 1, at, at + 1]);
             around.filter(|at| *at <= end).collect()
         }

@@ -36,11 +36,7 @@ fn subscribe(server: &RedisServer, topic: &str, options: &str) {
 }
 
 fn seqs(server: &RedisServer, key: &str) -> Vec<String> {
-    server
-        .stream(key)
-        .iter()
-        .map(|entry| entry["seq"].clone())
-        .collect()
+    server.stream(key).iter().map(|entry| entry["seq"].clone()).collect()
 }
 
 /// The bad records of the ONERROR scenarios, each with words of its reason.
@@ -60,11 +56,7 @@ fn stopped(server: &RedisServer, topic: &str, words: &[&str]) -> Info {
         assert!(info.reason.contains(word), "'{word}' in {info:#?}");
     }
     assert!(info.action.contains("KAFKA.RESUME rides SKIP"), "{info:#?}");
-    assert_eq!(
-        (info.counters.consumed, info.counters.applied),
-        (1, 1),
-        "{info:#?}"
-    );
+    assert_eq!((info.counters.consumed, info.counters.applied), (1, 1), "{info:#?}");
     assert_eq!(seqs(server, "s:a"), ["0"]);
     let line = server.text("KAFKA.LIST");
     assert!(line.contains("sub=rides state=stopped reason=\""), "{line}");
@@ -75,11 +67,7 @@ fn onerror_stop_then_resume_skip(subject: Subject) {
     for (bad, words) in BAD {
         let (server, topic) = pipeline(subject, bad, "");
         stopped(&server, &topic, words);
-        assert!(
-            server
-                .refused("KAFKA.WAIT rides 5000")
-                .starts_with("ERR KAFKA.WAIT")
-        );
+        assert!(server.refused("KAFKA.WAIT rides 5000").starts_with("ERR KAFKA.WAIT"));
         // Nothing was mended, so it stops at the same record again.
         server.ok("KAFKA.RESUME rides");
         stopped(&server, &topic, words);
@@ -103,27 +91,14 @@ fn onerror_stop_then_resume_deadletter(subject: Subject) {
 fn dead_lettered(server: &RedisServer, topic: &str, value: &str) {
     let info = server.subscription("rides");
     info.counters.check();
-    assert_eq!(
-        (info.counters.applied, info.counters.deadlettered),
-        (2, 1),
-        "{info:#?}"
-    );
+    assert_eq!((info.counters.applied, info.counters.deadlettered), (2, 1), "{info:#?}");
     assert_eq!(seqs(server, "s:a"), ["0", "2"]);
     let letters = server.stream("kafka:deadletters:rides");
     assert_eq!(letters.len(), 1, "{letters:?}");
     let letter = &letters[0];
-    assert_eq!(
-        (letter["topic"].as_str(), letter["partition"].as_str()),
-        (topic, "0")
-    );
-    assert_eq!(
-        (letter["offset"].as_str(), letter["value"].as_str()),
-        ("1", value)
-    );
-    assert!(
-        !letter["error"].is_empty() && !letter["stage"].is_empty(),
-        "{letter:?}"
-    );
+    assert_eq!((letter["topic"].as_str(), letter["partition"].as_str()), (topic, "0"));
+    assert_eq!((letter["offset"].as_str(), letter["value"].as_str()), ("1", value));
+    assert!(!letter["error"].is_empty() && !letter["stage"].is_empty(), "{letter:?}");
 }
 
 fn onerror_skip(subject: Subject) {
@@ -132,11 +107,7 @@ fn onerror_skip(subject: Subject) {
         server.wait_applied("rides");
         let info = server.subscription("rides");
         info.counters.check();
-        assert_eq!(
-            (info.counters.applied, info.counters.skipped),
-            (2, 1),
-            "{bad}"
-        );
+        assert_eq!((info.counters.applied, info.counters.skipped), (2, 1), "{bad}");
         assert_eq!(info.state, "running");
         assert_eq!(seqs(&server, "s:a"), ["0", "2"]);
     }
@@ -156,32 +127,17 @@ fn wrongtype_at_each_record_of_a_unit(subject: Subject) {
     for index in 0..4 {
         let kafka = Kafka::shared();
         let topic = kafka.topic("wrongtype", 1);
-        let values: Vec<String> = (0..4)
-            .map(|seq| format!(r#"{{"key":"r{seq}","seq":{seq}}}"#))
-            .collect();
-        send_texts(
-            kafka,
-            &topic,
-            &values.iter().map(String::as_str).collect::<Vec<_>>(),
-        );
+        let values: Vec<String> =
+            (0..4).map(|seq| format!(r#"{{"key":"r{seq}","seq":{seq}}}"#)).collect();
+        send_texts(kafka, &topic, &values.iter().map(String::as_str).collect::<Vec<_>>());
         let server = subject.setup().start();
         server.ok(&format!("SET s:r{index} taken"));
         subscribe(&server, &topic, "");
         let info = server.wait_state("rides", "stopped");
-        assert!(
-            info.reason.contains(&format!("{topic}/0@{index}")),
-            "{info:#?}"
-        );
-        assert!(
-            info.reason.contains(&format!("s:r{index}")),
-            "names the key: {info:#?}"
-        );
+        assert!(info.reason.contains(&format!("{topic}/0@{index}")), "{info:#?}");
+        assert!(info.reason.contains(&format!("s:r{index}")), "names the key: {info:#?}");
         assert_eq!(info.partitions[0].next, index, "{info:#?}");
-        assert_eq!(
-            server.keys("h:*").len() as i64,
-            index,
-            "records before it, and no more"
-        );
+        assert_eq!(server.keys("h:*").len() as i64, index, "records before it, and no more");
         server.line(&format!("DEL s:r{index}"));
         server.ok("KAFKA.RESUME rides");
         server.wait_applied("rides");
@@ -195,11 +151,7 @@ fn wrongtype_is_whole_or_not_at_all(subject: Subject) {
     for (onerror, counted) in [("SKIP", "skipped"), ("DEADLETTER", "deadlettered")] {
         let kafka = Kafka::shared();
         let topic = kafka.topic("whole", 1);
-        let values = [
-            r#"{"key":"a","seq":0}"#,
-            r#"{"key":"b","seq":1}"#,
-            r#"{"key":"c","seq":2}"#,
-        ];
+        let values = [r#"{"key":"a","seq":0}"#, r#"{"key":"b","seq":1}"#, r#"{"key":"c","seq":2}"#];
         send_texts(kafka, &topic, &values);
         let server = subject.setup().start();
         server.ok("SET h:b taken");
@@ -216,10 +168,7 @@ fn wrongtype_is_whole_or_not_at_all(subject: Subject) {
 fn ten_megabytes(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic_with("big", 1, &[("max.message.bytes", "33554432")]);
-    let big = format!(
-        r#"{{"key":"big","seq":1,"pad":"{}"}}"#,
-        "x".repeat(10 * 1024 * 1024)
-    );
+    let big = format!(r#"{{"key":"big","seq":1,"pad":"{}"}}"#, "x".repeat(10 * 1024 * 1024));
     let records = [r#"{"key":"a","seq":0}"#, &big, r#"{"key":"a","seq":2}"#];
     send_texts(kafka, &topic, &records);
     let mut server = subject.setup().start();
@@ -236,15 +185,9 @@ fn an_unknown_topic_waits_and_is_taken_when_it_appears() {
     let near = kafka.topic("measurements", 1);
     let missing = near.replace("measurements", "measurments");
     let server = Subject::ModuleUnits.setup().start();
-    let line = format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {missing} BROKERS {}",
-        kafka.brokers()
-    );
+    let line = format!("KAFKA.SUBSCRIBE rides TOPIC {missing} BROKERS {}", kafka.brokers());
     let reply = server.ok(&line);
-    assert!(
-        reply.starts_with("OK waiting: ") && reply.contains("does not exist"),
-        "{reply}"
-    );
+    assert!(reply.starts_with("OK waiting: ") && reply.contains("does not exist"), "{reply}");
     assert!(reply.contains(&format!("did you mean '{near}'")), "{reply}");
     redis_kafka_tests::oracle::declare_routes(&server);
     let info = server.wait_state("rides", "waiting");
@@ -262,21 +205,11 @@ fn an_unreachable_broker_waits_and_answers_within_two_seconds() {
     let asked = Instant::now();
     let line = format!("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:{port}");
     let reply = server.ok(&line);
-    assert!(
-        asked.elapsed() < Duration::from_millis(3500),
-        "{:?}",
-        asked.elapsed()
-    );
-    assert!(
-        reply.starts_with("OK waiting: ") && reply.contains(&port.to_string()),
-        "{reply}"
-    );
+    assert!(asked.elapsed() < Duration::from_millis(3500), "{:?}", asked.elapsed());
+    assert!(reply.starts_with("OK waiting: ") && reply.contains(&port.to_string()), "{reply}");
     redis_kafka_tests::oracle::declare_routes(&server);
     let info = server.wait_state("rides", "waiting");
-    assert!(
-        info.reason.contains("broker") && !info.action.is_empty(),
-        "{info:#?}"
-    );
+    assert!(info.reason.contains("broker") && !info.action.is_empty(), "{info:#?}");
     server.ok("KAFKA.UNSUBSCRIBE rides");
     assert_eq!(server.text("KAFKA.LIST"), "");
 }
@@ -288,15 +221,10 @@ fn a_key_that_is_no_text_and_binary_values_pass_through() {
     send_raw(kafka, &topic, &[(Some("k"), Some(b"\xff\x00\r\n"))]);
     let server = Subject::ModuleUnits.setup().start();
     let brokers = kafka.brokers();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} VALUE BYTES PAUSED"
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} VALUE BYTES PAUSED"));
     server.ok(r#"KAFKA.ROUTE raw FROM rides TO HASH "raw:%{_key}""#);
     server.ok("KAFKA.RESUME rides");
     server.wait_applied("rides");
     let reply = server.line("HMGET raw:k value");
-    assert_eq!(
-        items(&reply)[0],
-        redis::Value::BulkString(b"\xff\x00\r\n".to_vec())
-    );
+    assert_eq!(items(&reply)[0], redis::Value::BulkString(b"\xff\x00\r\n".to_vec()));
 }

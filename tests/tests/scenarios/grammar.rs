@@ -15,10 +15,7 @@ fn paused() -> (RedisServer, String) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("commands", 1);
     let server = server();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED",
-        kafka.brokers()
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED", kafka.brokers()));
     (server, topic)
 }
 
@@ -48,18 +45,8 @@ fn command_metadata_comes_with_the_commands() {
         let docs = server.line(&format!("COMMAND DOCS {command}"));
         let docs = field(&docs, &command.to_lowercase()).or_else(|| field(&docs, &command));
         let summary = docs.and_then(|d| field(d, "summary")).map(text);
-        assert!(
-            summary.is_some_and(|s| s.len() > 10),
-            "a summary of {command}"
-        );
-        let definition = [
-            "SUBSCRIBE",
-            "ROUTE",
-            "UNROUTE",
-            "UNSUBSCRIBE",
-            "PAUSE",
-            "RESUME",
-        ];
+        assert!(summary.is_some_and(|s| s.len() > 10), "a summary of {command}");
+        let definition = ["SUBSCRIBE", "ROUTE", "UNROUTE", "UNSUBSCRIBE", "PAUSE", "RESUME"];
         assert_eq!(
             flags(&command).contains(&"admin".to_string()),
             definition.contains(&name),
@@ -70,13 +57,9 @@ fn command_metadata_comes_with_the_commands() {
         let flags = flags(&format!("KAFKA.{name}"));
         assert!(flags.contains(&"readonly".to_string()), "{name}: {flags:?}");
     }
-    for wrong in [
-        "KAFKA.LIST too many",
-        "KAFKA.WAIT rides",
-        "KAFKA.INFO",
-        "KAFKA.PAUSE",
-        "KAFKA.ROUTE a",
-    ] {
+    for wrong in
+        ["KAFKA.LIST too many", "KAFKA.WAIT rides", "KAFKA.INFO", "KAFKA.PAUSE", "KAFKA.ROUTE a"]
+    {
         let error = server.refused(wrong);
         assert!(
             error.contains("wrong number of arguments") || error.starts_with("ERR KAFKA."),
@@ -93,10 +76,7 @@ fn errors_name_the_argument_and_the_way_out() {
     let brokers = Kafka::shared().brokers();
     let route = |rest: &str| server.refused(&format!("KAFKA.ROUTE r FROM rides TO {rest}"));
     let error = route("STREEM key");
-    assert!(
-        error.starts_with("ERR KAFKA.ROUTE: unknown target 'STREEM' (argument 5)"),
-        "{error}"
-    );
+    assert!(error.starts_with("ERR KAFKA.ROUTE: unknown target 'STREEM' (argument 5)"), "{error}");
     assert!(error.ends_with("did you mean STREAM?"), "{error}");
     let error = route("STREAM \"s:${key}\"");
     assert!(error.contains("%{"), "{error}");
@@ -109,35 +89,17 @@ fn errors_name_the_argument_and_the_way_out() {
     for (line, words) in [
         (format!("KAFKA.SUBSCRIBE s TOPIC {topic}"), "BROKERS"),
         (format!("KAFKA.SUBSCRIBE s BROKERS {brokers}"), "TOPIC"),
-        (
-            format!("KAFKA.SUBSCRIBE s/t TOPIC {topic} BROKERS {brokers}"),
-            "s/t",
-        ),
-        (
-            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} VALUE YAML"),
-            "YAML",
-        ),
-        (
-            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} ONERROR RETRY"),
-            "RETRY",
-        ),
-        (
-            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} BROKER x"),
-            "BROKER",
-        ),
-        (
-            format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS http://u:p@{brokers}"),
-            "host:port",
-        ),
+        (format!("KAFKA.SUBSCRIBE s/t TOPIC {topic} BROKERS {brokers}"), "s/t"),
+        (format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} VALUE YAML"), "YAML"),
+        (format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} ONERROR RETRY"), "RETRY"),
+        (format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {brokers} BROKER x"), "BROKER"),
+        (format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS http://u:p@{brokers}"), "host:port"),
         ("KAFKA.PAUSE nobody".into(), "nobody"),
         ("KAFKA.UNROUTE nobody".into(), "nobody"),
         ("KAFKA.UNSUBSCRIBE nobody".into(), "nobody"),
     ] {
         let error = server.refused(&line);
-        assert!(
-            error.starts_with("ERR KAFKA.") && error.contains(words),
-            "{line}: {error}"
-        );
+        assert!(error.starts_with("ERR KAFKA.") && error.contains(words), "{line}: {error}");
         assert!(!error.contains('\n'), "{error}");
     }
 }
@@ -147,10 +109,8 @@ fn errors_name_the_argument_and_the_way_out() {
 #[test]
 fn options_to_come_are_refused_by_name() {
     let (server, topic) = paused();
-    let subscribe = format!(
-        "KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {} PAUSED",
-        Kafka::shared().brokers()
-    );
+    let subscribe =
+        format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {} PAUSED", Kafka::shared().brokers());
     let options = [
         ("VALUE AVRO", "AVRO"),
         ("VALUE PROTOBUF", "PROTOBUF"),
@@ -194,11 +154,7 @@ fn options_to_come_are_refused_by_name() {
         ("STREAM \"s:%{upper(key)}\"", ""),
     ];
     for (target, name) in targets {
-        not_supported(
-            &server,
-            &format!("KAFKA.ROUTE r FROM rides TO {target}"),
-            name,
-        );
+        not_supported(&server, &format!("KAFKA.ROUTE r FROM rides TO {target}"), name);
     }
     for command in [
         "KAFKA.SEEK rides EARLIEST",
@@ -219,10 +175,7 @@ fn options_to_come_are_refused_by_name() {
 
 fn not_supported(server: &RedisServer, line: &str, name: &str) {
     let error = server.refused(line);
-    assert!(
-        error.contains("not supported yet") && error.contains(name),
-        "{line}: {error}"
-    );
+    assert!(error.contains("not supported yet") && error.contains(name), "{line}: {error}");
 }
 
 #[test]
@@ -231,26 +184,17 @@ fn what_only_replication_or_an_admin_may_do_is_refused() {
     let error = server.refused("KAFKA.APPLY anything");
     assert!(error.starts_with("ERR KAFKA.APPLY: "), "{error}");
     let error = server.refused("MODULE UNLOAD kafka");
-    assert!(
-        server.try_line("KAFKA.LIST").is_ok(),
-        "not unloaded: {error}"
-    );
+    assert!(server.try_line("KAFKA.LIST").is_ok(), "not unloaded: {error}");
     server.ok("ACL SETUSER narrow on >pw +@all ~allowed:* ~kafka:*");
     let mut narrow = server.connect(Protocol::Resp3);
     narrow.line("AUTH narrow pw").expect("AUTH");
     let refused = narrow.line(r#"KAFKA.ROUTE r FROM rides TO STREAM "secret:%{key}""#);
     let error = refused.expect_err("no write access to secret:*");
     assert!(error.contains("secret:"), "{error}");
-    narrow
-        .line(r#"KAFKA.ROUTE r FROM rides TO STREAM "allowed:%{key}""#)
-        .expect("allowed");
+    narrow.line(r#"KAFKA.ROUTE r FROM rides TO STREAM "allowed:%{key}""#).expect("allowed");
     server.ok("ACL SETUSER reader on >pw +@read ~*");
     let mut reader = server.connect(Protocol::Resp3);
     reader.line("AUTH reader pw").expect("AUTH");
     reader.line("KAFKA.LIST").expect("LIST is for readers");
-    assert!(
-        reader
-            .line("KAFKA.PAUSE rides")
-            .is_err_and(|error| error.starts_with("NOPERM"))
-    );
+    assert!(reader.line("KAFKA.PAUSE rides").is_err_and(|error| error.starts_with("NOPERM")));
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis_kafka_tests::aof;
 use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::oracle;
 use redis_kafka_tests::producer::{Load, Outcome, send_raw, transact};
 use redis_kafka_tests::proxy::{Proxy, Traffic};
 use redis_kafka_tests::server::{Append, Setup};
@@ -15,20 +16,14 @@ fn kafka_keeps_what_the_load_sends() {
     let topic = kafka.topic("load", 2);
     let mut load = Load::new(kafka, &topic);
     load.send(100).send_transaction(kafka, 10);
-    transact(
-        kafka,
-        &topic,
-        Outcome::Abort,
-        &[("k1".into(), "aborted".into())],
-    );
+    transact(kafka, &topic, Outcome::Abort, &[("k1".into(), "aborted".into())]);
     let mut values: Vec<String> = (0..2)
         .flat_map(|partition| kafka.read(&topic, partition))
         .map(|(_, _, value)| String::from_utf8(value).unwrap())
         .collect();
     values.sort();
-    let mut sent: Vec<String> = (0..110)
-        .map(|seq| redis_kafka_tests::producer::value(seq, &load.key(seq)))
-        .collect();
+    let mut sent: Vec<String> =
+        (0..110).map(|seq| redis_kafka_tests::producer::value(seq, &load.key(seq))).collect();
     sent.sort();
     assert_eq!(values, sent);
 }
@@ -66,11 +61,7 @@ fn compacted_topic(kafka: &Kafka) {
     ];
     let topic = kafka.topic_with("compacted", 1, &config);
     wait_until("compaction", Duration::from_secs(60), || {
-        send_raw(
-            kafka,
-            &topic,
-            &[(Some("a"), Some(b"{}")), (Some("b"), Some(b"{}"))],
-        );
+        send_raw(kafka, &topic, &[(Some("a"), Some(b"{}")), (Some("b"), Some(b"{}"))]);
         let records = kafka.read(&topic, 0).len() as i64;
         records < kafka.watermarks(&topic, 0).1
     });
@@ -108,4 +99,43 @@ fn a_stalled_proxy_holds_a_replica_back() {
     assert!(!has("after"));
     proxy.set(Traffic::Pass);
     wait_until("the replica", Duration::from_secs(20), || has("after"));
+}
+
+/// The oracle on data written by hand: right, then one entry doubled.
+#[test]
+fn the_oracle_sees_one_double_record() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("oracle", 1);
+    let mut load = Load::with_keys(kafka, &topic, 3);
+    load.send(30);
+    let server = Setup::plain().start();
+    for seq in 0..30 {
+        let key = load.key(seq);
+        server.line(&format!("XADD s:{key} * seq {seq}"));
+        server.line(&format!("HSET h:{key} seq {seq}"));
+    }
+    oracle::check_data(&server, &load);
+    server.line(&format!("XADD s:{} * seq 29", load.key(29)));
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        oracle::check_data(&server, &load);
+    }));
+    let message = *found.expect_err("a fault").downcast::<String>().expect("a message");
+    assert_eq!(message, "of 30 records: 1 double, such as [29]");
+}
+
+#[test]
+fn transactions_in_the_append_only_file_are_units() {
+    let server = Setup::plain().append(Append::Always).start();
+    for n in 0..4 {
+        server.ok("MULTI");
+        server.line(&format!("SET a {n}"));
+        server.line(&format!("SET b {n}"));
+        server.line("EXEC");
+    }
+    let commands = aof::commands(&aof::incremental(server.directory()));
+    let units = aof::last_units(&commands, 2);
+    let names = |unit: &[aof::Command]| unit.iter().map(|c| c.name()).collect::<Vec<_>>();
+    assert_eq!(units.len(), 2);
+    assert_eq!(names(units[1]), ["MULTI", "SET", "SET", "EXEC"]);
+    assert_eq!(units[0][1].words[2], b"2");
 }

@@ -48,11 +48,7 @@ fn client_pause_write(subject: Subject) {
         server.ok("CLIENT PAUSE 60000 WRITE");
         let paused = consumed(&server);
         elapse(dice.millis(50..=200));
-        assert_eq!(
-            consumed(&server),
-            paused,
-            "nothing is written while writes are paused"
-        );
+        assert_eq!(consumed(&server), paused, "nothing is written while writes are paused");
         server.ok("CLIENT UNPAUSE");
         server.wait_consumed(SUBSCRIPTION, paused + 200);
     }
@@ -75,10 +71,7 @@ fn shutdown_and_start(subject: Subject) {
 }
 
 fn shutdown_that_waits_for_a_replica(subject: Subject) {
-    let setup = subject
-        .setup()
-        .append(Append::Everysec)
-        .config("shutdown-timeout", "2");
+    let setup = subject.setup().append(Append::Everysec).config("shutdown-timeout", "2");
     let (mut server, load) = loaded(&setup, "shutdown-wait");
     let link = Proxy::start(server.port());
     let replica = setup.clone().replica_of(link.port()).start();
@@ -123,11 +116,7 @@ fn memory_full_and_free_again(subject: Subject) {
     load.send(100_000);
     let info = server.wait_state(SUBSCRIPTION, "waiting");
     assert!(info.reason.contains("memory"), "{info:#?}");
-    assert!(
-        used(&server) <= limit + 1024 * 1024,
-        "{} of {limit}",
-        used(&server)
-    );
+    assert!(used(&server) <= limit + 1024 * 1024, "{} of {limit}", used(&server));
     assert!(info.counters.consumed < 100_000);
     server.ok("CONFIG SET maxmemory 0");
     oracle::check(&server, kafka, &load);
@@ -147,9 +136,7 @@ fn a_slow_replica(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("slow-replica", 2);
     let limit = "replica 8mb 8mb 0";
-    let setup = subject
-        .setup_of_units(64)
-        .config("client-output-buffer-limit", limit);
+    let setup = subject.setup_of_units(64).config("client-output-buffer-limit", limit);
     let server = setup.start();
     let link = Proxy::start(server.port());
     let replica = setup.clone().replica_of(link.port()).start();
@@ -163,10 +150,7 @@ fn a_slow_replica(subject: Subject) {
     link.set(Traffic::Pass);
     oracle::check(&server, kafka, &load);
     replica.wait_equal(&server);
-    assert!(
-        !server.log().contains("output buffer limits"),
-        "the replica was never dropped"
-    );
+    assert!(!server.log().contains("output buffer limits"), "the replica was never dropped");
 }
 
 /// Eviction makes room (background writes do not start it by themselves), and
@@ -200,10 +184,7 @@ fn failed_snapshots(subject: Subject) {
     std::fs::remove_dir(&gone).expect("remove it");
     let _ = server.try_line("SAVE");
     let info = server.wait_state(SUBSCRIPTION, "waiting");
-    assert!(
-        info.reason.contains("MISCONF") || info.reason.contains("disk"),
-        "{info:#?}"
-    );
+    assert!(info.reason.contains("MISCONF") || info.reason.contains("disk"), "{info:#?}");
     server.ok(&format!("CONFIG SET dir {}", server.directory().display()));
     server.ok("SAVE");
     oracle::check(&server, Kafka::shared(), &load.stop());
@@ -221,36 +202,19 @@ fn data_gone_under_load(subject: Subject) {
                 Err(error) => Ok(error),
                 Ok(_) => {
                     let info = server.subscription(SUBSCRIPTION);
-                    if info.state == "stopped" {
-                        Ok(info.reason)
-                    } else {
-                        Err(info.state)
-                    }
+                    if info.state == "stopped" { Ok(info.reason) } else { Err(info.state) }
                 }
             }
         });
-        assert!(
-            seen.contains("ledger") || seen.contains(SUBSCRIPTION),
-            "{gone}: {seen}"
-        );
+        assert!(seen.contains("ledger") || seen.contains(SUBSCRIPTION), "{gone}: {seen}");
         drop(load);
-        assert_eq!(
-            server.keys("[sh]:*"),
-            [""; 0],
-            "nothing is written after {gone}"
-        );
+        assert_eq!(server.keys("[sh]:*"), [""; 0], "nothing is written after {gone}");
         assert!(server.is_alive());
     }
 }
 
 fn ledger_deleted_under_load(subject: Subject) {
-    for lost in [
-        "DEL {p}",
-        "DEL {l}",
-        "DEL {p} {l}",
-        "RENAME {p} elsewhere",
-        "HDEL {p} next",
-    ] {
+    for lost in ["DEL {p}", "DEL {l}", "DEL {p} {l}", "RENAME {p} elsewhere", "HDEL {p} next"] {
         let (mut server, load) = loaded(&subject.setup(), "ledger");
         let parts = server.keys(&format!("kafka:ledger:{SUBSCRIPTION}:*"));
         let ledger = format!("kafka:ledger:{SUBSCRIPTION}");

@@ -24,9 +24,8 @@ fn transactions_aborted_and_committed(subject: Subject) {
     let mut server = subject.setup().append(Append::Always).start();
     oracle::declare(&server, kafka, &topic, "");
     let mut load = Load::new(kafka, &topic);
-    let aborted: Vec<(String, String)> = (0..50)
-        .map(|n| (format!("k{}", n % 16), value(1_000_000 + n, "aborted")))
-        .collect();
+    let aborted: Vec<(String, String)> =
+        (0..50).map(|n| (format!("k{}", n % 16), value(1_000_000 + n, "aborted"))).collect();
     for _ in 0..3 {
         load.send(20).send_transaction(kafka, 30);
         transact(kafka, &topic, Outcome::Abort, &aborted);
@@ -58,12 +57,7 @@ fn compaction_gaps(subject: Subject) {
         }
         (kafka.read(&topic, 0).len() as i64) < kafka.watermarks(&topic, 0).1
     });
-    transact(
-        kafka,
-        &topic,
-        Outcome::Commit,
-        &[("a".into(), r#"{"key":"a","seq":"last"}"#.into())],
-    );
+    transact(kafka, &topic, Outcome::Commit, &[("a".into(), r#"{"key":"a","seq":"last"}"#.into())]);
     let server = subject.setup().start();
     oracle::declare(&server, kafka, &topic, "");
     server.wait_applied(SUBSCRIPTION);
@@ -71,15 +65,10 @@ fn compaction_gaps(subject: Subject) {
     assert_eq!(server.keys("h:*"), ["h:a", "h:b", "h:c"]);
     let info = server.subscription(SUBSCRIPTION);
     info.counters.check();
-    assert!(
-        info.counters.consumed < info.partitions[0].next,
-        "gaps were met: {info:#?}"
-    );
-    wait_until(
-        "the ledger to stand at Kafka's end",
-        Duration::from_secs(10),
-        || server.subscription(SUBSCRIPTION).partitions[0].next == kafka.watermarks(&topic, 0).1,
-    );
+    assert!(info.counters.consumed < info.partitions[0].next, "gaps were met: {info:#?}");
+    wait_until("the ledger to stand at Kafka's end", Duration::from_secs(10), || {
+        server.subscription(SUBSCRIPTION).partitions[0].next == kafka.watermarks(&topic, 0).1
+    });
 }
 
 /// A subscription that applied the first ten records of one partition and is
@@ -118,11 +107,7 @@ fn retention_passed_the_ledger(subject: Subject) {
     server.wait_applied(SUBSCRIPTION);
     let info = server.subscription(SUBSCRIPTION);
     info.counters.check();
-    assert_eq!(
-        (info.counters.applied, info.partitions[0].next),
-        (10 + 13, 30),
-        "{info:#?}"
-    );
+    assert_eq!((info.counters.applied, info.partitions[0].next), (10 + 13, 30), "{info:#?}");
 }
 
 fn topic_created_anew(subject: Subject) {
@@ -165,25 +150,15 @@ fn start_at_an_offset_and_at_a_time() {
     for seq in 0..10 {
         send_texts(kafka, &topic, &[&format!(r#"{{"key":"a","seq":{seq}}}"#)]);
     }
-    for (start, first) in [
-        ("OFFSET 7", Some("7")),
-        ("TIMESTAMP -1h", Some("0")),
-        ("EARLIEST", Some("0")),
-    ] {
+    for (start, first) in
+        [("OFFSET 7", Some("7")), ("TIMESTAMP -1h", Some("0")), ("EARLIEST", Some("0"))]
+    {
         let server = Subject::ModuleUnits.setup().start();
         oracle::declare(&server, kafka, &topic, &format!("START {start}"));
         server.wait_applied(SUBSCRIPTION);
         let entries = server.stream("s:a");
-        assert_eq!(
-            entries.first().map(|e| e["seq"].as_str()),
-            first,
-            "START {start}"
-        );
-        assert_eq!(
-            entries.last().map(|e| e["seq"].as_str()),
-            Some("9"),
-            "START {start}"
-        );
+        assert_eq!(entries.first().map(|e| e["seq"].as_str()), first, "START {start}");
+        assert_eq!(entries.last().map(|e| e["seq"].as_str()), Some("9"), "START {start}");
     }
 }
 
@@ -224,11 +199,7 @@ fn the_group_witnesses_what_was_applied() {
     assert!(group.starts_with("redis-kafka.rides."), "{group}");
     wait_for("the commit", Duration::from_secs(30), || {
         let committed = kafka.committed(&group, &topic, 0);
-        if committed == Some(10) {
-            Ok(())
-        } else {
-            Err(committed)
-        }
+        if committed == Some(10) { Ok(()) } else { Err(committed) }
     });
 }
 
@@ -249,9 +220,6 @@ fn a_commit_without_a_ledger_stops() {
     let second = Subject::ModuleUnits.setup().start();
     oracle::declare(&second, kafka, &topic, "GROUP witness");
     let info = second.wait_state(SUBSCRIPTION, "stopped");
-    assert!(
-        info.reason.contains("witness") && info.reason.contains("ledger"),
-        "{info:#?}"
-    );
+    assert!(info.reason.contains("witness") && info.reason.contains("ledger"), "{info:#?}");
     assert_eq!(info.counters.consumed, 0);
 }

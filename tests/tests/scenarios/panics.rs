@@ -19,11 +19,9 @@ fn panic_in(server: &RedisServer, callback: &str, trigger: impl FnOnce()) {
     let seen = server.log().matches("injected into").count();
     server.ok(&format!("KAFKA.PANIC {callback}"));
     trigger();
-    wait_until(
-        &format!("the panic in {callback}"),
-        Duration::from_secs(20),
-        || server.log().matches("injected into").count() > seen,
-    );
+    wait_until(&format!("the panic in {callback}"), Duration::from_secs(20), || {
+        server.log().matches("injected into").count() > seen
+    });
     assert_eq!(server.text("PING"), "PONG", "after a panic in {callback}");
 }
 

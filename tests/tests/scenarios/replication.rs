@@ -15,6 +15,7 @@ redis_kafka_tests::for_each_subject!(
     a_lagging_replica_is_promoted_and_the_old_primary_back,
     replicas_and_their_aofs_equal_the_primary,
     failover_there_and_back,
+    both_sides_of_a_split_consume,
 );
 
 fn consumed(server: &RedisServer) -> i64 {
@@ -40,10 +41,7 @@ fn a_lagging_replica_is_promoted_and_the_old_primary_back(subject: Subject) {
     old.kill();
     link.set(Traffic::Cut);
     let kept = consumed(&new);
-    assert!(
-        kept < stalled + 2000,
-        "the replica lags: {kept} of {stalled} + 2000"
-    );
+    assert!(kept < stalled + 2000, "the replica lags: {kept} of {stalled} + 2000");
     new.ok("REPLICAOF NO ONE");
     new.wait_consumed(SUBSCRIPTION, stalled + 3000);
 
@@ -111,6 +109,30 @@ fn failover_there_and_back(subject: Subject) {
     oracle::check(&primary, kafka, &load);
     replica.wait_equal(&primary);
     assert!(primary.is_alive() && replica.is_alive());
+}
+
+/// The old primary goes on consuming beside the promoted replica; when it is
+/// demoted its history goes, and the surviving one is whole.
+fn both_sides_of_a_split_consume(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("split", 2);
+    let setup = subject.setup().append(Append::Everysec);
+    let old = setup.start();
+    let new = setup.clone().replica_of(old.port()).start();
+    new.wait_linked();
+    oracle::declare(&old, kafka, &topic, "");
+    let load = Load::new(kafka, &topic).start(2000);
+    old.wait_consumed(SUBSCRIPTION, 500);
+    new.ok("REPLICAOF NO ONE");
+    let split = consumed(&old);
+    for server in [&old, &new] {
+        server.wait_consumed(SUBSCRIPTION, split + 1000);
+    }
+    old.ok(&format!("REPLICAOF 127.0.0.1 {}", new.port()));
+    let load = load.stop();
+    oracle::check(&new, kafka, &load);
+    old.wait_linked();
+    old.wait_equal(&new);
 }
 
 fn wait_role(server: &RedisServer, role: &str) {

@@ -26,9 +26,7 @@ fn routed(
     let topic = kafka.topic("targets", 1);
     let server = subject.setup().start();
     let brokers = kafka.brokers();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} {options}"
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} {options}"));
     server.ok(&format!("KAFKA.ROUTE r FROM rides TO {target}"));
     send_raw(kafka, &topic, records);
     server.wait_applied("rides");
@@ -40,9 +38,7 @@ fn streams_are_trimmed(subject: Subject) {
     let topic = kafka.topic("trimmed", 1);
     let server = subject.setup().start();
     let brokers = kafka.brokers();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED"
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED"));
     server.ok(r#"KAFKA.ROUTE exact FROM rides TO STREAM "exact:%{key}" MAXLEN = 10"#);
     server.ok(r#"KAFKA.ROUTE about FROM rides TO STREAM "about:%{key}" MAXLEN ~ 100"#);
     server.ok("KAFKA.RESUME rides");
@@ -50,15 +46,9 @@ fn streams_are_trimmed(subject: Subject) {
     server.wait_applied("rides");
     let exact = server.stream("exact:k0");
     assert_eq!(exact.len(), 10);
-    assert_eq!(
-        (exact[0]["seq"].as_str(), exact[9]["seq"].as_str()),
-        ("990", "999")
-    );
+    assert_eq!((exact[0]["seq"].as_str(), exact[9]["seq"].as_str()), ("990", "999"));
     let about = server.number("XLEN about:k0");
-    assert!(
-        (100..=300).contains(&about),
-        "whole nodes above 100: {about}"
-    );
+    assert!((100..=300).contains(&about), "whole nodes above 100: {about}");
 }
 
 fn hash_merge_and_overwrite(subject: Subject) {
@@ -72,15 +62,7 @@ fn hash_merge_and_overwrite(subject: Subject) {
     let mut fields: Vec<(&str, &str)> =
         hash.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     fields.sort();
-    assert_eq!(
-        fields,
-        [
-            ("key", "a"),
-            ("new", r#"{"x":[1,2]}"#),
-            ("old", "1"),
-            ("price", "13.40")
-        ]
-    );
+    assert_eq!(fields, [("key", "a"), ("new", r#"{"x":[1,2]}"#), ("old", "1"), ("price", "13.40")]);
     let (server, _) = routed(subject, "", r#"HASH "h:%{key}" OVERWRITE"#, &records);
     let hash = server.hash("h:a");
     assert_eq!(hash.len(), 2, "{hash:?}");
@@ -97,12 +79,7 @@ fn tombstones_delete_hashes(subject: Subject) {
     let info = server.subscription("rides");
     info.counters.check();
     assert_eq!(info.counters.consumed, 3);
-    let (server, _) = routed(
-        subject,
-        "",
-        r#"HASH "h:%{_key}" TOMBSTONE IGNORE"#,
-        &records,
-    );
+    let (server, _) = routed(subject, "", r#"HASH "h:%{_key}" TOMBSTONE IGNORE"#, &records);
     assert_eq!(server.keys("h:*"), ["h:a", "h:b"]);
     server.subscription("rides").counters.check();
     let (server, _) = routed(subject, "", r#"STREAM "s:%{_key}""#, &records);
@@ -121,11 +98,7 @@ fn set_and_delete_in_one_unit(subject: Subject) {
     let (server, _) = routed(subject, "", r#"HASH "h:%{_key}""#, &records);
     assert_eq!(server.keys("h:*"), ["h:kept"]);
     assert_eq!(server.hash("h:kept")["n"], "1");
-    let records = [
-        (Some("a"), Some(&one[..])),
-        (Some("a"), None),
-        (Some("a"), Some(&two[..])),
-    ];
+    let records = [(Some("a"), Some(&one[..])), (Some("a"), None), (Some("a"), Some(&two[..]))];
     let (server, _) = routed(subject, "", r#"HASH "h:%{_key}""#, &records);
     assert_eq!(server.hash("h:a")["n"], "2");
 }
@@ -135,9 +108,7 @@ fn keyspace_events_as_plain_commands_fire(subject: Subject) {
     let topic = kafka.topic("events", 1);
     let server = subject.setup().start();
     let brokers = kafka.brokers();
-    server.ok(&format!(
-        "KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED"
-    ));
+    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED"));
     server.ok(r#"KAFKA.ROUTE s FROM rides TO STREAM "s:%{_key}" MAXLEN = 1"#);
     server.ok(r#"KAFKA.ROUTE h FROM rides TO HASH "h:%{_key}""#);
     let replica = subject.setup().replica_of(server.port()).start();
@@ -146,23 +117,11 @@ fn keyspace_events_as_plain_commands_fire(subject: Subject) {
     let there = Watch::keyevents(&replica);
     server.ok("KAFKA.RESUME rides");
     let value: Option<&[u8]> = Some(b"{\"n\":1}");
-    send_raw(
-        kafka,
-        &topic,
-        &[(Some("a"), value), (Some("a"), value), (Some("a"), None)],
-    );
+    send_raw(kafka, &topic, &[(Some("a"), value), (Some("a"), value), (Some("a"), None)]);
     server.wait_applied("rides");
     replica.wait_equal(&server);
-    for (name, seen) in [
-        ("primary", here.stop(&server)),
-        ("replica", there.stop(&replica)),
-    ] {
-        for (event, key) in [
-            ("xadd", "s:a"),
-            ("xtrim", "s:a"),
-            ("hset", "h:a"),
-            ("del", "h:a"),
-        ] {
+    for (name, seen) in [("primary", here.stop(&server)), ("replica", there.stop(&replica))] {
+        for (event, key) in [("xadd", "s:a"), ("xtrim", "s:a"), ("hset", "h:a"), ("del", "h:a")] {
             let fired = seen
                 .split("__keyevent@0__:")
                 .any(|rest| rest.starts_with(event) && rest.contains(key));
@@ -175,17 +134,10 @@ fn templates_over_value_and_metadata(subject: Subject) {
     let value: &[u8] = br#"{"a":{"b":[{"c":"deep"}]},"order-id":7,"yes":true}"#;
     let template = r#"STREAM "{t}:%{_key}:%{_topic}:%{_partition}:%{_offset}:%{a.b[0].c}:%{_value['order-id']}:%{yes}:%%{x}""#;
     let (server, topic) = routed(subject, "", template, &[(Some("k"), Some(value))]);
-    assert_eq!(
-        server.keys("*deep*"),
-        [format!("{{t}}:k:{topic}:0:0:deep:7:true:%{{x}}")]
-    );
+    assert_eq!(server.keys("*deep*"), [format!("{{t}}:k:{topic}:0:0:deep:7:true:%{{x}}")]);
     let stamp: Option<&[u8]> = Some(b"plain text");
-    let (server, _) = routed(
-        subject,
-        "VALUE STRING",
-        r#"HASH "at:%{_timestamp}""#,
-        &[(None, stamp)],
-    );
+    let (server, _) =
+        routed(subject, "VALUE STRING", r#"HASH "at:%{_timestamp}""#, &[(None, stamp)]);
     let keys = server.keys("at:*");
     let millis: i64 = keys[0]["at:".len()..].parse().expect("milliseconds");
     assert!(millis > 1_600_000_000_000, "{millis}");
@@ -212,16 +164,9 @@ fn json_is_strict() {
     assert_eq!(server.subscription("rides").counters.skipped, 8);
     assert_eq!(server.keys("h:*"), [""; 0]);
     let odd = r#"{"key":"n","big":123456789012345678901234567890.10,"note":"\u00e9\ud83d\ude00"}"#;
-    let (server, _) = routed(
-        Subject::ModuleUnits,
-        "",
-        r#"HASH "h:%{key}""#,
-        &[(None, Some(odd.as_bytes()))],
-    );
+    let (server, _) =
+        routed(Subject::ModuleUnits, "", r#"HASH "h:%{key}""#, &[(None, Some(odd.as_bytes()))]);
     let hash = server.hash("h:n");
-    assert_eq!(
-        hash["big"], "123456789012345678901234567890.10",
-        "numbers keep their text"
-    );
+    assert_eq!(hash["big"], "123456789012345678901234567890.10", "numbers keep their text");
     assert_eq!(hash["note"], "é😀");
 }
