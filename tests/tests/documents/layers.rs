@@ -3,44 +3,61 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::root;
+use regex::Regex;
+
 use crate::sources::sources;
+use crate::{read, root};
 
-/// The engine's modules: each may import from the layers above its own in this list.
-const ENGINE: &[&[&str]] = &[
-    &["record", "nearest", "state"],
-    &["format"],
-    &["expression"],
-    &["kafka"],
-    &["ledger"],
-    &["unit"],
-    &["target"],
-    &["command"],
-    &["applier"],
-    &["worker"],
-];
-
-fn layer(module: &str) -> Option<usize> {
-    ENGINE.iter().position(|modules| modules.contains(&module))
+/// The engine's modules in the order its `lib.rs` declares: each may import from those before it.
+fn engine_order() -> Vec<String> {
+    let module = Regex::new(r"\[`([a-z_]+)`\]").expect("a regex");
+    let text = read("engine/src/lib.rs");
+    let listed = text.lines().filter(|line| line.starts_with("//! ") && line.contains(". [`"));
+    listed.flat_map(|line| module.captures_iter(line).map(|found| found[1].to_string())).collect()
 }
 
 #[test]
 fn engine_modules_import_one_way() {
+    let order = engine_order();
+    let place = |name: &str| order.iter().position(|module| module == name);
     let mut wrong = Vec::new();
     for source in sources("engine/src") {
         let path = source.module_path("engine/src");
         let Some(module) = path.first() else { continue };
-        if layer(module).is_none() {
+        if place(module).is_none() {
             wrong.push(format!("{} stands in no layer", source.path.display()));
         }
         for name in source.reaches("engine/src") {
-            let above = layer(&name).is_some_and(|imported| Some(imported) < layer(module));
-            if &name != module && !above {
+            let before = place(&name).is_some_and(|imported| Some(imported) < place(module));
+            if &name != module && !before {
                 wrong.push(format!("{} imports {name}", source.path.display()));
             }
         }
     }
     assert!(wrong.is_empty(), "against the layers:\n{}", wrong.join("\n"));
+}
+
+/// What must never know of Kafka, of statements or of what applies them, however the list grows.
+#[test]
+fn decoding_stays_below_kafka_and_the_worker_on_top() {
+    let order = engine_order();
+    let place = |name: &str| order.iter().position(|module| module == name).expect(name);
+    for below in ["record", "format", "expression"] {
+        for above in ["kafka", "unit", "target", "command", "applier", "worker"] {
+            assert!(place(below) < place(above), "{below} above {above}");
+        }
+    }
+    assert_eq!(order.last().map(String::as_str), Some("worker"));
+}
+
+#[test]
+fn architecture_names_the_layers_in_their_order() {
+    let text = read("docs/architecture.md");
+    let places: Vec<_> = engine_order()
+        .iter()
+        .map(|module| text.find(&format!("`{module}`")).unwrap_or_else(|| panic!("no {module}")))
+        .collect();
+    assert!(places.is_sorted(), "docs/architecture.md lists the engine's modules otherwise");
 }
 
 /// The names of the crates that `package` is built from.
