@@ -116,7 +116,7 @@ fn make_targets_of_the_readme_exist() {
 #[test]
 fn links_lead_somewhere() {
     let link = Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a regex");
-    for name in ["README.md", "CHANGELOG.md", "docs/architecture.md"] {
+    for name in ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"] {
         let text = read(name);
         let targets =
             link.captures_iter(&text).filter_map(|found| found.get(1)).map(|m| m.as_str());
