@@ -97,6 +97,15 @@ impl Setup {
         self.start_in(directory, free_port())
     }
 
+    /// Starts a server that must refuse to (bad load arguments), and gives its log.
+    pub fn refused_at_start(&self) -> String {
+        let directory = tempfile::tempdir_in(run_directory()).expect("create a directory");
+        let mut process = launch(self, directory.path(), free_port());
+        let status = process.wait_ended(START);
+        assert!(!status.success(), "redis-server started and ended with {status}");
+        process.log()
+    }
+
     fn start_in(&self, directory: TempDir, port: u16) -> RedisServer {
         let process = launch(self, directory.path(), port);
         let client = RefCell::new(None);

@@ -198,3 +198,10 @@ fn what_only_replication_or_an_admin_may_do_is_refused() {
     reader.line("KAFKA.LIST").expect("LIST is for readers");
     assert!(reader.line("KAFKA.PAUSE rides").is_err_and(|error| error.starts_with("NOPERM")));
 }
+
+#[test]
+fn a_cluster_is_told_about_the_sidecar() {
+    let server = Subject::ModuleUnits.setup().config("cluster-enabled", "yes").start();
+    let error = server.refused("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:1");
+    assert!(error.contains("luster") && error.contains("sidecar"), "{error}");
+}
