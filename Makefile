@@ -45,6 +45,7 @@ bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or 
 lint: ## Check format, clippy, and, where installed, cargo-deny and shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --lib --bins -p redis-kafka-engine -p redis-kafka-module -p redis-kafka -- -D warnings -D clippy::unwrap_used -D clippy::expect_used
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "lint: cargo-deny is not installed, skipped (cargo install cargo-deny)"; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else echo "lint: shellcheck is not installed, skipped (apt-get install shellcheck)"; fi
 
