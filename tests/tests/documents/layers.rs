@@ -80,8 +80,7 @@ fn assert_free_of(package: &str, forbidden: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const ASYNC_RUNTIMES: &[&str] =
-    &["tokio", "async-std", "async-executor", "smol", "futures-executor"];
+const ASYNC_RUNTIMES: &[&str] = &["tokio", "async-std", "async-executor", "smol"];
 
 #[test]
 fn engine_knows_no_redis_and_no_async_runtime() {
