@@ -1,1 +1,9 @@
+//! The program `redis-kafka`: random records from an Avro Random Generator schema
+//! ([`generate`]) and an embedded broker for trying out ([`broker`]).
+//!
+//! Both are subcommands of [`cli`]; neither touches Redis.
 
+pub mod broker;
+pub mod cli;
+pub mod generate;
+pub mod stop;

@@ -1,0 +1,174 @@
+//! The command line: what there is to say, and where it goes.
+
+use crate::broker::{self, TopicSpec};
+use crate::generate::{self, Format, Rate};
+use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Tools around the redis-kafka module: try it out without a Kafka, fill a topic with random
+/// records.
+#[derive(Debug, Parser)]
+#[command(name = "redis-kafka", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an embedded Kafka broker for trying out; nothing is kept when it ends
+    #[command(after_help = BROKER_HELP)]
+    Broker(BrokerArgs),
+    /// Write random records, made from an Avro Random Generator schema, to a topic
+    #[command(after_help = GENERATE_HELP)]
+    Generate(GenerateArgs),
+}
+
+const BROKER_HELP: &str = "\
+Prints its bootstrap address (host:port) as the one line on standard output; logs go to
+standard error. Ends on Ctrl-C or SIGTERM.
+
+It is librdkafka's mock cluster: one broker in memory, reachable from this machine only.
+Its limits: 5 MB a partition (the oldest records are dropped first), no transactions, no
+look-up of offsets by timestamp, no topic administration (name topics with --topic; one that
+is written to without has 4 partitions), no TLS or passwords. For trying out, not for proof.
+
+Examples:
+  redis-kafka broker --topic measurements:3
+  redis-kafka broker --port 9092 --topic orders:1 --topic payments:8
+  redis-kafka broker --listen-file broker.address &";
+
+/// What `redis-kafka broker` takes.
+#[derive(Debug, Args)]
+pub struct BrokerArgs {
+    /// Create this topic, with so many partitions (1 where none are named); may be repeated
+    #[arg(long = "topic", value_name = "NAME[:PARTITIONS]")]
+    pub topics: Vec<TopicSpec>,
+    /// Take bootstrap connections on this port of 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Write the bootstrap address to this file too; it is removed at the end
+    #[arg(long, value_name = "FILE")]
+    pub listen_file: Option<PathBuf>,
+}
+
+const GENERATE_HELP: &str = "\
+The schema is an Avro schema with the annotations (\"arg.properties\") of Confluent's Avro
+Random Generator: options, range, iteration, regex, length, prefix, suffix, keys, odds,
+position, distribution, unique, malformed-rate, kind (uuid, email, name); and two of our
+own: \"decimals\": n for float and double, \"kind\": \"now\" for the time types.
+
+Built-in schemas:
+  measurements   airport, id, temperature, timestamp; key urn:sensor:%{airport}:%{id}
+
+JSON is written as Kafka Connect's JsonConverter writes it without schemas: unions bare,
+bytes, fixed and decimals as base64, times as numbers.
+
+Examples:
+  redis-kafka generate --brokers localhost:9092 --topic measurements --schema measurements
+  redis-kafka generate --brokers localhost:9092 --topic orders --schema orders.avsc \\
+      --key 'order:%{customer.id}' --rate max --count 1000000 --seed 7 --create 6";
+
+/// What `redis-kafka generate` takes.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Bootstrap brokers
+    #[arg(long, value_name = "HOST:PORT[,...]")]
+    pub brokers: String,
+    /// Topic to write to
+    #[arg(long)]
+    pub topic: String,
+    /// File with the schema, or the name of a built-in one
+    #[arg(long, value_name = "FILE|NAME")]
+    pub schema: String,
+    /// Records a second, or max for as many as the brokers take
+    #[arg(long, value_name = "N|max", default_value = "1000")]
+    pub rate: Rate,
+    /// End after this many records [default: go on until Ctrl-C]
+    #[arg(long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+    /// Template of the record key, with the record's fields as %{field} or %{record.field}
+    /// [default: the built-in schema's, otherwise no key]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub key: Option<String>,
+    /// Seed of the random numbers: the same one makes the same records (but for "kind": "now")
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How record values are encoded
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+    /// Create the topic with this many partitions if it does not exist
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub create: Option<i32>,
+    /// Show no progress, only errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Reads the command line, runs what it names and reports an error on standard error.
+/// The exit code is 0 for success (Ctrl-C counts as one when all was delivered), 1 for a
+/// failure, 2 for a wrong command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // librdkafka's own messages come through here; RUST_LOG=debug shows more of them.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
+        .target(env_logger::Target::Stderr)
+        .init();
+    let (name, result) = match &cli.command {
+        Command::Broker(args) => ("broker", broker::run(args).map_err(|error| error.to_string())),
+        Command::Generate(args) => {
+            ("generate", generate::run(args).map_err(|error| error.to_string()))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("redis-kafka {name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_topic_names_its_partitions() {
+        let cli = Cli::try_parse_from(["redis-kafka", "broker", "--topic", "a:3", "--topic", "b"]);
+        let Ok(Cli { command: Command::Broker(args) }) = cli else { panic!("{cli:?}") };
+        let topics: Vec<_> =
+            args.topics.iter().map(|topic| (topic.name(), topic.partitions())).collect();
+        assert_eq!(topics, [("a", 3), ("b", 1)]);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_name() {
+        for wrong in ["a:0", "a:x", ":3", "a/b:1", "a:10001"] {
+            let cli = Cli::try_parse_from(["redis-kafka", "broker", "--topic", wrong]);
+            assert!(cli.expect_err(wrong).to_string().contains("--topic"), "{wrong}");
+        }
+        for wrong in ["0", "-1", "fast", "inf", "NaN"] {
+            let cli = Cli::try_parse_from([
+                "redis-kafka",
+                "generate",
+                "--brokers",
+                "b:1",
+                "--topic",
+                "t",
+                "--schema",
+                "s",
+                &format!("--rate={wrong}"),
+            ]);
+            assert!(cli.expect_err(wrong).to_string().contains("--rate"), "{wrong}");
+        }
+    }
+}

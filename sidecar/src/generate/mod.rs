@@ -1,0 +1,193 @@
+//! `redis-kafka generate`: random records from an Avro Random Generator schema.
+//!
+//! [`Generator`] draws Avro values; a format encodes them (one file a format: [`json`]); the
+//! producer sends them at the wanted rate. Written after the README and sources of
+//! <https://github.com/confluentinc/avro-random-generator>.
+
+pub mod annotation;
+mod built_in;
+mod iteration;
+pub mod json;
+pub mod key;
+mod number;
+mod options;
+pub mod producer;
+mod progress;
+pub mod random;
+mod rate;
+mod schema;
+mod text;
+mod union;
+
+pub use built_in::{BUILT_IN, BuiltIn};
+pub use random::Generator;
+pub use rate::Rate;
+
+use crate::cli::GenerateArgs;
+use crate::stop::StopFlag;
+use annotation::SchemaError;
+use apache_avro::types::Value;
+use key::{KeyError, KeyTemplate};
+use producer::{ProducerError, RecordProducer};
+use progress::Progress;
+use random::DrawError;
+use rate::Pace;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{fs, io};
+use thiserror::Error;
+
+/// Appends a value's encoding to a buffer.
+type Encode = fn(&Value, &mut Vec<u8>) -> Result<(), serde_json::Error>;
+
+/// How record values are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// JSON text
+    Json,
+    /// Avro's binary encoding (not supported yet)
+    Avro,
+}
+
+impl Format {
+    /// # Errors
+    /// The format is not built yet.
+    fn encoder(self) -> Result<Encode, GenerateError> {
+        match self {
+            Format::Json => Ok(json::encode),
+            Format::Avro => Err(GenerateError::Unsupported("AVRO")),
+        }
+    }
+}
+
+/// Why records were not generated, or not all.
+#[derive(Debug, Error)]
+pub enum GenerateError {
+    /// An option that is not built yet.
+    #[error("format {0} is not supported yet; JSON is")]
+    Unsupported(&'static str),
+    /// The schema is neither a file nor built in.
+    #[error("cannot read the schema {}: {error}; built in are: {}", path.display(), built_in::names())]
+    Read {
+        /// The file asked for.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The schema has an error.
+    #[error("schema {name}: {error}")]
+    Schema {
+        /// The file or built-in name.
+        name: String,
+        /// Where and what.
+        error: SchemaError,
+    },
+    /// The key template has an error, or a record no such field.
+    #[error("--key: {0}")]
+    Key(#[from] KeyError),
+    /// No (further) record could be made.
+    #[error("record {number} could not be made: {error}")]
+    Draw {
+        /// Which record, from 1.
+        number: u64,
+        /// Why.
+        error: DrawError,
+    },
+    /// A record has no form in the format.
+    #[error("a record cannot be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// Records could not be sent.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// The signal handlers were refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Makes and sends records as `args` say, until the count is reached, SIGINT or SIGTERM comes
+/// (what is on the way is then still delivered), or a record fails.
+///
+/// # Errors
+/// See [`GenerateError`]; records already acknowledged stay in the topic.
+pub fn run(args: &GenerateArgs) -> Result<(), GenerateError> {
+    let encode = args.format.encoder()?;
+    let mut source = Source::open(args, encode)?;
+    let stop = StopFlag::on_signals()?;
+    let mut producer = RecordProducer::connect(&args.brokers, &args.topic, args.create)?;
+    let mut progress = Progress::start(args.quiet);
+    let outcome = send_all(args, &mut source, &mut producer, &mut progress, &stop);
+    // Whatever ended the loop, records on the way are still to be waited for.
+    let finished = producer.finish();
+    progress.finish(&args.topic, producer.delivered());
+    outcome?;
+    finished?;
+    Ok(())
+}
+
+fn send_all(
+    args: &GenerateArgs,
+    source: &mut Source,
+    producer: &mut RecordProducer,
+    progress: &mut Progress,
+    stop: &StopFlag,
+) -> Result<(), GenerateError> {
+    let mut pace = Pace::new(args.rate, Instant::now());
+    while !stop.is_raised() && args.count.is_none_or(|count| producer.sent() < count.get()) {
+        progress.update(producer.sent(), producer.delivered());
+        let wait = pace.wait(Instant::now());
+        if !wait.is_zero() {
+            producer.poll(wait);
+            continue;
+        }
+        let (key, value) = source.next(producer.sent() + 1)?;
+        producer.send(key, value, || !stop.is_raised())?;
+        pace.sent(Instant::now());
+    }
+    Ok(())
+}
+
+/// Makes encoded records, in buffers that are used again.
+struct Source {
+    generator: Generator,
+    template: Option<KeyTemplate>,
+    encode: Encode,
+    key: String,
+    value: Vec<u8>,
+}
+
+impl Source {
+    fn open(args: &GenerateArgs, encode: Encode) -> Result<Source, GenerateError> {
+        let built_in = BUILT_IN.iter().find(|built_in| built_in.name == args.schema);
+        let path = Path::new(&args.schema);
+        let (text, directory) = match built_in {
+            Some(built_in) => (built_in.schema.to_owned(), None),
+            None => {
+                let text = fs::read_to_string(path)
+                    .map_err(|error| GenerateError::Read { path: path.to_owned(), error })?;
+                (text, path.parent())
+            }
+        };
+        let generator = Generator::new(&text, directory, args.seed)
+            .map_err(|error| GenerateError::Schema { name: args.schema.clone(), error })?;
+        let template = args.key.as_deref().or(built_in.map(|built_in| built_in.key));
+        let template = template.map(str::parse).transpose()?;
+        Ok(Source { generator, template, encode, key: String::new(), value: Vec::new() })
+    }
+
+    /// Record `number`'s key and value.
+    fn next(&mut self, number: u64) -> Result<(Option<&str>, &[u8]), GenerateError> {
+        let record =
+            self.generator.draw().map_err(|error| GenerateError::Draw { number, error })?;
+        self.value.clear();
+        (self.encode)(&record, &mut self.value)?;
+        self.key.clear();
+        let key = match &self.template {
+            Some(template) => {
+                template.write(&record, &mut self.key)?;
+                Some(self.key.as_str())
+            }
+            None => None,
+        };
+        Ok((key, &self.value))
+    }
+}

@@ -1,0 +1,329 @@
+//! The built program as its users run it: an embedded broker, records generated into it, read
+//! back by a consumer of the test's own.
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use serde_json::Value as Json;
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_redis-kafka");
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A child process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Running {
+        let child = Command::new(PROGRAM)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Running(child.unwrap())
+    }
+
+    fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        let out = self.0.stdout.as_mut().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Sends the signal, waits for the end; whether it was a success, and standard error.
+    fn stop_with(&mut self, signal: &str) -> (bool, String) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let deadline = Instant::now() + DEADLINE;
+        let status = loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "{signal} did not end it"),
+            }
+            std::thread::yield_now();
+        };
+        let mut stderr = String::new();
+        self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (status.success(), stderr)
+    }
+}
+
+fn broker(arguments: &[&str]) -> (Running, String) {
+    let mut broker = Running::start(&[&["broker"], arguments].concat());
+    let address = broker.first_line();
+    assert!(address.starts_with("127.0.0.1:"), "{address:?}");
+    (broker, address)
+}
+
+fn generate(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).arg("generate").args(arguments).output().unwrap()
+}
+
+struct Read1 {
+    key: Option<String>,
+    value: Json,
+    partition: i32,
+}
+
+fn consumer(brokers: &str) -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "test")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap()
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> usize {
+    consumer.fetch_metadata(Some(topic), DEADLINE).unwrap().topics()[0].partitions().len()
+}
+
+/// All records of the topic, once there are `count`.
+fn read(brokers: &str, topic: &str, count: i64) -> Vec<Read1> {
+    let consumer = consumer(brokers);
+    let mut list = rdkafka::TopicPartitionList::new();
+    let mut expected = 0;
+    for partition in 0..partitions(&consumer, topic) as i32 {
+        expected += consumer.fetch_watermarks(topic, partition, DEADLINE).unwrap().1;
+        list.add_partition_offset(topic, partition, rdkafka::Offset::Beginning).unwrap();
+    }
+    assert_eq!(expected, count, "records by the broker's own high watermarks");
+    consumer.assign(&list).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    let mut records = Vec::new();
+    while (records.len() as i64) < count {
+        assert!(Instant::now() < deadline, "{} of {count} records", records.len());
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else {
+            continue;
+        };
+        let message = message.unwrap();
+        records.push(Read1 {
+            key: message.key().map(|key| String::from_utf8(key.to_vec()).unwrap()),
+            value: serde_json::from_slice(message.payload().unwrap()).unwrap(),
+            partition: message.partition(),
+        });
+    }
+    records
+}
+
+#[test]
+fn generated_measurements_are_read_back() {
+    let (mut broker, address) = broker(&["--topic", "measurements:3"]);
+    let output = generate(&[
+        "--brokers",
+        &address,
+        "--topic",
+        "measurements",
+        "--schema",
+        "measurements",
+        "--rate",
+        "max",
+        "--count",
+        "2000",
+        "--seed",
+        "1",
+    ]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("2000 records delivered to measurements"), "{stderr}");
+    let records = read(&address, "measurements", 2000);
+    let mut homes: HashMap<String, HashSet<i32>> = HashMap::new();
+    for record in &records {
+        let key = record.key.clone().unwrap();
+        let value = &record.value;
+        assert_eq!(
+            key,
+            format!("urn:sensor:{}:{}", value["airport"].as_str().unwrap(), value["id"])
+        );
+        assert!(value["timestamp"].as_i64().unwrap() > 1_700_000_000_000);
+        assert_eq!(value.as_object().unwrap().len(), 4);
+        homes.entry(key).or_default().insert(record.partition);
+    }
+    assert!(homes.values().all(|partitions| partitions.len() == 1), "a key has one partition");
+    assert_eq!(records.iter().map(|record| record.partition).collect::<HashSet<_>>().len(), 3);
+    let (ended, log) = broker.stop_with("-TERM");
+    assert!(ended, "{log}");
+}
+
+#[test]
+fn own_schema_key_and_rate() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        file("orders.avsc"),
+        r#"{"type": "record", "name": "order", "fields": [
+            {"name": "number", "type": {"type": "int", "arg.properties": {"iteration": {"start": 0}}}},
+            {"name": "item", "type": {"type": "string", "arg.properties": {"options": {"file": "items.json", "encoding": "json"}}}}]}"#,
+    )
+    .unwrap();
+    std::fs::write(file("items.json"), "\"pen\" \"ink\"").unwrap();
+    let (_broker, address) = broker(&["--topic", "orders:2", "--listen-file", &file("address")]);
+    assert_eq!(std::fs::read_to_string(file("address")).unwrap().trim_end(), address);
+    let start = Instant::now();
+    let output = generate(&[
+        "--brokers",
+        &address,
+        "--topic",
+        "orders",
+        "--schema",
+        &file("orders.avsc"),
+        "--key",
+        "order:%{number}",
+        "--rate",
+        "100",
+        "--count",
+        "101",
+        "--quiet",
+    ]);
+    assert!(start.elapsed() >= Duration::from_secs(1), "100 a second: {:?}", start.elapsed());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
+    let records = read(&address, "orders", 101);
+    let numbers: HashSet<i64> =
+        records.iter().map(|record| record.value["number"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (0..101).collect());
+    for record in records {
+        assert_eq!(record.key, Some(format!("order:{}", record.value["number"])));
+        assert!(["pen", "ink"].contains(&record.value["item"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn ctrl_c_delivers_what_was_sent() {
+    let (_broker, address) = broker(&["--topic", "endless:1"]);
+    let mut generator = Running::start(&[
+        "generate",
+        "--brokers",
+        &address,
+        "--topic",
+        "endless",
+        "--schema",
+        "measurements",
+        "--rate",
+        "500",
+    ]);
+    let consumer = consumer(&address);
+    let deadline = Instant::now() + DEADLINE;
+    while consumer.fetch_watermarks("endless", 0, DEADLINE).unwrap().1 < 50 {
+        assert!(Instant::now() < deadline, "no records came");
+    }
+    let (ended, stderr) = generator.stop_with("-INT");
+    assert!(ended, "{stderr}");
+    let delivered: i64 = stderr
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("redis-kafka generate: ")?.split_once(" records delivered to endless")
+        })
+        .and_then(|(count, _)| count.parse().ok())
+        .unwrap_or_else(|| panic!("no summary in {stderr}"));
+    assert_eq!(consumer.fetch_watermarks("endless", 0, DEADLINE).unwrap().1, delivered);
+}
+
+#[test]
+fn a_fixed_port_leads_to_the_broker() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (_broker, address) = broker(&["--port", &free.to_string(), "--topic", "t:5"]);
+    assert_eq!(address, format!("127.0.0.1:{free}"));
+    assert_eq!(partitions(&consumer(&address), "t"), 5);
+}
+
+#[test]
+fn failures_are_named_and_have_an_exit_code() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let (_broker, address) = broker(&["--topic", "t:1"]);
+    for (brokers, topic, arguments, part) in [
+        (&address, "t", &["--schema", "nothing.avsc"][..], "built in are: measurements"),
+        (
+            &address,
+            "t",
+            &["--schema", "measurements", "--format", "avro"],
+            "AVRO is not supported yet",
+        ),
+        (
+            &address,
+            "t",
+            &["--schema", "measurements", "--key", "%{city}"],
+            "it has airport, id, temperature",
+        ),
+        (
+            &address,
+            "other",
+            &["--schema", "measurements", "--create", "2"],
+            "redis-kafka broker --topic",
+        ),
+        (&nobody, "t", &["--schema", "measurements"], "answered within 10 s"),
+    ] {
+        // The count ends what should have failed.
+        let always = ["--brokers", brokers, "--topic", topic, "--count", "1"];
+        let output = generate(&[&always, arguments].concat());
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(part), "{arguments:?}: {message}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
+fn create_leaves_a_topic_that_is_there_alone() {
+    let (_broker, address) = broker(&["--topic", "t:3"]);
+    let output = generate(&[
+        "--brokers",
+        &address,
+        "--topic",
+        "t",
+        "--schema",
+        "measurements",
+        "--count",
+        "1",
+        "--create",
+        "7",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(partitions(&consumer(&address), "t"), 3);
+}
+
+#[test]
+fn a_lost_broker_is_a_failure() {
+    let (mut broker, address) = broker(&["--topic", "t:1"]);
+    let mut generator = Running::start(&[
+        "generate",
+        "--brokers",
+        &address,
+        "--topic",
+        "t",
+        "--schema",
+        "measurements",
+        "--rate",
+        "100",
+    ]);
+    let consumer = consumer(&address);
+    let deadline = Instant::now() + DEADLINE;
+    while consumer.fetch_watermarks("t", 0, DEADLINE).unwrap().1 == 0 {
+        assert!(Instant::now() < deadline, "no records came");
+    }
+    broker.stop_with("-TERM");
+    // Its own time-out for a record is 30 s.
+    let deadline = Instant::now() + DEADLINE * 2;
+    let status = loop {
+        match generator.0.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(Instant::now() < deadline, "it goes on without a broker"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let mut stderr = String::new();
+    generator.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("were not delivered"), "{stderr}");
+}
