@@ -1,0 +1,77 @@
+//! The seam between the engine and Redis: the only thing module and sidecar do differently.
+
+use crate::ledger::{LedgerFault, Standing};
+use crate::unit::Unit;
+
+/// What Redis holds of a subscription's ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Positions {
+    /// Every partition in the subscription's list.
+    pub partitions: Vec<Known>,
+}
+
+/// One known partition.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// What its ledger key holds, or why that cannot be used.
+    pub standing: Result<Standing, LedgerFault>,
+}
+
+impl Positions {
+    /// The entry of one partition.
+    pub fn get(&self, topic: &str, partition: i32) -> Option<&Known> {
+        self.partitions.iter().find(|known| known.partition == partition && known.topic == topic)
+    }
+}
+
+/// A write that Redis would refuse, found before anything of the unit was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    /// Index into the unit's records.
+    pub record: u32,
+    /// The key that would be refused.
+    pub key: Vec<u8>,
+    /// What Redis would say.
+    pub problem: String,
+}
+
+/// What became of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// Written, with the ledger's advance.
+    Done,
+    /// The ledger stands elsewhere; nothing was written. Someone else was faster, or history was turned back.
+    Stale {
+        /// The partition as `topic/partition`.
+        partition: String,
+        /// What the unit expected.
+        expected: i64,
+        /// What stands there.
+        found: i64,
+    },
+    /// A ledger key cannot be used; nothing was written.
+    Ledger {
+        /// The partition as `topic/partition`.
+        partition: String,
+        /// Why.
+        fault: LedgerFault,
+    },
+    /// Some writes would be refused; nothing was written.
+    Clash(Vec<Clash>),
+    /// The unit could not be applied for a reason that is not the records'; nothing was written.
+    Failed(String),
+}
+
+/// Applies units to Redis. One implementation a way to reach Redis.
+pub trait Applier {
+    /// Reads what Redis holds of the subscription's ledger.
+    fn load(&mut self, subscription: &str) -> Result<Positions, String>;
+
+    /// Writes the unit and advances the ledger as one, or does nothing. Refuses a
+    /// unit whose start is not exactly the ledger's next offset.
+    fn apply(&mut self, unit: &mut Unit) -> Applied;
+}

@@ -1,0 +1,170 @@
+//! COMMAND DOCS and COMMAND INFO: the table in the shape RedisModule_SetCommandInfo takes.
+//!
+//! What is not supported yet is left out, but for statements that as a whole are not.
+
+use super::table::{ENTRIES, Entry, Flag, GROUP};
+use crate::grammar::{Argument, Clause, Kind, Presence, Repetition, Shape, Support};
+
+/// One command as COMMAND DOCS shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandDocs {
+    /// In capitals, with the prefix.
+    pub name: &'static str,
+    /// One line.
+    pub summary: String,
+    /// The first version that has it.
+    pub since: &'static str,
+    /// The same for all commands.
+    pub group: &'static str,
+    /// As Redis writes complexities.
+    pub complexity: &'static str,
+    /// Words with the command's name; negative: at least so many.
+    pub arity: i32,
+    /// What Redis should know.
+    pub flags: &'static [Flag],
+    /// Its arguments in order.
+    pub arguments: Vec<ArgumentDocs>,
+}
+
+/// One argument: a RedisModuleCommandArg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgumentDocs {
+    /// In small letters.
+    pub name: String,
+    /// What it is.
+    pub kind: ArgumentKind,
+    /// The key word before it, or the key word that it is.
+    pub token: Option<&'static str>,
+    /// One line; none where the name says it all.
+    pub summary: Option<&'static str>,
+    /// Whether it need not be there (CMD_ARG_OPTIONAL).
+    pub presence: Presence,
+    /// How often it may stand (CMD_ARG_MULTIPLE for Values, with MULTIPLE_TOKEN for Whole).
+    pub repetition: Repetition,
+    /// For [`ArgumentKind::OneOf`] and [`ArgumentKind::Block`].
+    pub parts: Vec<ArgumentDocs>,
+}
+
+/// The types of RedisModuleCommandArgType that the commands need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// ARG_TYPE_STRING
+    String,
+    /// ARG_TYPE_INTEGER
+    Integer,
+    /// ARG_TYPE_PATTERN
+    Pattern,
+    /// ARG_TYPE_PURE_TOKEN
+    PureToken,
+    /// ARG_TYPE_ONEOF
+    OneOf,
+    /// ARG_TYPE_BLOCK
+    Block,
+}
+
+/// All commands, in the table's order.
+pub fn docs() -> Vec<CommandDocs> {
+    ENTRIES.iter().map(|entry| command(entry)).collect()
+}
+
+fn command(entry: &Entry) -> CommandDocs {
+    let planned = entry.clause.support == Support::Planned;
+    let note = if planned { " (not supported yet)" } else { "" };
+    let level = if planned {
+        Support::Planned
+    } else {
+        Support::Built
+    };
+    CommandDocs {
+        name: entry.clause.name,
+        summary: format!("{}{note}", entry.clause.summary),
+        since: entry.since,
+        group: GROUP,
+        complexity: entry.complexity,
+        arity: entry.arity(),
+        flags: entry.flags,
+        arguments: clause(&entry.clause, level),
+    }
+}
+
+fn clause(clause: &Clause, level: Support) -> Vec<ArgumentDocs> {
+    let all = clause
+        .arguments
+        .iter()
+        .chain(clause.options)
+        .chain(clause.trailing);
+    all.filter_map(|part| argument(part, level)).collect()
+}
+
+/// None for what is not supported yet, unless `level` shows that too.
+fn argument(source: &Argument, level: Support) -> Option<ArgumentDocs> {
+    if level == Support::Built && source.support == Support::Planned {
+        return None;
+    }
+    let (kind, parts) = match source.shape {
+        Shape::Token => (ArgumentKind::PureToken, Vec::new()),
+        Shape::Value(kind) => (value_kind(kind), Vec::new()),
+        Shape::OneOf(parts) => (ArgumentKind::OneOf, all(parts, level)),
+        Shape::Block(parts) => (ArgumentKind::Block, all(parts, level)),
+        Shape::Clause(clauses) => {
+            let shown = clauses
+                .iter()
+                .filter(|clause| level == Support::Planned || clause.support == Support::Built);
+            (
+                ArgumentKind::OneOf,
+                shown.map(|one| alternative(one, level)).collect(),
+            )
+        }
+    };
+    if parts.is_empty() && matches!(kind, ArgumentKind::OneOf | ArgumentKind::Block) {
+        return None;
+    }
+    Some(ArgumentDocs {
+        name: source.name.to_lowercase(),
+        kind,
+        token: source.token,
+        summary: Some(source.summary).filter(|summary| !summary.is_empty()),
+        presence: source.presence,
+        repetition: match (kind, source.repetition) {
+            (ArgumentKind::PureToken, _) => Repetition::Once,
+            (_, repetition) => repetition,
+        },
+        parts,
+    })
+}
+
+fn all(parts: &[Argument], level: Support) -> Vec<ArgumentDocs> {
+    parts
+        .iter()
+        .filter_map(|part| argument(part, level))
+        .collect()
+}
+
+fn alternative(named: &Clause, level: Support) -> ArgumentDocs {
+    ArgumentDocs {
+        name: named.name.to_lowercase(),
+        kind: ArgumentKind::Block,
+        token: Some(named.name),
+        summary: Some(named.summary),
+        presence: Presence::Required,
+        repetition: Repetition::Once,
+        parts: clause(named, level),
+    }
+}
+
+fn value_kind(kind: Kind) -> ArgumentKind {
+    match kind {
+        Kind::Integer | Kind::Milliseconds => ArgumentKind::Integer,
+        Kind::Pattern => ArgumentKind::Pattern,
+        Kind::Name
+        | Kind::Text
+        | Kind::List
+        | Kind::Format
+        | Kind::Statement
+        | Kind::Template
+        | Kind::Expression
+        | Kind::Selection
+        | Kind::Duration
+        | Kind::Timestamp => ArgumentKind::String,
+    }
+}

@@ -1,0 +1,301 @@
+//! KAFKA.SUBSCRIBE: names Kafka topics.
+
+use super::canonical::Setting;
+use super::table::{Entry, Flag, NAME, name};
+use super::{Replace, Statement};
+use crate::format::{FORMATS, Format};
+use crate::grammar::{
+    Argument, Clause, CommandError, Kind, Match, Support, Word, alternatives, is_name_byte,
+};
+use crate::kafka::{Connection, Position, Topics};
+use crate::nearest::nearest;
+
+/// What KAFKA.SUBSCRIBE declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The subscription's name.
+    pub name: String,
+    /// Whether it may take another's place.
+    pub replace: Replace,
+    /// What it reads.
+    pub topics: Topics,
+    /// How to reach the Kafka cluster.
+    pub connection: Connection,
+    /// The format of the records' keys.
+    pub key: Format,
+    /// The format of the records' values.
+    pub value: Format,
+    /// Where it starts in partitions that are there when it is made.
+    pub start: Position,
+    /// What a bad record does.
+    pub on_error: OnError,
+    /// The consumer group's id; none lets the engine make one.
+    pub group: Option<String>,
+    /// Whether it begins to consume by itself.
+    pub initial: Initial,
+}
+
+/// What a record does that cannot be decoded or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The subscription stops before it.
+    #[default]
+    Stop,
+    /// It is counted and left out.
+    Skip,
+    /// It goes to the dead letters.
+    DeadLetter,
+}
+
+/// What a new subscription does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Initial {
+    /// It consumes once it has a route.
+    #[default]
+    Running,
+    /// `PAUSED`: it waits for KAFKA.RESUME.
+    Paused,
+}
+
+/// The words of a position.
+pub(super) const POSITIONS: &[Argument] = &[
+    Argument::token("EARLIEST").about("the first record Kafka still has (the default)"),
+    Argument::token("LATEST").about("what is written from now on"),
+    Argument::token("COMMITTED").about("what the consumer group has committed"),
+    Argument::option("OFFSET", "n", Kind::Integer).about("this offset in every partition"),
+    Argument::option("TIMESTAMP", "ms|ISO|-2h", Kind::Timestamp)
+        .about("the first record at or after this time"),
+];
+
+const ON_ERROR: &[Argument] = &[
+    Argument::token("STOP").about("stop before the record (the default)"),
+    Argument::token("SKIP").about("count it and go on"),
+    Argument::token("DEADLETTER").about("put it among the dead letters and go on"),
+];
+
+const DEFAULT_KEY: Format = Format::String;
+const DEFAULT_VALUE: Format = Format::Json;
+
+pub(super) static ENTRY: Entry = Entry {
+    clause: Clause {
+        name: "KAFKA.SUBSCRIBE",
+        summary: "Names Kafka topics to read; consumes once it has a route.",
+        support: Support::Built,
+        arguments: &[NAME],
+        options: OPTIONS,
+        trailing: None,
+    },
+    since: "0.1.0",
+    complexity: "O(N) with N the number of partitions; asks the broker for at most 2 seconds",
+    flags: &[
+        Flag::Write,
+        Flag::Admin,
+        Flag::DenyOom,
+        Flag::Blocking,
+        Flag::NoScript,
+    ],
+    acl: "",
+    build: Some(|matched| Subscribe::build(matched).map(Statement::Subscribe)),
+};
+
+const OPTIONS: &[Argument] = &[
+    super::route::REPLACE,
+    Argument::one_of(
+        "topics",
+        &[
+            Argument::option("TOPIC", "topic", Kind::List).about("these topics"),
+            Argument::option("PATTERN", "regex", Kind::Pattern)
+                .about("all topics whose whole name matches, now and later"),
+        ],
+    ),
+    Argument::one_of(
+        "connection",
+        &[
+            Argument::option("BROKERS", "host:port", Kind::List)
+                .about("brokers to ask first, without TLS or login"),
+            Argument::option("CONNECTION", "profile", Kind::Name)
+                .about("a profile of the connections file"),
+        ],
+    ),
+    Argument::option("KEY", "format", Kind::Format)
+        .optional()
+        .about("format of the records' keys (default STRING)"),
+    Argument::option("VALUE", "format", Kind::Format)
+        .optional()
+        .about("format of the records' values (default JSON)"),
+    Argument::option("REGISTRY", "url|profile", Kind::Text)
+        .optional()
+        .planned()
+        .about("the Schema Registry"),
+    Argument::choice(
+        "ENVELOPE",
+        "envelope",
+        &[Argument::token("DEBEZIUM"), Argument::token("CONNECT")],
+    )
+    .optional()
+    .planned()
+    .about("what the values are wrapped in"),
+    Argument::choice("START", "position", POSITIONS)
+        .optional()
+        .about("where to start"),
+    Argument::choice("ONERROR", "policy", ON_ERROR)
+        .optional()
+        .about("what a record does that cannot be decoded or written"),
+    Argument::option("DEADLETTERMAX", "n", Kind::Integer)
+        .optional()
+        .planned()
+        .about("dead letters to keep"),
+    Argument::option("DEADLETTERTOPIC", "topic", Kind::Text)
+        .optional()
+        .planned()
+        .about("a Kafka topic for dead letters"),
+    Argument::option("AFTER", "subscription", Kind::Name)
+        .optional()
+        .planned()
+        .about("start when that one has applied all that Kafka held"),
+    Argument::option("GROUP", "group", Kind::Text)
+        .optional()
+        .about("the consumer group to commit to (default redis-kafka.name.id, made for it)"),
+    Argument::token("PAUSED")
+        .optional()
+        .about("wait for KAFKA.RESUME"),
+];
+
+impl Subscribe {
+    fn build(matched: &Match<'_>) -> Result<Subscribe, CommandError> {
+        let format = |key: &str, default: Format| match matched.get(key) {
+            Some(part) => format(part.word()?),
+            None => Ok(default),
+        };
+        Ok(Subscribe {
+            name: name(matched)?,
+            replace: Replace::parse(matched),
+            topics: topics(matched)?,
+            connection: connection(matched)?,
+            key: format("KEY", DEFAULT_KEY)?,
+            value: format("VALUE", DEFAULT_VALUE)?,
+            start: matched
+                .get("START")
+                .map_or(Ok(Position::Earliest), position)?,
+            on_error: OnError::parse(matched.get("ONERROR")),
+            group: matched
+                .get("GROUP")
+                .map(|part| group(part.word()?))
+                .transpose()?,
+            initial: if matched.has("PAUSED") {
+                Initial::Paused
+            } else {
+                Initial::Running
+            },
+        })
+    }
+
+    /// Every option with its canonical words; see [`super::canonical`].
+    pub(super) fn options(&self) -> Vec<Setting> {
+        let topics = match self.topics {
+            Topics::List(_) => "TOPIC",
+            Topics::Pattern(_) => "PATTERN",
+        };
+        let connection = match self.connection {
+            Connection::Brokers(_) => "BROKERS",
+            Connection::Profile(_) => "CONNECTION",
+        };
+        let start = self.start.to_string();
+        let mut all = vec![
+            Setting::new(topics, [self.topics.to_string()]),
+            Setting::new(connection, [self.connection.to_string()]),
+            Setting::new("KEY", [self.key.name()]).default_if(self.key == DEFAULT_KEY),
+            Setting::new("VALUE", [self.value.name()]).default_if(self.value == DEFAULT_VALUE),
+            Setting::new("START", start.split(' ')).default_if(self.start == Position::Earliest),
+            Setting::new("ONERROR", [self.on_error.word()])
+                .default_if(self.on_error == OnError::default()),
+        ];
+        all.extend(
+            self.group
+                .as_ref()
+                .map(|group| Setting::new("GROUP", [group.as_str()])),
+        );
+        if self.initial == Initial::Paused {
+            all.push(Setting::new("PAUSED", [""; 0]));
+        }
+        all
+    }
+}
+
+impl OnError {
+    /// The word that stands for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnError::Stop => "STOP",
+            OnError::Skip => "SKIP",
+            OnError::DeadLetter => "DEADLETTER",
+        }
+    }
+
+    fn parse(matched: Option<&Match<'_>>) -> OnError {
+        let all = [OnError::Stop, OnError::Skip, OnError::DeadLetter];
+        let chosen = matched.map_or("", Match::chosen);
+        all.into_iter()
+            .find(|policy| policy.word() == chosen)
+            .unwrap_or_default()
+    }
+}
+
+fn topics(matched: &Match<'_>) -> Result<Topics, CommandError> {
+    match matched.get("PATTERN") {
+        Some(pattern) => pattern.word()?.convert(Topics::pattern),
+        None => matched.word_of("TOPIC")?.convert(Topics::list),
+    }
+}
+
+fn connection(matched: &Match<'_>) -> Result<Connection, CommandError> {
+    match matched.get("CONNECTION") {
+        Some(profile) => Ok(Connection::Profile(profile.word()?.name()?)),
+        None => matched.word_of("BROKERS")?.convert(Connection::brokers),
+    }
+}
+
+fn format(word: Word<'_>) -> Result<Format, CommandError> {
+    let built = || alternatives(FORMATS.iter().filter(|row| row.built).map(|row| row.name));
+    let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) else {
+        let error = word.error(format!("unknown format '{}'", word.shown()));
+        return Err(
+            match nearest(&word.shown(), FORMATS.iter().map(|row| row.name)) {
+                Some(near) => error.did_you_mean(Some(near)),
+                None => error.hint(format!("use {}", built())),
+            },
+        );
+    };
+    if row.built {
+        return Ok(row.format);
+    }
+    let what = format!("format '{}'", row.name);
+    Err(CommandError::unsupported(&what, word.number).hint(format!("use {}", built())))
+}
+
+/// A position from the words behind START.
+fn position(start: &Match<'_>) -> Result<Position, CommandError> {
+    let chosen = start.chosen();
+    let value = start.get(chosen).and_then(|part| part.word().ok());
+    let mut words = vec![chosen];
+    if let Some(value) = value {
+        words.push(value.text()?);
+    }
+    Position::parse(&words)
+        .map(|(position, _)| position)
+        .map_err(|error| {
+            CommandError::new(error.to_string())
+                .at(value.map_or(start.number(), |word| word.number))
+        })
+}
+
+/// Kafka takes any text as a group's id; this holds it to the characters of names.
+fn group(word: Word<'_>) -> Result<String, CommandError> {
+    const GROUP_MAX: usize = 255;
+    match word.text()? {
+        text if text.len() <= GROUP_MAX && text.bytes().all(is_name_byte) => Ok(text.to_owned()),
+        _ => Err(word
+            .error(format!("'{}' cannot be a consumer group", word.shown()))
+            .hint(format!("a group is 1 to {GROUP_MAX} of A-Z a-z 0-9 _ . -"))),
+    }
+}

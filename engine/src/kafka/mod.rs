@@ -1,0 +1,26 @@
+//! Reading from Kafka: connections and their profiles, positions, and the consumer.
+//!
+//! Everything here is called from a subscription's own thread. Only [`Waker`] is used across threads.
+
+pub mod connection;
+mod consumer;
+mod groups;
+#[allow(unsafe_code)]
+mod native;
+pub mod position;
+mod problem;
+mod topic_id;
+mod profile;
+pub mod properties;
+
+pub use connection::{Connection, ConnectionError, consumer_config};
+pub use consumer::{Assignment, Commit, Consumer, TopicInfo, TopicsError, Watermarks};
+pub use groups::delete_group;
+pub use native::{Batch, Event, Headers, Record, Waker};
+pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
+pub use problem::{Failure, Operation, Problem, ProblemKind};
+pub use topic_id::TopicId;
+pub use profile::{Profile, ProfileError, Profiles, check_url};
+
+#[cfg(test)]
+mod tests;

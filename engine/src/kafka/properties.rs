@@ -1,0 +1,438 @@
+//! Which of librdkafka's properties an admin's profile may set, which are ours alone, and why.
+//!
+//! Names, meaning and units are librdkafka's (its CONFIGURATION.md); the fixed ones are what the
+//! delivery promise rests on.
+
+use crate::nearest::nearest;
+
+/// What a property's value is, which decides how it may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text, number or boolean; may also be an `env:` or `file:` reference.
+    Plain,
+    /// A password or key: only an `env:` or `file:` reference.
+    Secret,
+    /// An absolute path of a file on the server.
+    Path,
+    /// An http or https URL without credentials.
+    Url,
+}
+
+/// Who uses a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Handed to librdkafka.
+    Kafka,
+    /// Kept for the schema registry's client.
+    Registry,
+}
+
+/// A property a profile may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Property {
+    /// Its name, librdkafka's own or `schema.registry.*`.
+    pub name: &'static str,
+    /// How its value may be written.
+    pub kind: Kind,
+    /// Who uses it.
+    pub user: User,
+    /// What it is for, in a few words.
+    pub doc: &'static str,
+}
+
+const fn kafka(name: &'static str, kind: Kind, doc: &'static str) -> Property {
+    Property {
+        name,
+        kind,
+        user: User::Kafka,
+        doc,
+    }
+}
+
+const fn registry(name: &'static str, kind: Kind, doc: &'static str) -> Property {
+    Property {
+        name,
+        kind,
+        user: User::Registry,
+        doc,
+    }
+}
+
+/// Every property a profile may set.
+pub const ALLOWED: &[Property] = &[
+    kafka(
+        "bootstrap.servers",
+        Kind::Plain,
+        "host:port of some brokers, separated by commas",
+    ),
+    kafka(
+        "security.protocol",
+        Kind::Plain,
+        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+    ),
+    kafka(
+        "sasl.mechanism",
+        Kind::Plain,
+        "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    ),
+    kafka("sasl.mechanisms", Kind::Plain, "the same as sasl.mechanism"),
+    kafka("sasl.username", Kind::Plain, "user or API key"),
+    kafka("sasl.password", Kind::Secret, "password or API secret"),
+    kafka(
+        "ssl.ca.location",
+        Kind::Path,
+        "certificates to trust (PEM file or directory)",
+    ),
+    kafka(
+        "ssl.ca.pem",
+        Kind::Plain,
+        "certificates to trust (PEM text)",
+    ),
+    kafka("ssl.crl.location", Kind::Path, "revoked certificates"),
+    kafka(
+        "ssl.certificate.location",
+        Kind::Path,
+        "our certificate (PEM file)",
+    ),
+    kafka(
+        "ssl.certificate.pem",
+        Kind::Plain,
+        "our certificate (PEM text)",
+    ),
+    kafka("ssl.key.location", Kind::Path, "our private key (PEM file)"),
+    kafka(
+        "ssl.key.password",
+        Kind::Secret,
+        "pass phrase of our private key",
+    ),
+    kafka(
+        "ssl.keystore.location",
+        Kind::Path,
+        "our key and certificate (PKCS#12 file)",
+    ),
+    kafka(
+        "ssl.keystore.password",
+        Kind::Secret,
+        "password of the keystore",
+    ),
+    kafka("ssl.cipher.suites", Kind::Plain, "ciphers to offer"),
+    kafka("ssl.curves.list", Kind::Plain, "curves to offer"),
+    kafka(
+        "ssl.sigalgs.list",
+        Kind::Plain,
+        "signature algorithms to offer",
+    ),
+    kafka(
+        "ssl.endpoint.identification.algorithm",
+        Kind::Plain,
+        "https (default) or none",
+    ),
+    kafka(
+        "enable.ssl.certificate.verification",
+        Kind::Plain,
+        "false only for trying out",
+    ),
+    kafka(
+        "client.id",
+        Kind::Plain,
+        "the name brokers log and set quotas by",
+    ),
+    kafka(
+        "client.rack",
+        Kind::Plain,
+        "rack, to fetch from the nearest replica",
+    ),
+    kafka(
+        "client.dns.lookup",
+        Kind::Plain,
+        "use_all_dns_ips or resolve_canonical_bootstrap_servers_only",
+    ),
+    kafka("broker.address.family", Kind::Plain, "any, v4 or v6"),
+    kafka(
+        "broker.address.ttl",
+        Kind::Plain,
+        "ms to keep a resolved address",
+    ),
+    kafka("socket.timeout.ms", Kind::Plain, "ms a request may take"),
+    kafka(
+        "socket.connection.setup.timeout.ms",
+        Kind::Plain,
+        "ms until TCP, TLS and SASL are done",
+    ),
+    kafka("socket.keepalive.enable", Kind::Plain, "TCP keep-alive"),
+    kafka("socket.nagle.disable", Kind::Plain, "TCP_NODELAY"),
+    kafka("socket.send.buffer.bytes", Kind::Plain, "0 is the system's"),
+    kafka(
+        "socket.receive.buffer.bytes",
+        Kind::Plain,
+        "0 is the system's",
+    ),
+    kafka(
+        "connections.max.idle.ms",
+        Kind::Plain,
+        "ms until an idle connection is closed",
+    ),
+    kafka(
+        "reconnect.backoff.ms",
+        Kind::Plain,
+        "first wait before connecting again",
+    ),
+    kafka(
+        "reconnect.backoff.max.ms",
+        Kind::Plain,
+        "longest wait before connecting again",
+    ),
+    kafka(
+        "retry.backoff.ms",
+        Kind::Plain,
+        "first wait before a request is repeated",
+    ),
+    kafka(
+        "retry.backoff.max.ms",
+        Kind::Plain,
+        "longest wait before a request is repeated",
+    ),
+    kafka(
+        "metadata.max.age.ms",
+        Kind::Plain,
+        "ms until metadata count as stale",
+    ),
+    kafka(
+        "topic.metadata.refresh.interval.ms",
+        Kind::Plain,
+        "ms between looks for new partitions",
+    ),
+    kafka("fetch.min.bytes", Kind::Plain, "bytes a broker waits for"),
+    kafka(
+        "fetch.wait.max.ms",
+        Kind::Plain,
+        "ms a broker waits for fetch.min.bytes",
+    ),
+    kafka("fetch.max.bytes", Kind::Plain, "bytes of one answer"),
+    kafka(
+        "fetch.message.max.bytes",
+        Kind::Plain,
+        "bytes of one partition in an answer",
+    ),
+    kafka(
+        "max.partition.fetch.bytes",
+        Kind::Plain,
+        "the same as fetch.message.max.bytes",
+    ),
+    kafka(
+        "fetch.error.backoff.ms",
+        Kind::Plain,
+        "ms until a failed fetch is repeated",
+    ),
+    kafka(
+        "receive.message.max.bytes",
+        Kind::Plain,
+        "largest answer accepted",
+    ),
+    kafka(
+        "check.crcs",
+        Kind::Plain,
+        "verify the checksum of each batch",
+    ),
+    registry(
+        "schema.registry.url",
+        Kind::Url,
+        "where the Schema Registry is",
+    ),
+    registry(
+        "schema.registry.basic.auth.user.info",
+        Kind::Secret,
+        "user:password of the registry",
+    ),
+    registry(
+        "schema.registry.ssl.ca.location",
+        Kind::Path,
+        "certificates to trust for the registry",
+    ),
+];
+
+/// A property with its one value.
+pub type Setting = (&'static str, &'static str);
+
+/// What every consumer runs with, whatever a profile says: the delivery promise rests on these.
+pub const FIXED: &[Setting] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("allow.auto.create.topics", "false"),
+    ("enable.partition.eof", "false"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("statistics.interval.ms", "0"),
+    ("log.connection.close", "false"),
+];
+
+/// What a consumer runs with unless a profile says otherwise. librdkafka itself spreads the
+/// reconnect wait by -25 % to +50 %.
+pub const DEFAULTS: &[Setting] = &[
+    ("client.id", "redis-kafka"),
+    ("reconnect.backoff.ms", "100"),
+    ("reconnect.backoff.max.ms", "5000"),
+    ("socket.keepalive.enable", "true"),
+    ("socket.nagle.disable", "true"),
+    ("topic.metadata.refresh.interval.ms", "60000"),
+    // A newly assigned partition is first asked for when the running long poll ends.
+    ("fetch.wait.max.ms", "100"),
+];
+
+const COMMAND: &str = "it loads code or runs a command in the server";
+const STATEMENT: &str = "the statement decides it (GROUP, START)";
+const GROUPLESS: &str = "partitions are assigned by us, not by the group";
+
+/// Properties refused for a reason worth telling; a trailing `*` stands for any ending.
+const DENIED: &[(&str, &str)] = &[
+    ("plugin.library.paths", COMMAND),
+    ("ssl.engine.location", COMMAND),
+    ("ssl.engine.id", COMMAND),
+    ("ssl.providers", COMMAND),
+    ("sasl.kerberos.*", COMMAND),
+    (
+        "sasl.oauthbearer.*",
+        "OAUTHBEARER is not built in; PLAIN and SCRAM are",
+    ),
+    (
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "it accepts forged tokens",
+    ),
+    (
+        "ssl.key.pem",
+        "a private key belongs in a file: ssl.key.location",
+    ),
+    ("debug", "it floods the log and can show credentials"),
+    ("log*", "the log is ours"),
+    (
+        "builtin.features",
+        "it is what librdkafka was built with, not a setting",
+    ),
+    ("metadata.broker.list", "write bootstrap.servers"),
+    ("group.id", STATEMENT),
+    ("group.*", GROUPLESS),
+    ("partition.assignment.strategy", GROUPLESS),
+    ("session.timeout.ms", GROUPLESS),
+    ("heartbeat.interval.ms", GROUPLESS),
+    ("max.poll.interval.ms", GROUPLESS),
+    ("auto.commit.*", "offsets are kept in Redis, with the data"),
+    ("offset.store.*", "offsets are kept in Redis, with the data"),
+    (
+        "queued.*",
+        "it bounds the memory of a subscription and is fixed",
+    ),
+    ("test.*", "it is for librdkafka's own tests"),
+    ("security.protocol.*", "no such property exists"),
+];
+
+/// Why a property may not stand in a profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PropertyError {
+    /// Known, and not to be set.
+    #[error("property '{name}' may not be set: {why}")]
+    Denied {
+        /// The property.
+        name: String,
+        /// The reason.
+        why: &'static str,
+    },
+    /// Set by us to one value, always.
+    #[error("property '{name}' may not be set: it is always {value}, delivery depends on it")]
+    Fixed {
+        /// The property.
+        name: String,
+        /// The value it always has.
+        value: &'static str,
+    },
+    /// In no list.
+    #[error("unknown property '{name}'{}", did_you_mean(.near))]
+    Unknown {
+        /// The property as written.
+        name: String,
+        /// The nearest one that may be set.
+        near: Option<&'static str>,
+    },
+}
+
+fn did_you_mean(near: &Option<&'static str>) -> String {
+    near.map(|name| format!("; did you mean '{name}'?"))
+        .unwrap_or_default()
+}
+
+/// The property of this exact name, if a profile may set it.
+pub fn allowed(name: &str) -> Result<&'static Property, PropertyError> {
+    if let Some(property) = ALLOWED.iter().find(|property| property.name == name) {
+        return Ok(property);
+    }
+    let owned = name.to_owned();
+    if let Some((_, value)) = FIXED.iter().find(|(fixed, _)| *fixed == name) {
+        return Err(PropertyError::Fixed { name: owned, value });
+    }
+    let denied = DENIED
+        .iter()
+        .find(|(pattern, _)| match pattern.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => *pattern == name,
+        });
+    Err(match denied {
+        Some((_, why)) => PropertyError::Denied { name: owned, why },
+        None => PropertyError::Unknown {
+            near: nearest(name, ALLOWED.iter().map(|property| property.name)),
+            name: owned,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::ClientConfig;
+
+    #[test]
+    fn refusals_name_the_property_and_the_reason() {
+        for (name, words) in [
+            ("plugin.library.paths", "loads code"),
+            ("sasl.kerberos.kinit.cmd", "runs a command"),
+            ("enable.auto.commit", "always false"),
+            ("isolation.level", "always read_committed"),
+            ("group.id", "GROUP"),
+            ("debug", "credentials"),
+            ("sasl.pasword", "did you mean 'sasl.password'"),
+            ("no.such.thing.at.all", "unknown property"),
+        ] {
+            let error = allowed(name).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_allowed_property_is_fixed_or_denied() {
+        for property in ALLOWED {
+            assert!(FIXED.iter().all(|(name, _)| *name != property.name));
+            assert_eq!(allowed(property.name), Ok(property));
+        }
+    }
+
+    #[test]
+    fn librdkafka_knows_every_name_we_hand_it() {
+        for property in ALLOWED.iter().filter(|p| p.user == User::Kafka) {
+            let mut config = ClientConfig::new();
+            config.set(property.name, "1");
+            if let Err(error) = config.create_native_config() {
+                // A value of the wrong kind is not what is asked here.
+                let words = error.to_string();
+                assert!(
+                    !words.contains("No such") && !words.contains("not supported in this build"),
+                    "{words}"
+                );
+            }
+        }
+        let mut config = ClientConfig::new();
+        for (name, value) in FIXED.iter().chain(DEFAULTS) {
+            config.set(*name, *value);
+        }
+        config.create_native_config().unwrap();
+    }
+}

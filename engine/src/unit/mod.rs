@@ -1,0 +1,55 @@
+//! The unit: the writes of a run of records and the ledger's advance, applied at once.
+//!
+//! A worker builds units with [`Builder`]; the applier reads the packed form
+//! ([`packed`]), which is also what an AOF and a replica get when units are
+//! propagated as units.
+
+mod build;
+pub mod packed;
+
+pub use build::{Builder, Entry, KeyError, Mark, Trim, WriteKind};
+
+use crate::ledger::Advance;
+use std::sync::Arc;
+
+/// One record's place in Kafka, by its partition's slot in the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordRef {
+    /// Index into the unit's worker's partitions.
+    pub slot: usize,
+    /// The record's offset.
+    pub offset: i64,
+}
+
+/// A finished unit on its way to Redis. Its buffers go back to the worker that built it.
+#[derive(Debug, Default)]
+pub struct Unit {
+    /// The generation of the definitions it was built under.
+    pub generation: u64,
+    /// The ledger's steps; also in `packed`.
+    pub advances: Vec<Advance>,
+    /// The packed form, see [`packed`].
+    pub packed: Vec<u8>,
+    /// The records that wrote something, in order.
+    pub records: Vec<RecordRef>,
+    /// For each write in packed order, the index in `records` of the record it came from.
+    pub writers: Vec<u32>,
+    /// The worker's partitions, by slot: topic and partition number.
+    pub slots: Arc<[(Arc<str>, i32)]>,
+}
+
+impl Unit {
+    /// Empties the unit, keeping its buffers.
+    pub fn clear(&mut self) {
+        self.generation = 0;
+        self.advances.clear();
+        self.packed.clear();
+        self.records.clear();
+        self.writers.clear();
+    }
+
+    /// Bytes its buffers hold on to.
+    pub fn memory(&self) -> usize {
+        self.packed.capacity() + self.writers.capacity() * 4 + self.records.capacity() * 16
+    }
+}

@@ -1,0 +1,341 @@
+//! The fetch loop: batches in, units out.
+
+use super::lane::{Control, RecordId};
+use super::letters::Letters;
+use super::plan::{NotBuilt, Plan, RecordError, Stage};
+use super::session::trouble_of;
+use super::{Keep, StopCause, Trouble, Worker};
+use crate::command::{OnError, Settle};
+use crate::kafka::{Assignment, Batch, Commit, Event, Problem, ProblemKind, Record};
+use crate::ledger::{Cursor, Outcome};
+use crate::state::{State, Status};
+use crate::unit::{Builder, RecordRef};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a fetch waits for the first record; bounds how late idle work is done.
+const FETCH_WAIT: Duration = Duration::from_millis(100);
+
+/// A unit is closed when it holds this many bytes, however few its records.
+const UNIT_BYTES: usize = 1 << 20;
+
+/// How often applied offsets are committed and lag is refreshed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often topics and partitions are looked up again.
+const REDISCOVER: Duration = Duration::from_secs(10);
+
+/// Commits are repeated this often: Kafka forgets those of idle groups.
+const COMMIT_AGAIN: Duration = Duration::from_secs(3600);
+
+/// What one session of fetching works with.
+struct Flow {
+    generation: u64,
+    cursors: Vec<Cursor>,
+    slots: Arc<[(Arc<str>, i32)]>,
+    plan: Plan,
+    builder: Builder,
+    letters: Letters,
+    verdicts: Vec<(RecordId, String)>,
+    settle: Option<(RecordId, Settle)>,
+    committed: Vec<i64>,
+    committed_at: Instant,
+    ticked: Instant,
+    discovered: Instant,
+}
+
+/// What to do with a bad record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Stop,
+    Skip,
+    DeadLetter,
+}
+
+impl Worker {
+    /// Fetches and queues units until something ends the session.
+    pub(super) fn consume(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
+        let mut flow = match self.flow(control, cursors) {
+            Ok(flow) => flow,
+            Err(trouble) => return trouble,
+        };
+        self.lane.shared.set_status(Status::new(State::Running, "", ""));
+        let mut batch = Batch::new();
+        loop {
+            if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                return trouble;
+            }
+        }
+    }
+
+    fn flow(&mut self, control: &Control, cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
+        let plan = Plan::new(self.spec.key, self.spec.value, &control.routes)
+            .map_err(|NotBuilt(format)| self.stop(format!("format {} is not supported yet", format.name()), "subscribe with another format"))?;
+        let assignments: Vec<_> = cursors
+            .iter()
+            .map(|cursor| Assignment {
+                topic: cursor.topic.to_string(),
+                partition: cursor.partition,
+                next: cursor.next(),
+                leader_epoch: cursor.epoch(),
+            })
+            .collect();
+        self.connect()?.assign(&assignments).map_err(|failure| Trouble::Wait {
+            reason: failure.to_string(),
+            action: String::new(),
+            connection: Keep::Reconnect,
+        })?;
+        let settle = match (&self.stopped, control.settle) {
+            (Some(StopCause::Record(record)), Some(settle)) => Some((record.clone(), settle)),
+            _ => None,
+        };
+        let now = Instant::now();
+        Ok(Flow {
+            generation: control.generation,
+            slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
+            committed: cursors.iter().map(Cursor::next).collect(),
+            cursors,
+            plan,
+            builder: Builder::new(),
+            letters: Letters::new(&self.spec.name),
+            verdicts: control.verdicts.clone(),
+            settle,
+            committed_at: now,
+            ticked: now,
+            discovered: now,
+        })
+    }
+
+    fn step(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+        if self.lane.shared.generation() != flow.generation {
+            return Err(Trouble::Changed);
+        }
+        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
+        consumer.fetch(batch, self.spec.unit_records, FETCH_WAIT).map_err(|problem| trouble_of(&problem))?;
+        let mut idle = true;
+        for event in batch.events() {
+            match event {
+                Event::Record(record) => {
+                    idle = false;
+                    self.take(flow, &record)?;
+                }
+                Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
+            }
+        }
+        batch.clear();
+        if idle {
+            self.pass_control_records(flow);
+        }
+        self.flush(flow)?;
+        if idle || flow.ticked.elapsed() >= TICK {
+            self.tick(flow, idle)?;
+        }
+        Ok(())
+    }
+
+    /// One record: into the unit, or dealt with as its policy says.
+    fn take(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<(), Trouble> {
+        let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(()) };
+        if cursor.has_passed(record.offset) {
+            return Ok(());
+        }
+        if let Some(epoch) = cursor.epoch().filter(|epoch| (0..*epoch).contains(&record.leader_epoch)) {
+            let at = format!("{}/{}@{}", cursor.topic, cursor.partition, record.offset);
+            let reason = format!("{at}: written under leader epoch {}, before the ledger's {epoch} (the log was truncated)", record.leader_epoch);
+            self.flush(flow)?;
+            return Err(self.stop(reason, "compare with Kafka's log, then KAFKA.UNSUBSCRIBE and subscribe again with START"));
+        }
+        let mark = flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
+        let verdict = match flow.verdicts.is_empty() {
+            true => None,
+            false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
+        };
+        let written = match verdict {
+            Some(problem) => {
+                flow.builder.roll_back(mark);
+                Err(RecordError { stage: Stage::Apply, route: None, problem })
+            }
+            None => flow.plan.write(&cursor.topic, cursor.partition, record, &mut flow.builder, mark),
+        };
+        let outcome = match written {
+            Ok(outcome) => outcome,
+            Err(error) => self.deal_with_bad(flow, record, error)?,
+        };
+        if let Some(cursor) = flow.cursors.get_mut(record.slot) {
+            cursor.take(record.offset, (record.leader_epoch >= 0).then_some(record.leader_epoch), outcome);
+        }
+        if flow.builder.size() >= UNIT_BYTES {
+            self.flush(flow)?;
+        }
+        Ok(())
+    }
+
+    fn deal_with_bad(&mut self, flow: &mut Flow, record: &Record<'_>, error: RecordError) -> Result<Outcome, Trouble> {
+        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else { return Err(Trouble::Recheck) };
+        let id = RecordId { topic, partition, offset: record.offset };
+        let settled = flow.settle.as_ref().filter(|(settled, _)| *settled == id).map(|(_, settle)| *settle);
+        self.lane.shared.set_last_error(format!("{id} {error}"));
+        match policy(settled, self.spec.on_error) {
+            Policy::Skip => Ok(Outcome::Skipped),
+            Policy::DeadLetter => {
+                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
+                Ok(Outcome::DeadLettered)
+            }
+            Policy::Stop => {
+                self.flush(flow)?;
+                let name = &self.spec.name;
+                let action = match error.stage {
+                    Stage::Apply => format!("rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"),
+                    _ => format!("KAFKA.RESUME {name} SKIP"),
+                };
+                let reason = format!("{id} {error}");
+                self.stopped = Some(StopCause::Record(id));
+                Err(self.stop(reason, action))
+            }
+        }
+    }
+
+    /// Queues what was built, if it writes or moves anything.
+    fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+        if !flow.cursors.iter().any(Cursor::has_moved) {
+            return Ok(());
+        }
+        let mut unit = self.lane.empty_unit();
+        unit.generation = flow.generation;
+        unit.slots = flow.slots.clone();
+        let moved = flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
+        flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
+        flow.plan.shed_names();
+        self.lane.send(unit)?;
+        Ok(())
+    }
+
+    /// With nothing to fetch, control records and compacted tails are behind us too.
+    fn pass_control_records(&mut self, flow: &mut Flow) {
+        let Some(consumer) = &self.consumer else { return };
+        for (slot, cursor) in flow.cursors.iter_mut().enumerate() {
+            if let Some(position) = consumer.position(slot) {
+                cursor.move_to(position);
+            }
+        }
+    }
+
+    fn meet(&mut self, flow: &mut Flow, slot: Option<usize>, problem: &Problem) -> Result<(), Trouble> {
+        let at = slot.and_then(|slot| flow.slots.get(slot)).map_or(String::new(), |(topic, partition)| format!("{topic}/{partition}: "));
+        match problem.kind {
+            // The next session's look at the ledger and the topics says what is wrong, with figures.
+            ProblemKind::OutOfRange | ProblemKind::TopicGone => {
+                self.flush(flow)?;
+                Err(Trouble::Recheck)
+            }
+            // librdkafka goes on behind an unreadable batch, and so does whoever reads on after it.
+            ProblemKind::Truncated | ProblemKind::Unreadable => {
+                self.flush(flow)?;
+                let action = format!("see Kafka's log, then KAFKA.RESUME {}", self.spec.name);
+                Err(self.stop(format!("{at}{problem}"), action))
+            }
+            ProblemKind::Other if slot.is_some() => {
+                self.flush(flow)?;
+                Err(trouble_of(problem))
+            }
+            ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => Err(trouble_of(problem)),
+            ProblemKind::Authorization | ProblemKind::Transport | ProblemKind::Other => {
+                self.lane.shared.set_last_error(format!("{at}{problem}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
+    fn tick(&mut self, flow: &mut Flow, idle: bool) -> Result<(), Trouble> {
+        if self.lane.shared.is_asked() {
+            // Without an answer the question stays for the next tick; who asked has a time limit.
+            if let Ok(ends) = self.ask_ends(&flow.cursors) {
+                self.publish_ends(ends);
+            }
+        }
+        if flow.ticked.elapsed() < TICK {
+            return Ok(());
+        }
+        flow.ticked = Instant::now();
+        self.commit(flow);
+        self.refresh_ends(flow);
+        let memory = flow.builder.memory();
+        self.lane.shared.set_memory(memory);
+        self.watch_connection(flow, idle)?;
+        if flow.discovered.elapsed() >= REDISCOVER {
+            flow.discovered = Instant::now();
+            self.rediscover(flow)?;
+        }
+        Ok(())
+    }
+
+    fn refresh_ends(&self, flow: &Flow) {
+        let Some(consumer) = &self.consumer else { return };
+        let ends = flow.cursors.iter().filter_map(|cursor| Some((cursor.topic.clone(), cursor.partition, consumer.cached_end(&cursor.topic, cursor.partition)?)));
+        self.publish_lag(&ends.collect::<Vec<_>>());
+    }
+
+    /// Commits what is applied, for lag tools and as a witness of the ledger.
+    fn commit(&mut self, flow: &mut Flow) {
+        let Some(consumer) = &self.consumer else { return };
+        let progress = self.lane.shared.progress();
+        let again = flow.committed_at.elapsed() >= COMMIT_AGAIN;
+        let mut offsets = Vec::new();
+        for (progress, committed) in progress.iter().zip(&mut flow.committed) {
+            if progress.next != *committed || again {
+                *committed = progress.next;
+                offsets.push(Commit { topic: &progress.topic, partition: progress.partition, next: progress.next, leader_epoch: progress.epoch });
+            }
+        }
+        if !offsets.is_empty() {
+            flow.committed_at = Instant::now();
+            if let Err(failure) = consumer.commit(&offsets) {
+                log::warn!("subscription {}: {failure}", self.spec.name);
+            }
+        }
+    }
+
+    /// While nothing arrives, looks whether the broker still answers, and says so when it does not.
+    fn watch_connection(&mut self, flow: &Flow, idle: bool) -> Result<(), Trouble> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        let running = Status::new(State::Running, "", "");
+        match consumer.last_problem() {
+            Some(problem) if idle => {
+                if matches!(problem.kind, ProblemKind::Authentication | ProblemKind::Fatal | ProblemKind::Tls) {
+                    return Err(trouble_of(&problem));
+                }
+                let first = flow.cursors.get(..1).unwrap_or_default();
+                let status = match self.ask_ends(first) {
+                    Err(Trouble::Wait { reason, action, .. }) => Status::new(State::Waiting, reason, action),
+                    _ => running,
+                };
+                self.lane.shared.set_status(status);
+            }
+            _ => self.lane.shared.set_status(running),
+        }
+        Ok(())
+    }
+
+    /// Ends the session when topics or partitions are other ones than those assigned.
+    fn rediscover(&mut self, flow: &Flow) -> Result<(), Trouble> {
+        let Ok(topics) = self.discover() else { return Ok(()) };
+        let now = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition)));
+        let assigned = flow.slots.iter().map(|(topic, partition)| (&**topic, *partition));
+        let same_ids = topics.iter().all(|topic| flow.cursors.iter().filter(|cursor| *cursor.topic == *topic.name).all(|cursor| cursor.is_of(topic.id)));
+        if now.eq(assigned) && same_ids { Ok(()) } else { Err(Trouble::Recheck) }
+    }
+}
+
+fn verdict(verdicts: &[(RecordId, String)], topic: &str, partition: i32, offset: i64) -> Option<String> {
+    let found = verdicts.iter().find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
+    found.map(|(_, problem)| problem.clone())
+}
+
+fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
+    match (settled, on_error) {
+        (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
+        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
+        (None, OnError::Stop) => Policy::Stop,
+    }
+}

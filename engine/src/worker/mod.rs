@@ -1,0 +1,230 @@
+//! One subscription's loop: connect → read the ledger → fetch → decode → route → unit → queue.
+//!
+//! A worker is a thread. It never touches Redis: units and questions go through its
+//! [`lane`] to the applier. It never decides twice: whatever goes wrong, the next
+//! *session* starts again at what the ledger holds.
+
+mod consume;
+pub mod lane;
+mod letters;
+mod plan;
+mod session;
+
+pub use lane::{Control, Ends, Farewell, Lane, LaneWorker, Progress, RecordId, Shared, Turn, Wanted, lane};
+pub use plan::{RecordError, Stage};
+
+use crate::command::{OnError, Settle};
+use crate::format::Format;
+use crate::kafka::{self, Connection, Consumer, Position, Profiles, Topics};
+use crate::state::{State, Status};
+use crate::target::Target;
+use lane::Changed;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What a subscription consumes, and how.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The subscription's name.
+    pub name: String,
+    /// Topics or a pattern.
+    pub topics: Topics,
+    /// How to reach the brokers.
+    pub connection: Connection,
+    /// The admin's profiles.
+    pub profiles: Profiles,
+    /// The key's format.
+    pub key: Format,
+    /// The value's format.
+    pub value: Format,
+    /// Where to begin.
+    pub start: Position,
+    /// What to do about a bad record.
+    pub on_error: OnError,
+    /// The consumer group to commit to.
+    pub group: String,
+    /// Records a unit at most.
+    pub unit_records: usize,
+}
+
+/// One route as a worker needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// The route's name.
+    pub name: String,
+    /// What it writes.
+    pub target: Target,
+}
+
+/// Why a session ended.
+#[derive(Debug)]
+enum Trouble {
+    /// The lane's generation is another: begin anew at once.
+    Changed,
+    /// Something heals by itself: try again after a while.
+    Wait { reason: String, action: String, connection: Keep },
+    /// A person is needed.
+    Stop { reason: String, action: String },
+    /// Fetching met something that only a look at the whole can explain: begin anew at once.
+    Recheck,
+}
+
+/// Whether the consumer is still good for the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Keep,
+    Reconnect,
+}
+
+impl From<Changed> for Trouble {
+    fn from(_: Changed) -> Trouble {
+        Trouble::Changed
+    }
+}
+
+impl Trouble {
+    /// Waiting for something at the broker that needs no new connection.
+    fn wait(reason: impl Into<String>, action: impl Into<String>) -> Trouble {
+        Trouble::Wait { reason: reason.into(), action: action.into(), connection: Keep::Keep }
+    }
+}
+
+/// First and longest pause between two tries.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// How long the broker may take to delete a group.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+struct Worker {
+    spec: Spec,
+    lane: LaneWorker,
+    consumer: Option<Consumer>,
+    backoff: Duration,
+    /// Since when a ledger has stood beyond its partition's end.
+    beyond_since: Option<Instant>,
+    /// The cause of the last stop that RESUME SKIP can settle.
+    stopped: Option<StopCause>,
+}
+
+/// What a settlement is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum StopCause {
+    /// One bad record.
+    Record(RecordId),
+    /// Records lost or a topic made anew.
+    Gap,
+}
+
+/// Starts the worker's thread.
+pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
+    // Linux keeps 15 characters of a thread's name.
+    let name = format!("kafka-{}", spec.name).chars().take(15).collect();
+    std::thread::Builder::new().name(name).spawn(move || {
+        let shared = lane.shared.clone();
+        let worker = Worker { spec, lane, consumer: None, backoff: BACKOFF.0, beyond_since: None, stopped: None };
+        let run = std::panic::AssertUnwindSafe(|| worker.run());
+        if std::panic::catch_unwind(run).is_err() {
+            let reason = "internal error: the worker panicked; see the server's log";
+            shared.set_status(Status::new(State::Stopped, reason, "report it, then restart the server"));
+        }
+    })
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let control = self.lane.shared.control();
+            if let Wanted::Exit(farewell) = control.wanted {
+                return self.say_farewell(farewell);
+            }
+            let trouble = match &control.wanted {
+                Wanted::Hold(status) => {
+                    self.lane.shared.set_status(status.clone());
+                    self.drop_consumer();
+                    self.hold(control.generation);
+                    continue;
+                }
+                _ => self.session(&control),
+            };
+            self.lane.shared.forget_settled(control.generation);
+            self.deal_with(trouble, &control);
+        }
+    }
+
+    fn deal_with(&mut self, trouble: Trouble, control: &Control) {
+        match trouble {
+            Trouble::Changed => {}
+            Trouble::Recheck => self.pause_before_retry(control.generation),
+            Trouble::Wait { reason, action, connection } => {
+                self.lane.shared.greet(Err(reason.clone()));
+                let paused = control.wanted == Wanted::Pause;
+                let state = if paused { State::Paused } else { State::Waiting };
+                self.lane.shared.set_status(Status::new(state, reason, action));
+                self.lane.wake_applier();
+                if connection == Keep::Reconnect {
+                    self.drop_consumer();
+                }
+                self.pause_before_retry(control.generation);
+            }
+            Trouble::Stop { reason, action } => {
+                log::warn!("subscription {} stopped: {reason}", self.spec.name);
+                self.lane.shared.greet(Err(reason.clone()));
+                self.lane.shared.set_status(Status::new(State::Stopped, reason, action));
+                self.lane.wake_applier();
+                self.hold(control.generation);
+            }
+        }
+    }
+
+    /// Waits for the next change. Questions stay: the next session answers them.
+    fn hold(&mut self, generation: u64) {
+        while self.lane.shared.generation() == generation {
+            self.lane.shared.wait_change(generation, Duration::from_secs(3600));
+        }
+    }
+
+    /// Waits with jitter, so that many workers do not come back to a broker at the same moment.
+    fn pause_before_retry(&mut self, generation: u64) {
+        self.lane.shared.wait_change(generation, self.backoff.mul_f64(0.5 + fastrand::f64()));
+        self.backoff = (self.backoff * 2).min(BACKOFF.1);
+    }
+
+    fn drop_consumer(&mut self) {
+        self.lane.shared.set_waker(None);
+        self.consumer = None;
+    }
+
+    /// The connected consumer; makes one when there is none.
+    fn connect(&mut self) -> Result<&mut Consumer, Trouble> {
+        if self.consumer.is_none() {
+            // An admin may have mended the file since; without one the inline brokers suffice.
+            let profiles = self.spec.profiles.reread().map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file"))?;
+            self.spec.profiles = profiles;
+            let config = kafka::consumer_config(&self.spec.connection, &self.spec.profiles, &self.spec.group)
+                .map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file or the connection"))?;
+            let consumer = Consumer::connect(&config).map_err(|error| Trouble::wait(error.to_string(), "check the connection's properties"))?;
+            self.lane.shared.set_waker(Some(consumer.waker()));
+            self.consumer = Some(consumer);
+        }
+        self.consumer.as_mut().ok_or(Trouble::Recheck)
+    }
+
+    /// Whether RESUME settles the thing that stopped the last session.
+    fn settles_gap(&self, control: &Control) -> bool {
+        control.settle == Some(Settle::Skip) && self.stopped == Some(StopCause::Gap)
+    }
+
+    fn say_farewell(mut self, farewell: Farewell) {
+        self.drop_consumer();
+        if farewell == Farewell::Forget {
+            let group = &self.spec.group;
+            let deleted = kafka::consumer_config(&self.spec.connection, &self.spec.profiles, group)
+                .map_err(|error| error.to_string())
+                .and_then(|config| kafka::delete_group(&config, group, FAREWELL).map_err(|error| error.to_string()));
+            if let Err(error) = deleted {
+                log::info!("the consumer group {group} could not be deleted: {error}");
+            }
+        }
+    }
+}
+

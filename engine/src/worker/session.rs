@@ -1,0 +1,346 @@
+//! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
+
+use super::lane::{Control, Ends, Progress, Wanted};
+use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
+use crate::applier::{Known, Positions};
+use crate::kafka::{self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks};
+use crate::ledger::{Advance, Cursor, Expected, Standing};
+use crate::state::{State, Status};
+use crate::unit::Builder;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long the broker may take to answer one question.
+const ASK: Duration = Duration::from_secs(5);
+
+/// How long a ledger may stand beyond the end before it counts as truncation: a
+/// new leader may know of fewer records for a moment.
+const BEYOND: Duration = Duration::from_secs(10);
+
+/// How often ends are looked up while nothing is fetched.
+const IDLE_LOOK: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Runs until something ends it.
+    pub(super) fn session(&mut self, control: &Control) -> Trouble {
+        match self.begin(control) {
+            Ok(cursors) => self.continue_with(control, cursors),
+            Err(trouble) => trouble,
+        }
+    }
+
+    fn begin(&mut self, control: &Control) -> Result<Vec<Cursor>, Trouble> {
+        let topics = self.discover()?;
+        loop {
+            let positions = self.lane.load(control.generation)?.map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
+            let missing = self.missing(&topics, &positions)?;
+            let mut advances = Vec::new();
+            if missing.is_empty() {
+                self.check(control, &topics, &positions, &mut advances)?;
+            } else {
+                self.register(&topics, &positions, &missing, &mut advances)?;
+            }
+            if advances.is_empty() {
+                return self.cursors(&topics, &positions);
+            }
+            self.send_advances(control, advances)?;
+        }
+    }
+
+    pub(super) fn discover(&mut self) -> Result<Vec<TopicInfo>, Trouble> {
+        let wanted = self.spec.topics.clone();
+        let topics = self.connect()?.topics(&wanted, ASK).map_err(|error| broker_trouble(&error))?;
+        Ok(topics)
+    }
+
+    /// Partitions that Kafka has and the ledger does not know yet.
+    fn missing(&self, topics: &[TopicInfo], positions: &Positions) -> Result<Vec<(Arc<str>, i32)>, Trouble> {
+        for known in &positions.partitions {
+            if let Err(fault) = &known.standing {
+                let reason = format!("the ledger of {}/{} {fault}", known.topic, known.partition);
+                return Err(self.stop(reason, super::lane::LEDGER_WAY_OUT));
+            }
+        }
+        let unknown = topics.iter().flat_map(|topic| {
+            let name: Arc<str> = topic.name.as_str().into();
+            topic.partitions.iter().map(move |&partition| (name.clone(), partition))
+        });
+        Ok(unknown.filter(|(topic, partition)| positions.get(topic, *partition).is_none()).collect())
+    }
+
+    /// Resolves where new partitions start: START for the subscription's first ones, EARLIEST for later ones.
+    fn register(&mut self, topics: &[TopicInfo], positions: &Positions, missing: &[(Arc<str>, i32)], advances: &mut Vec<Advance>) -> Result<(), Trouble> {
+        let first = positions.partitions.is_empty();
+        let start = if first { self.spec.start.clone() } else { Position::Earliest };
+        if first && start != Position::Committed {
+            self.refuse_orphaned_commits(missing)?;
+        }
+        for (topic, partition) in missing {
+            let next = self.resolve(&start, topic, *partition)?;
+            let id = topics.iter().find(|info| *info.name == **topic).map_or(kafka::TopicId::UNKNOWN, |info| info.id);
+            let (topic, partition) = (topic.clone(), *partition);
+            advances.push(Advance { topic, partition, expected: Expected::Absent, standing: Standing::start(next, id) });
+        }
+        Ok(())
+    }
+
+    /// A commit without a ledger means that Redis lost what this subscription had applied.
+    fn refuse_orphaned_commits(&mut self, missing: &[(Arc<str>, i32)]) -> Result<(), Trouble> {
+        let group = self.spec.group.clone();
+        let name = self.spec.name.clone();
+        let partitions: Vec<_> = missing.iter().map(|(topic, partition)| (&**topic, *partition)).collect();
+        let committed = self.connect()?.committed(&partitions, ASK).map_err(|error| failure_trouble(&error))?;
+        let found = committed.iter().zip(&partitions).find_map(|(offset, (topic, partition))| Some((topic, partition, (*offset)?)));
+        let Some((topic, partition, offset)) = found else { return Ok(()) };
+        let reason = format!("the consumer group {group} has committed {topic}/{partition} up to {offset}, but Redis holds no ledger (flushed, or an older dump)");
+        let action = format!("restore Redis, or go on there: KAFKA.SUBSCRIBE {name} REPLACE … START COMMITTED, or begin anew: KAFKA.UNSUBSCRIBE {name} and subscribe again");
+        Err(self.stop(reason, action))
+    }
+
+    fn resolve(&mut self, start: &Position, topic: &str, partition: i32) -> Result<i64, Trouble> {
+        let marks = self.watermarks(topic, partition)?;
+        let consumer = self.connect()?;
+        let one = [(topic, partition)];
+        let found = match start {
+            Position::Earliest => marks.earliest,
+            Position::Latest => marks.end,
+            Position::Offset(offset) => (*offset).clamp(marks.earliest, marks.end),
+            Position::Committed => {
+                let committed = consumer.committed(&one, ASK).map_err(|error| failure_trouble(&error))?;
+                committed.first().copied().flatten().unwrap_or(marks.earliest)
+            }
+            Position::Timestamp(_) | Position::Ago(_) => {
+                let at = start.timestamp_ms(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+                let found = consumer.offsets_at(&one, at, ASK).map_err(|error| failure_trouble(&error))?;
+                found.first().copied().flatten().unwrap_or(marks.end)
+            }
+        };
+        Ok(found)
+    }
+
+    fn watermarks(&mut self, topic: &str, partition: i32) -> Result<Watermarks, Trouble> {
+        self.connect()?.watermarks(topic, partition, ASK).map_err(|error| failure_trouble(&error))
+    }
+
+    /// Holds the ledger against what Kafka has: topics made anew, records lost to retention, truncated logs.
+    fn check(&mut self, control: &Control, topics: &[TopicInfo], positions: &Positions, advances: &mut Vec<Advance>) -> Result<(), Trouble> {
+        let mut beyond = None;
+        for known in &positions.partitions {
+            let Ok(standing) = &known.standing else { continue };
+            let Some(topic) = topics.iter().find(|topic| topic.name == known.topic && topic.partitions.contains(&known.partition)) else { continue };
+            let marks = self.watermarks(&known.topic, known.partition)?;
+            let problem = match misfit_of(standing, topic, marks) {
+                None => continue,
+                Some(Misfit::Beyond) if !self.settles_gap(control) && self.is_recent() => {
+                    beyond = Some(format!("{}/{} ends at {} before the ledger's next offset {}", known.topic, known.partition, marks.end, standing.next));
+                    continue;
+                }
+                Some(problem) => problem,
+            };
+            if !self.settles_gap(control) {
+                self.stopped = Some(StopCause::Gap);
+                let (reason, action) = problem.describe(&self.spec.name, known, standing, marks);
+                return Err(self.stop(reason, action));
+            }
+            advances.push(jump(known, standing, topic, marks));
+        }
+        match beyond {
+            Some(reason) => Err(Trouble::wait(reason, "")),
+            None => {
+                self.beyond_since = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a ledger beyond the end was seen only a moment ago for the first time.
+    fn is_recent(&mut self) -> bool {
+        self.beyond_since.get_or_insert_with(Instant::now).elapsed() < BEYOND
+    }
+
+    pub(super) fn stop(&self, reason: impl Into<String>, action: impl Into<String>) -> Trouble {
+        Trouble::Stop { reason: reason.into(), action: action.into() }
+    }
+
+    /// Sends a unit that only moves the ledger.
+    fn send_advances(&mut self, control: &Control, advances: Vec<Advance>) -> Result<(), Trouble> {
+        let mut unit = self.lane.empty_unit();
+        unit.generation = control.generation;
+        Builder::new().finish(&self.spec.name, &Default::default(), advances.into_iter(), &mut unit);
+        self.lane.send(unit)?;
+        Ok(())
+    }
+
+    /// Cursors for all partitions that both Kafka and the ledger have, in a stable order.
+    fn cursors(&self, topics: &[TopicInfo], positions: &Positions) -> Result<Vec<Cursor>, Trouble> {
+        let mut cursors = Vec::new();
+        for topic in topics {
+            let name: Arc<str> = topic.name.as_str().into();
+            for &partition in &topic.partitions {
+                let known = positions.get(&topic.name, partition).and_then(|known| known.standing.as_ref().ok());
+                let Some(standing) = known else { return Err(Trouble::Recheck) };
+                cursors.push(Cursor::new(name.clone(), partition, *standing));
+            }
+        }
+        Ok(cursors)
+    }
+
+    fn continue_with(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
+        self.backoff = BACKOFF.0;
+        self.show(&cursors);
+        self.lane.shared.greet(Ok(()));
+        self.lane.wake_applier();
+        match control.wanted {
+            Wanted::Run if !control.routes.is_empty() => self.consume(control, cursors),
+            Wanted::Run => {
+                let action = format!("KAFKA.ROUTE name FROM {} TO …", self.spec.name);
+                self.stay(control, Status::new(State::Waiting, "no route yet", action), &cursors)
+            }
+            _ => {
+                let action = format!("KAFKA.RESUME {}", self.spec.name);
+                self.stay(control, Status::new(State::Paused, "paused", action), &cursors)
+            }
+        }
+    }
+
+    /// Publishes where the ledger stands.
+    fn show(&self, cursors: &[Cursor]) {
+        let progress = cursors.iter().map(|cursor| Progress {
+            topic: cursor.topic.clone(),
+            partition: cursor.partition,
+            next: cursor.next(),
+            epoch: cursor.epoch(),
+            end: None,
+            counters: cursor.counters(),
+        });
+        self.lane.shared.set_progress(progress.collect());
+    }
+
+    /// Holds with a status, keeping lag up to date and answering questions.
+    fn stay(&mut self, control: &Control, status: Status, cursors: &[Cursor]) -> Trouble {
+        self.lane.shared.set_status(status);
+        loop {
+            match self.ask_ends(cursors) {
+                Ok(ends) => self.publish_ends(ends),
+                Err(trouble) => return trouble,
+            }
+            self.lane.shared.wait_question(control.generation, IDLE_LOOK);
+            if self.lane.shared.generation() != control.generation {
+                return Trouble::Changed;
+            }
+        }
+    }
+
+    /// The last stable offset of every cursor's partition, from the broker.
+    pub(super) fn ask_ends(&mut self, cursors: &[Cursor]) -> Result<Vec<(Arc<str>, i32, i64)>, Trouble> {
+        let end = |cursor: &Cursor| Ok((cursor.topic.clone(), cursor.partition, self.watermarks(&cursor.topic, cursor.partition)?.end));
+        cursors.iter().map(end).collect()
+    }
+
+    /// Shows ends as lag and answers whoever asked for them.
+    pub(super) fn publish_ends(&self, ends: Vec<(Arc<str>, i32, i64)>) {
+        self.publish_lag(&ends);
+        for question in self.lane.shared.take_questions() {
+            *question.lock() = Ends::Known(ends.clone());
+            self.lane.wake_applier();
+        }
+    }
+
+    /// Shows where partitions end.
+    pub(super) fn publish_lag(&self, ends: &[(Arc<str>, i32, i64)]) {
+        self.lane.shared.update_progress(|progress| {
+            let same = |(topic, partition, _): &&(Arc<str>, i32, i64)| *partition == progress.partition && *topic == progress.topic;
+            if let Some((_, _, end)) = ends.iter().find(same) {
+                progress.end = Some(*end);
+            }
+        });
+    }
+}
+
+/// Why a ledger and a partition do not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Misfit {
+    /// The topic is another one of the same name.
+    Recreated,
+    /// Kafka has deleted records that were not applied.
+    Retention,
+    /// Kafka has fewer records than were applied.
+    Beyond,
+}
+
+fn misfit_of(standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Option<Misfit> {
+    if standing.topic_id.is_known() && topic.id.is_known() && standing.topic_id != topic.id {
+        Some(Misfit::Recreated)
+    } else if standing.next < marks.earliest {
+        Some(Misfit::Retention)
+    } else if standing.next > marks.end {
+        Some(Misfit::Beyond)
+    } else {
+        None
+    }
+}
+
+impl Misfit {
+    fn describe(self, subscription: &str, known: &Known, standing: &Standing, marks: Watermarks) -> (String, String) {
+        let at = format!("{}/{}", known.topic, known.partition);
+        let (next, Watermarks { earliest, end }) = (standing.next, marks);
+        let reason = match self {
+            Misfit::Recreated => format!(
+                "topic '{}' was deleted and made anew: the ledger of {at} stands at {next} of the former topic, the new one holds {earliest} to {end}",
+                known.topic
+            ),
+            Misfit::Retention => {
+                format!("{at}: {} records are gone from Kafka, {next} to {earliest} (retention); the ledger's next offset is {next}, the earliest kept is {earliest}", earliest - next)
+            }
+            Misfit::Beyond => {
+                format!("{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)", next - end)
+            }
+        };
+        let from = if self == Misfit::Beyond { end } else { earliest };
+        (reason, format!("KAFKA.RESUME {subscription} SKIP goes on at {from}"))
+    }
+}
+
+/// The step that accepts a gap: on to what Kafka still has.
+fn jump(known: &Known, standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Advance {
+    let next = match misfit_of(standing, topic, marks) {
+        Some(Misfit::Beyond) => marks.end,
+        _ => marks.earliest,
+    };
+    Advance {
+        topic: topic.name.as_str().into(),
+        partition: known.partition,
+        expected: Expected::Next(standing.next),
+        standing: Standing { next, epoch: None, topic_id: topic.id, ..*standing },
+    }
+}
+
+/// What a failed question to the broker means for the subscription.
+fn broker_trouble(error: &TopicsError) -> Trouble {
+    let (connection, action) = match error {
+        TopicsError::Missing { pattern: false, .. } => (Keep::Keep, "create the topic, or KAFKA.SUBSCRIBE … REPLACE with the right name"),
+        TopicsError::Missing { pattern: true, .. } => (Keep::Keep, "create a topic, or KAFKA.SUBSCRIBE … REPLACE with another pattern"),
+        TopicsError::Refused(_) => (Keep::Reconnect, "mend the profile; it is read again at every try"),
+        TopicsError::Unreachable(_) => (Keep::Keep, "check that the broker runs and can be reached from here"),
+        TopicsError::Authorization { .. } => (Keep::Keep, "grant the rights; it is tried again"),
+        TopicsError::Failed(_) => (Keep::Keep, "see the broker's log; it is tried again"),
+    };
+    Trouble::Wait { reason: error.to_string(), action: action.to_owned(), connection }
+}
+
+fn failure_trouble(failure: &Failure) -> Trouble {
+    let Trouble::Wait { action, connection, .. } = trouble_of(&failure.problem) else { return Trouble::Recheck };
+    Trouble::Wait { reason: failure.to_string(), action, connection }
+}
+
+/// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.
+pub(super) fn trouble_of(problem: &Problem) -> Trouble {
+    let (connection, action) = match problem.kind {
+        ProblemKind::Authentication => (Keep::Reconnect, "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try"),
+        ProblemKind::Tls => (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile"),
+        ProblemKind::Authorization => (Keep::Keep, "grant READ on the topic and the group to the user"),
+        ProblemKind::Fatal => (Keep::Reconnect, ""),
+        _ => (Keep::Keep, "check that the broker runs and can be reached from here"),
+    };
+    Trouble::Wait { reason: problem.words.clone(), action: action.to_owned(), connection }
+}

@@ -1,0 +1,78 @@
+//! The module's load arguments: `loadmodule …/libredis_kafka.so CONNECTIONS path PROPAGATE units USER name UNIT n`.
+
+use redis_kafka_engine::kafka::Profiles;
+
+/// How units reach replicas and the AOF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Propagate {
+    /// As plain commands in one MULTI: for replicas and tools that know nothing of the module.
+    #[default]
+    Commands,
+    /// As one `KAFKA.APPLY` a unit: faster; every replica and later start needs the module.
+    Units,
+}
+
+impl Propagate {
+    /// The word of the load argument.
+    pub fn name(self) -> &'static str {
+        match self {
+            Propagate::Commands => "commands",
+            Propagate::Units => "units",
+        }
+    }
+}
+
+/// What the load arguments say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The admin's connection profiles.
+    pub profiles: Profiles,
+    /// How units reach replicas and the AOF.
+    pub propagate: Propagate,
+    /// The ACL user whose rights the writes have; none may write everywhere.
+    pub user: Option<String>,
+    /// Records a unit at most.
+    pub unit_records: usize,
+}
+
+/// Records a unit at most, unless UNIT says otherwise.
+const UNIT_RECORDS: usize = 512;
+
+/// The greatest UNIT: a unit is applied in one go, during which nobody else is served.
+const UNIT_LIMIT: usize = 4096;
+
+impl Config {
+    /// Reads the load arguments; the error names the one that is wrong.
+    pub fn parse(arguments: &[&[u8]]) -> Result<Config, String> {
+        let mut config = Config { profiles: Profiles::empty(), propagate: Propagate::default(), user: None, unit_records: UNIT_RECORDS };
+        let mut words = arguments.iter().map(|word| String::from_utf8_lossy(word));
+        while let Some(option) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("load argument {option} needs a value"));
+            match option.to_ascii_uppercase().as_str() {
+                "CONNECTIONS" => {
+                    let path = value()?;
+                    config.profiles = Profiles::read(&*path).map_err(|error| error.to_string())?;
+                }
+                "PROPAGATE" => config.propagate = propagate(&value()?)?,
+                "USER" => config.user = Some(value()?.into_owned()),
+                "UNIT" => config.unit_records = unit(&value()?)?,
+                _ => return Err(format!("unknown load argument '{option}'; there are CONNECTIONS path, PROPAGATE commands|units, USER name, UNIT n")),
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn propagate(word: &str) -> Result<Propagate, String> {
+    [Propagate::Commands, Propagate::Units]
+        .into_iter()
+        .find(|propagate| propagate.name().eq_ignore_ascii_case(word))
+        .ok_or_else(|| format!("PROPAGATE is commands or units, not '{word}'"))
+}
+
+fn unit(word: &str) -> Result<usize, String> {
+    match word.parse() {
+        Ok(records) if (1..=UNIT_LIMIT).contains(&records) => Ok(records),
+        _ => Err(format!("UNIT is a number of records from 1 to {UNIT_LIMIT}, not '{word}'")),
+    }
+}

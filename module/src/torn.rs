@@ -1,0 +1,94 @@
+//! The torn tail: an AOF that ends inside a MULTI.
+//!
+//! With plain commands a unit is one MULTI. When Redis dies in the middle of writing it, the
+//! first start truncates the file to the last whole transaction, but what stood in front of the
+//! cut can stay as an orphan head, which a second start applies beside the unit that was done
+//! again: records twice. One command a unit (PROPAGATE units) is immune. So: remember the last
+//! incremental file's size before loading; when it is smaller afterwards, hold, have Redis write a
+//! whole new AOF (CONFIG SET appendonly no, yes), and go on when that stands.
+
+use crate::load::Propagate;
+use crate::redis::{Context, Manner};
+use std::path::{Path, PathBuf};
+
+/// Where the mending stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TornTail {
+    /// There is nothing to look at: no AOF, or units that are immune.
+    Immune,
+    /// The file and its size before loading.
+    Watched { file: PathBuf, size: u64 },
+    /// A new AOF is being written.
+    Rewriting,
+}
+
+impl TornTail {
+    /// To be called before the AOF is loaded.
+    pub fn watch(context: Context, propagate: Propagate) -> TornTail {
+        if propagate == Propagate::Units || setting(context, "appendonly").as_deref() != Some("yes") {
+            return TornTail::Immune;
+        }
+        let found = last_increment(context).and_then(|file| Some((std::fs::metadata(&file).ok()?.len(), file)));
+        found.map_or(TornTail::Immune, |(size, file)| TornTail::Watched { file, size })
+    }
+
+    /// Whether writing must wait. To be asked once loading is over, until it says no.
+    pub fn is_mending(&mut self, context: Context) -> bool {
+        match self {
+            TornTail::Immune => return false,
+            TornTail::Watched { file, size } => {
+                let now = std::fs::metadata(&*file).map_or(0, |metadata| metadata.len());
+                if now >= *size {
+                    *self = TornTail::Immune;
+                    return false;
+                }
+                log::warn!("the AOF {} lost its last {} bytes to a crash: writing it anew before going on", file.display(), *size - now);
+                *self = rewrite(context);
+            }
+            TornTail::Rewriting => {
+                if !is_rewriting(context) {
+                    log::info!("the AOF is whole again");
+                    *self = TornTail::Immune;
+                }
+            }
+        }
+        *self == TornTail::Rewriting
+    }
+}
+
+fn rewrite(context: Context) -> TornTail {
+    for value in ["no", "yes"] {
+        if let Err(error) = context.call("CONFIG", &["SET", "appendonly", value], Manner::Local) {
+            log::warn!("CONFIG SET appendonly {value}: {error}; run redis-check-aof --fix before the next start");
+            return TornTail::Immune;
+        }
+    }
+    TornTail::Rewriting
+}
+
+/// The last incremental file of a multi-part AOF, by its manifest.
+fn last_increment(context: Context) -> Option<PathBuf> {
+    let folder = Path::new(&setting(context, "dir")?).join(setting(context, "appenddirname")?);
+    let manifest = folder.join(format!("{}.manifest", setting(context, "appendfilename")?));
+    let manifest = std::fs::read_to_string(manifest).ok()?;
+    let increment = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let is_increment = words.windows(2).any(|pair| pair == ["type", "i"]);
+        let name = words.iter().skip_while(|word| **word != "file").nth(1);
+        name.filter(|_| is_increment).map(|name| (*name).to_owned())
+    };
+    let name = manifest.lines().filter_map(increment).next_back()?;
+    Some(folder.join(name))
+}
+
+fn setting(context: Context, name: &str) -> Option<String> {
+    let reply = context.call("CONFIG", &["GET", name], Manner::Local).ok()?;
+    reply.list().last().map(|value| value.text())
+}
+
+fn is_rewriting(context: Context) -> bool {
+    let Ok(info) = context.call("INFO", &["persistence"], Manner::Local) else { return false };
+    let info = info.text();
+    let is_set = |field: &str| info.lines().any(|line| line.trim_end() == format!("{field}:1"));
+    is_set("aof_rewrite_in_progress") || is_set("aof_rewrite_scheduled")
+}

@@ -1,0 +1,132 @@
+//! The module on the main thread: one state, and one unit a turn of the event loop.
+
+use crate::guard::Guard;
+use crate::redis::{self, Context};
+use crate::registry::Registry;
+use crate::torn::TornTail;
+use crate::waiting::Waiting;
+use redis_kafka_engine::worker::Turn;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+/// While held, the event loop is woken this often to look again; one-shots would burn a core.
+const HELD: Duration = Duration::from_millis(20);
+
+/// Units that came from the primary or the AOF.
+#[derive(Debug, Default)]
+pub struct ReplayCounts {
+    /// Applied.
+    pub applied: u64,
+    /// Refused: they stood here already, or their ledger is another.
+    pub refused: u64,
+}
+
+/// Everything the module keeps; belongs to the main thread.
+pub struct Module {
+    /// Definitions and lanes.
+    pub registry: Registry,
+    /// Whether units may be applied.
+    pub guard: Guard,
+    /// Clients that wait.
+    pub waiting: Waiting,
+    /// Units replayed.
+    pub replay: ReplayCounts,
+    /// Mends an AOF that lost the end of a MULTI.
+    pub torn: TornTail,
+    /// Whether the definitions must be read again before anything else.
+    pub is_unsynchronised: bool,
+    /// The last lane served, by name: the next one in order is next.
+    served: String,
+    /// When the timer that looks again goes off, while one is set.
+    looks_again: Option<Instant>,
+}
+
+thread_local! {
+    static MODULE: RefCell<Option<Module>> = const { RefCell::new(None) };
+}
+
+/// Makes the module's state, once, while the module is loaded.
+pub fn install(module: Module) {
+    MODULE.with(|cell| *cell.borrow_mut() = Some(module));
+}
+
+/// Works on the module's state. None before loading, and inside another such call: a callback
+/// that Redis makes while we call it must not meet a half-changed state.
+pub fn with<T>(work: impl FnOnce(&mut Module) -> T) -> Option<T> {
+    MODULE.with(|cell| cell.try_borrow_mut().ok()?.as_mut().map(work))
+}
+
+impl Module {
+    /// The state at load.
+    pub fn new(registry: Registry, torn: TornTail) -> Module {
+        Module {
+            registry,
+            guard: Guard::default(),
+            waiting: Waiting::default(),
+            replay: ReplayCounts::default(),
+            torn,
+            is_unsynchronised: true,
+            served: String::new(),
+            looks_again: None,
+        }
+    }
+
+    /// The data set is another one: queued units are void, definitions and ledgers are read again.
+    pub fn start_over(&mut self) {
+        self.registry.discard_all();
+        self.is_unsynchronised = true;
+    }
+
+    /// One turn, before the event loop sleeps.
+    pub fn turn(&mut self, context: Context) {
+        let flags = context.flags();
+        if flags.is_loading() || flags.is_async_loading() {
+            return;
+        }
+        if self.torn.is_mending(context) {
+            return self.look_again_later(context);
+        }
+        if self.is_unsynchronised {
+            self.is_unsynchronised = false;
+            self.registry.synchronise(context);
+        }
+        if !self.waiting.is_empty() {
+            self.waiting.look(&self.registry);
+        }
+        let Some(name) = self.next_lane() else { return };
+        if self.guard.check(context).is_some() {
+            return self.look_again_later(context);
+        }
+        self.serve(context, name);
+    }
+
+    /// The next lane with work, going round by name.
+    fn next_lane(&mut self) -> Option<String> {
+        let has_work = |known: &&crate::registry::Subscription| known.lane.as_ref().is_some_and(|lane| lane.has_work());
+        let mut ready = self.registry.subscriptions.iter().filter(|(_, known)| has_work(known));
+        let first = ready.next()?.0;
+        let name = if *first > self.served { first } else { ready.map(|(name, _)| name).find(|name| **name > self.served).unwrap_or(first) };
+        Some(name.clone())
+    }
+
+    fn serve(&mut self, context: Context, name: String) {
+        let Registry { config, subscriptions, .. } = &mut self.registry;
+        if let Some((db, lane)) = subscriptions.get_mut(&name).and_then(|known| Some((known.db, known.lane.as_mut()?))) {
+            let mut applier = Registry::applier(config, context, db);
+            if lane.turn(&name, &mut applier) == Turn::Worked && !self.waiting.is_empty() {
+                self.waiting.look(&self.registry);
+            }
+        }
+        self.served = name;
+        // Always one more turn: blocked readers that this unit woke are served before the next one.
+        redis::wake();
+    }
+
+    fn look_again_later(&mut self, context: Context) {
+        let now = Instant::now();
+        if self.looks_again.is_none_or(|due| now >= due) {
+            self.looks_again = Some(now + HELD);
+            context.wake_after(HELD);
+        }
+    }
+}
