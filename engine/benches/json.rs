@@ -44,11 +44,7 @@ fn decode(criterion: &mut Criterion) {
             bencher.iter(|| sonic_rs::from_slice::<sonic_rs::Value>(black_box(document)));
         });
         group.bench_function("sonic_rs::to_object_iter", |bencher| {
-            bencher.iter(|| {
-                sonic_rs::to_object_iter(black_box(document))
-                    .flatten()
-                    .count()
-            });
+            bencher.iter(|| sonic_rs::to_object_iter(black_box(document)).flatten().count());
         });
         group.finish();
     }
@@ -58,9 +54,7 @@ fn read(criterion: &mut Criterion) {
     let document = wide();
     let (mut names, mut fields) = (Names::default(), Fields::default());
     let mut decoder = Format::Json.decoder().expect("JSON is built");
-    decoder
-        .decode(document.as_bytes(), &mut names, &mut fields)
-        .expect("a valid document");
+    decoder.decode(document.as_bytes(), &mut names, &mut fields).expect("a valid document");
     let mut group = criterion.benchmark_group("read/wide");
     let mut out = Vec::with_capacity(document.len());
     group.bench_function("write_text of all fields", |bencher| {

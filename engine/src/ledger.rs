@@ -121,7 +121,10 @@ impl Standing {
     /// Reads a ledger key back; `field` answers for each of [`FIELDS`].
     /// The error names the field that is missing or no number.
     pub fn read(mut field: impl FnMut(&str) -> Option<String>) -> Result<Standing, LedgerFault> {
-        fn parse<T: std::str::FromStr>(name: &'static str, text: Option<String>) -> Result<T, LedgerFault> {
+        fn parse<T: std::str::FromStr>(
+            name: &'static str,
+            text: Option<String>,
+        ) -> Result<T, LedgerFault> {
             text.and_then(|text| text.parse().ok()).ok_or(LedgerFault::Field(name))
         }
         let epoch: i32 = parse("epoch", field("epoch"))?;
@@ -156,8 +159,12 @@ pub enum LedgerFault {
 impl fmt::Display for LedgerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LedgerFault::Missing => f.write_str("is missing (deleted, renamed, evicted, or an older dump)"),
-            LedgerFault::Unlisted => f.write_str("exists, but the subscription's list of partitions lacks it"),
+            LedgerFault::Missing => {
+                f.write_str("is missing (deleted, renamed, evicted, or an older dump)")
+            }
+            LedgerFault::Unlisted => {
+                f.write_str("exists, but the subscription's list of partitions lacks it")
+            }
             LedgerFault::WrongType => f.write_str("is no hash"),
             LedgerFault::Field(name) => write!(f, "has no valid field '{name}'"),
         }
@@ -250,7 +257,12 @@ impl Cursor {
     pub fn advance(&mut self) -> Advance {
         let expected = Expected::Next(self.unit_start);
         self.unit_start = self.standing.next;
-        Advance { topic: self.topic.clone(), partition: self.partition, expected, standing: self.standing }
+        Advance {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            expected,
+            standing: self.standing,
+        }
     }
 }
 
@@ -279,13 +291,18 @@ mod tests {
         let texts = standing.texts();
         let field = |name: &str| FIELDS.iter().position(|f| *f == name).map(|at| texts[at].clone());
         assert_eq!(Standing::read(field), Ok(standing));
-        let broken = Standing::read(|name| if name == "applied" { Some("x".into()) } else { field(name) });
+        let broken =
+            Standing::read(|name| if name == "applied" { Some("x".into()) } else { field(name) });
         assert_eq!(broken, Err(LedgerFault::Field("applied")));
     }
 
     #[test]
     fn reserved_keys_are_ours_alone() {
-        assert!(is_reserved(b"kafka:definitions") && is_reserved(b"kafka:ledger:a:t/0") && is_reserved(b"kafka:deadletters:a"));
+        assert!(
+            is_reserved(b"kafka:definitions")
+                && is_reserved(b"kafka:ledger:a:t/0")
+                && is_reserved(b"kafka:deadletters:a")
+        );
         assert!(!is_reserved(b"kafka:definitions2") && !is_reserved(b"sensor:kafka:ledger:"));
     }
 }

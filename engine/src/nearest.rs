@@ -30,19 +30,12 @@ pub fn nearest_few<'a>(
         .filter_map(|name| {
             let candidate = name.to_lowercase();
             let distance = strsim::osa_distance(&folded, &candidate);
-            let shared = folded
-                .chars()
-                .zip(candidate.chars())
-                .take_while(|(a, b)| a == b)
-                .count();
+            let shared = folded.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
             (distance <= limit).then_some((distance, Reverse(shared), name))
         })
         .collect();
     near.sort_by_key(|(distance, shared, _)| (*distance, *shared));
-    near.into_iter()
-        .take(count)
-        .map(|(_, _, name)| name)
-        .collect()
+    near.into_iter().take(count).map(|(_, _, name)| name).collect()
 }
 
 #[cfg(test)]
@@ -51,10 +44,7 @@ mod tests {
 
     #[test]
     fn finds_a_slip_of_the_keyboard() {
-        assert_eq!(
-            nearest("measurments", ["rides", "measurements"]),
-            Some("measurements")
-        );
+        assert_eq!(nearest("measurments", ["rides", "measurements"]), Some("measurements"));
         assert_eq!(nearest("STREEM", ["HASH", "STREAM"]), Some("STREAM"));
         assert_eq!(nearest("sream", ["HASH", "STREAM"]), Some("STREAM"));
         assert_eq!(nearest("maxeln", ["MAXLEN", "MEMBER"]), Some("MAXLEN"));

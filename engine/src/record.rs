@@ -39,10 +39,7 @@ pub struct Value<'a> {
 
 impl Value<'_> {
     /// The null value.
-    pub const NULL: Value<'static> = Value {
-        kind: Kind::Null,
-        text: b"null",
-    };
+    pub const NULL: Value<'static> = Value { kind: Kind::Null, text: b"null" };
 
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
@@ -116,12 +113,7 @@ impl Names {
     }
 
     fn lookup_or_add(&mut self, name: &[u8]) -> u32 {
-        let Names {
-            names,
-            index,
-            hasher,
-            ..
-        } = self;
+        let Names { names, index, hasher, .. } = self;
         let hash = hasher.hash_one(name);
         let equal = |&id: &u32| names.get(id as usize).is_some_and(|known| **known == *name);
         if let Some(&id) = index.find(hash, equal) {
@@ -263,12 +255,7 @@ impl Fields {
 impl Field {
     /// The field's value within the bytes it was decoded from.
     pub fn value<'a>(&self, source: &'a [u8]) -> Value<'a> {
-        let text = source
-            .get(self.span.start..self.span.end)
-            .unwrap_or_default();
-        Value {
-            kind: self.kind,
-            text,
-        }
+        let text = source.get(self.span.start..self.span.end).unwrap_or_default();
+        Value { kind: self.kind, text }
     }
 }

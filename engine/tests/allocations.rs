@@ -9,11 +9,7 @@ use redis_kafka_engine::record::{Fields, Names};
 fn records() -> Vec<Vec<u8>> {
     let record = |i: usize| {
         let text = "x".repeat(i % 70);
-        let absent = if i.is_multiple_of(3) {
-            ""
-        } else {
-            r#""note": null,"#
-        };
+        let absent = if i.is_multiple_of(3) { "" } else { r#""note": null,"# };
         format!(
             r#"{{"id": {i}, {absent} "text": "{text}\n\u00e9", "t\u00e9mp": {i}.50,
                 "at": {{ "zone": [{i}, {{"a": "{text}"}}], "b": true }} }}"#
@@ -32,9 +28,7 @@ fn decoding_json_allocates_nothing_in_steady_state() {
     let mut pass = || {
         let mut written = 0;
         for record in &records {
-            decoder
-                .decode(record, &mut names, &mut fields)
-                .expect("a valid document");
+            decoder.decode(record, &mut names, &mut fields).expect("a valid document");
             out.clear();
             for field in fields.all() {
                 write_text(field.value(record), &mut out);
@@ -42,10 +36,7 @@ fn decoding_json_allocates_nothing_in_steady_state() {
             let last = fields.all().last().expect("a field").value(record);
             let zone = descend(last, Step::Field(b"zone")).expect("the zone");
             let element = descend(zone, Step::Index(1)).expect("an element");
-            write_text(
-                descend(element, Step::Field(b"a")).expect("a text"),
-                &mut out,
-            );
+            write_text(descend(element, Step::Field(b"a")).expect("a text"), &mut out);
             written += out.len();
         }
         written

@@ -13,7 +13,9 @@ pub fn guarded<T>(name: &'static str, body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(answer) => Some(answer),
         Err(_) => {
-            crate::logging::error(&format!("internal error: a panic in callback '{name}' was caught; please report it"));
+            crate::logging::error(&format!(
+                "internal error: a panic in callback '{name}' was caught; please report it"
+            ));
             None
         }
     }

@@ -5,7 +5,9 @@ use crate::registry::{KnownRoute, Registry, Subscription};
 use crate::report;
 use crate::turn::Module;
 use redis_kafka_engine::command::definition::Definition;
-use redis_kafka_engine::command::{self, CommandError, Initial, Offsets, Replace, Route, Scope, Settle, Statement, Subscribe};
+use redis_kafka_engine::command::{
+    self, CommandError, Initial, Offsets, Replace, Route, Scope, Settle, Statement, Subscribe,
+};
 use redis_kafka_engine::kafka::{Connection, Profiles};
 use redis_kafka_engine::ledger;
 use redis_kafka_engine::state::State;
@@ -54,7 +56,9 @@ fn apply(module: &mut Module, context: Context, statement: Statement) -> Outcome
         Statement::List => list(module, context),
         Statement::Info { name } => info(module, context, &name),
         Statement::Pause { name } => set_initial(module, context, &name, Initial::Paused, None),
-        Statement::Resume { name, settle } => set_initial(module, context, &name, Initial::Running, settle),
+        Statement::Resume { name, settle } => {
+            set_initial(module, context, &name, Initial::Running, settle)
+        }
         Statement::Wait { name, timeout } => wait(module, context, &name, timeout),
         Statement::Connections => Ok(connections(&module.registry.config.profiles, context)),
         Statement::Help { statement } => Ok(help(context, statement)),
@@ -133,7 +137,12 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         return Err(CommandError::new("not allowed inside MULTI or a script: it asks the broker"));
     }
     if let Connection::Profile(profile) = &given.connection {
-        module.registry.config.profiles.get(profile).map_err(|error| CommandError::new(error.to_string()))?;
+        module
+            .registry
+            .config
+            .profiles
+            .get(profile)
+            .map_err(|error| CommandError::new(error.to_string()))?;
     }
     let name = given.name.clone();
     let registry = &mut module.registry;
@@ -152,16 +161,23 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
     }
     let db = context.db();
     if let Some(known) = registry.subscriptions.get(&name).filter(|known| known.db != db) {
-        return Err(CommandError::new(format!("'{name}' writes to database {}", known.db)).hint("SELECT that one first"));
+        return Err(CommandError::new(format!("'{name}' writes to database {}", known.db))
+            .hint("SELECT that one first"));
     }
     given.replace = Replace::No;
     given.group.get_or_insert_with(|| format!("redis-kafka.{name}.{:016x}", random_id()));
-    let made = registry.subscriptions.get(&name).map_or_else(|| registry.next_made(), |known| known.made);
+    let made =
+        registry.subscriptions.get(&name).map_or_else(|| registry.next_made(), |known| known.made);
     store(context, db, made, Statement::Subscribe(given.clone()))?;
-    let unchanged = registry.subscriptions.get(&name).is_some_and(|known| known.declared == given && known.fault.is_none() && known.lane.is_some());
+    let unchanged = registry.subscriptions.get(&name).is_some_and(|known| {
+        known.declared == given && known.fault.is_none() && known.lane.is_some()
+    });
     if !unchanged {
         registry.stop(&name, Farewell::Leave);
-        registry.subscriptions.insert(name.clone(), Subscription { db, made, declared: given, lane: None, fault: None });
+        registry.subscriptions.insert(
+            name.clone(),
+            Subscription { db, made, declared: given, lane: None, fault: None },
+        );
         registry.start(&name);
     }
     let note = eviction_note(context);
@@ -182,9 +198,14 @@ fn random_id() -> u64 {
 /// The ledger is a key like others: policies that evict any key can evict it.
 fn eviction_note(context: Context) -> String {
     let policy = context.call("CONFIG", &["GET", "maxmemory-policy"], Manner::Local);
-    let policy = policy.ok().and_then(|reply| reply.list().last().map(|policy| policy.text())).unwrap_or_default();
+    let policy = policy
+        .ok()
+        .and_then(|reply| reply.list().last().map(|policy| policy.text()))
+        .unwrap_or_default();
     match context.flags().has_maxmemory() && policy.starts_with("allkeys-") {
-        true => format!("; maxmemory-policy {policy} may evict the ledger, which would stop the subscription: use volatile-* or noeviction"),
+        true => format!(
+            "; maxmemory-policy {policy} may evict the ledger, which would stop the subscription: use volatile-* or noeviction"
+        ),
         false => String::new(),
     }
 }
@@ -193,27 +214,37 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     let registry = &mut module.registry;
     let statement = Statement::Route(given.clone());
     let stored = registry.stored(&given.name);
-    if let Some(conflict) = stored.as_ref().and_then(|stored| command::conflict(&statement, stored)) {
+    if let Some(conflict) = stored.as_ref().and_then(|stored| command::conflict(&statement, stored))
+    {
         return Err(conflict);
     }
     let Some(subscription) = registry.subscriptions.get(&given.from) else {
         return Err(unknown(registry, &given.from.clone(), "subscription"));
     };
     if context.db() != subscription.db {
-        return Err(CommandError::new(format!("subscription '{}' writes to database {}", given.from, subscription.db)).hint("SELECT that one first"));
+        return Err(CommandError::new(format!(
+            "subscription '{}' writes to database {}",
+            given.from, subscription.db
+        ))
+        .hint("SELECT that one first"));
     }
     check_rights(context, &given)?;
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }
-    if stored.is_none() && given.scope == Scope::FromStart && registry.has_consumed(context, &given.from).map_err(CommandError::new)? {
-        let problem = format!("'{}' has consumed records already, which a new route would miss", given.from);
+    if stored.is_none()
+        && given.scope == Scope::FromStart
+        && registry.has_consumed(context, &given.from).map_err(CommandError::new)?
+    {
+        let problem =
+            format!("'{}' has consumed records already, which a new route would miss", given.from);
         let hint = "add NOW to take only what comes; routes declared together: SUBSCRIBE … PAUSED, ROUTE …, KAFKA.RESUME";
         return Err(CommandError::new(problem).hint(hint));
     }
     given.replace = Replace::No;
     let former = registry.routes.get(&given.name).map(|known| known.declared.from.clone());
-    let made = registry.routes.get(&given.name).map_or_else(|| registry.next_made(), |known| known.made);
+    let made =
+        registry.routes.get(&given.name).map_or_else(|| registry.next_made(), |known| known.made);
     let (db, name, from) = (subscription.db, given.name.clone(), given.from.clone());
     store(context, db, made, Statement::Route(given.clone()))?;
     registry.routes.insert(name, KnownRoute { made, declared: given });
@@ -259,7 +290,8 @@ fn unroute(module: &mut Module, context: Context, name: &str) -> Outcome {
 fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offsets) -> Outcome {
     let registry = &mut module.registry;
     let db = known(registry, name)?.db;
-    let routes: Vec<_> = registry.routes_of(name).iter().map(|route| route.declared.name.clone()).collect();
+    let routes: Vec<_> =
+        registry.routes_of(name).iter().map(|route| route.declared.name.clone()).collect();
     let names: Vec<_> = routes.iter().map(String::as_str).chain([name]).collect();
     Registry::unstore(context, &names).map_err(CommandError::new)?;
     let farewell = match offsets {
@@ -281,22 +313,38 @@ fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offse
 
 fn delete_ledger(context: Context, name: &str) -> Result<(), String> {
     let list = ledger::known_key(name);
-    let partitions = context.call("HKEYS", &[&list], Manner::Local).map_err(|error| format!("{list}: {error}"))?;
-    let of = |field: String| field.rsplit_once('/').and_then(|(topic, n)| Some(ledger::partition_key(name, topic, n.parse().ok()?)));
-    let keys: Vec<_> = partitions.list().iter().filter_map(|field| of(field.text())).chain([list]).collect();
+    let partitions = context
+        .call("HKEYS", &[&list], Manner::Local)
+        .map_err(|error| format!("{list}: {error}"))?;
+    let of = |field: String| {
+        field
+            .rsplit_once('/')
+            .and_then(|(topic, n)| Some(ledger::partition_key(name, topic, n.parse().ok()?)))
+    };
+    let keys: Vec<_> =
+        partitions.list().iter().filter_map(|field| of(field.text())).chain([list]).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
     context.call("DEL", &keys, Manner::Replicated).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// PAUSE and RESUME: kept in the definition, so that a restart changes nothing.
-fn set_initial(module: &mut Module, context: Context, name: &str, initial: Initial, settle: Option<Settle>) -> Outcome {
+fn set_initial(
+    module: &mut Module,
+    context: Context,
+    name: &str,
+    initial: Initial,
+    settle: Option<Settle>,
+) -> Outcome {
     let registry = &mut module.registry;
     let known = known(registry, name)?;
     let (db, made) = (known.db, known.made);
     let mut declared = known.declared.clone();
     let status = known.lane.as_ref().map(|lane| lane.shared.status());
     if settle.is_some() && status.is_none_or(|status| status.state != State::Stopped) {
-        return Err(CommandError::new(format!("'{name}' is not stopped: there is no record to settle")).hint("KAFKA.RESUME without SKIP or DEADLETTER"));
+        return Err(CommandError::new(format!(
+            "'{name}' is not stopped: there is no record to settle"
+        ))
+        .hint("KAFKA.RESUME without SKIP or DEADLETTER"));
     }
     declared.initial = initial;
     store(context, db, made, Statement::Subscribe(declared.clone()))?;
@@ -325,7 +373,9 @@ fn wait(module: &mut Module, context: Context, name: &str, timeout: Duration) ->
     }
     let known = known(&mut module.registry, name)?;
     let Some(lane) = &known.lane else {
-        return Err(CommandError::new(format!("'{name}' does not consume here")).hint("ask the primary"));
+        return Err(
+            CommandError::new(format!("'{name}' does not consume here")).hint("ask the primary")
+        );
     };
     let ends = lane.shared.ask_ends();
     let time = (!timeout.is_zero()).then_some(timeout);

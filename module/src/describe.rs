@@ -9,7 +9,11 @@ use std::ffi::{CStr, CString, c_int};
 use std::ptr;
 
 /// A command's function, as Redis calls it.
-pub type Handler = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+pub type Handler = unsafe extern "C" fn(
+    *mut raw::RedisModuleCtx,
+    *mut *mut raw::RedisModuleString,
+    c_int,
+) -> c_int;
 
 /// Registers one command; false when Redis refuses it.
 pub fn create(context: Context, name: &CStr, handler: Handler, flags: &str) -> bool {
@@ -18,7 +22,9 @@ pub fn create(context: Context, name: &CStr, handler: Handler, flags: &str) -> b
     // long as the library.
     let status = unsafe {
         match raw::RedisModule_CreateCommand {
-            Some(create) => create(context.0, name.as_ptr(), Some(handler), flags.as_ptr(), 0, 0, 0),
+            Some(create) => {
+                create(context.0, name.as_ptr(), Some(handler), flags.as_ptr(), 0, 0, 0)
+            }
             None => return false,
         }
     };
@@ -30,8 +36,11 @@ pub fn register(context: Context, handler: Handler) -> Result<(), &'static str> 
     for (entry, described) in ENTRIES.iter().zip(docs::docs()) {
         let name = CString::new(described.name).map_err(|_| described.name)?;
         // Redis 7.0 does not know the word `blocking`; the commands ask for the client's leave themselves.
-        let words = entry.flags.iter().filter(|flag| **flag != Flag::Blocking).map(|flag| flag.word());
-        if !create(context, &name, handler, &words.collect::<Vec<_>>().join(" ")) || !describe(context, &name, &described) {
+        let words =
+            entry.flags.iter().filter(|flag| **flag != Flag::Blocking).map(|flag| flag.word());
+        if !create(context, &name, handler, &words.collect::<Vec<_>>().join(" "))
+            || !describe(context, &name, &described)
+        {
             return Err(described.name);
         }
     }
@@ -78,7 +87,9 @@ impl Arena {
         match docs.repetition {
             Repetition::Once => {}
             Repetition::Values => flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE,
-            Repetition::Whole => flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE | raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN,
+            Repetition::Whole => {
+                flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE | raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN
+            }
         }
         raw::RedisModuleCommandArg {
             name: self.text(&docs.name),

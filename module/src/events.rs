@@ -6,7 +6,8 @@ use crate::turn;
 use redis_module::raw;
 use std::ffi::c_void;
 
-type Handler = unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
+type Handler =
+    unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
 
 /// Subscribes to all events; the number of the one that the server refused otherwise.
 pub fn subscribe(context: Context) -> Result<(), u64> {
@@ -36,17 +37,32 @@ pub fn subscribe(context: Context) -> Result<(), u64> {
     Ok(())
 }
 
-unsafe extern "C" fn on_event_loop(context: *mut raw::RedisModuleCtx, _event: raw::RedisModuleEvent, sub: u64, _data: *mut c_void) {
+unsafe extern "C" fn on_event_loop(
+    context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    sub: u64,
+    _data: *mut c_void,
+) {
     if sub == raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP {
         guarded("event", || turn::with(|module| module.turn(Context(context))));
     }
 }
 
-unsafe extern "C" fn on_change(_context: *mut raw::RedisModuleCtx, _event: raw::RedisModuleEvent, _sub: u64, _data: *mut c_void) {
+unsafe extern "C" fn on_change(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
     guarded("change", || turn::with(|module| module.start_over()));
 }
 
-unsafe extern "C" fn on_shutdown(_context: *mut raw::RedisModuleCtx, _event: raw::RedisModuleEvent, _sub: u64, _data: *mut c_void) {
+unsafe extern "C" fn on_shutdown(
+    _context: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    _sub: u64,
+    _data: *mut c_void,
+) {
     guarded("shutdown", || {
         let ended = turn::with(|module| module.registry.end());
         if ended == Some(false) {

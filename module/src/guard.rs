@@ -79,12 +79,22 @@ impl Guard {
                 return None;
             }
             self.start_eviction(context);
-            return Some(("memory: maxmemory is reached, Redis evicts".to_owned(), "give Redis more maxmemory".to_owned()));
+            return Some((
+                "memory: maxmemory is reached, Redis evicts".to_owned(),
+                "give Redis more maxmemory".to_owned(),
+            ));
         }
         let used = used_memory_ratio();
         self.is_short_of_memory = used >= if self.is_short_of_memory { GO_ON_AT } else { HOLD_AT };
-        let reason = || format!("memory: {:.0} % of maxmemory used; goes on below {:.0} %", used * 100.0, GO_ON_AT * 100.0);
-        self.is_short_of_memory.then(|| (reason(), "CONFIG SET maxmemory to more, or delete keys".to_owned()))
+        let reason = || {
+            format!(
+                "memory: {:.0} % of maxmemory used; goes on below {:.0} %",
+                used * 100.0,
+                GO_ON_AT * 100.0
+            )
+        };
+        self.is_short_of_memory
+            .then(|| (reason(), "CONFIG SET maxmemory to more, or delete keys".to_owned()))
     }
 
     /// Background writes never start eviction, and no API does; setting `maxmemory` does.
@@ -93,12 +103,18 @@ impl Guard {
             return;
         }
         self.evicted = Some(Instant::now());
-        let nudged = context.call("CONFIG", &["GET", "maxmemory"], Manner::Local).and_then(|reply| {
-            let limit: u64 = reply.list().last().and_then(|limit| limit.text().parse().ok()).unwrap_or(0);
-            // One byte up on even limits, one down on odd ones: it never wanders off.
-            let nudged = if limit % 2 == 0 { limit.saturating_add(1) } else { limit.saturating_sub(1) };
-            context.call("CONFIG", &["SET", "maxmemory", &nudged.to_string()], Manner::Local)
-        });
+        let nudged =
+            context.call("CONFIG", &["GET", "maxmemory"], Manner::Local).and_then(|reply| {
+                let limit: u64 =
+                    reply.list().last().and_then(|limit| limit.text().parse().ok()).unwrap_or(0);
+                // One byte up on even limits, one down on odd ones: it never wanders off.
+                let nudged = if limit.is_multiple_of(2) {
+                    limit.saturating_add(1)
+                } else {
+                    limit.saturating_sub(1)
+                };
+                context.call("CONFIG", &["SET", "maxmemory", &nudged.to_string()], Manner::Local)
+            });
         if let Err(error) = nudged {
             log::warn!("eviction could not be started: {error}");
         }
@@ -121,15 +137,20 @@ fn probe(context: Context) -> Option<(String, String)> {
 fn slow_replica(context: Context) -> Option<(String, String)> {
     let limit = buffer_limit(context).filter(|limit| *limit > 0)?;
     let replicas = context.call("CLIENT", &["LIST", "TYPE", "REPLICA"], Manner::Local).ok()?.text();
-    let memory = |line: &str| line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse::<u64>().ok());
+    let memory = |line: &str| {
+        line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse::<u64>().ok())
+    };
     let fullest = replicas.lines().filter_map(memory).max()?;
-    let reason = || format!("a replica is slow: its output buffer holds {fullest} of {limit} bytes");
-    (fullest > limit / BUFFER_PART).then(|| (reason(), "see the replica, or CONFIG SET client-output-buffer-limit".to_owned()))
+    let reason =
+        || format!("a replica is slow: its output buffer holds {fullest} of {limit} bytes");
+    (fullest > limit / BUFFER_PART)
+        .then(|| (reason(), "see the replica, or CONFIG SET client-output-buffer-limit".to_owned()))
 }
 
 /// The hard limit of replicas' output buffers, in bytes; 0 is none.
 fn buffer_limit(context: Context) -> Option<u64> {
-    let reply = context.call("CONFIG", &["GET", "client-output-buffer-limit"], Manner::Local).ok()?;
+    let reply =
+        context.call("CONFIG", &["GET", "client-output-buffer-limit"], Manner::Local).ok()?;
     let classes = reply.list().last()?.text();
     let mut words = classes.split(' ');
     words.find(|word| matches!(*word, "slave" | "replica"))?;

@@ -45,9 +45,20 @@ const VERSION: c_int = 1;
 /// Redis passes a live context and `argc` strings at `argv`.
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
-pub unsafe extern "C" fn RedisModule_OnLoad(context: *mut raw::RedisModuleCtx, argv: *mut *mut raw::RedisModuleString, argc: c_int) -> c_int {
+pub unsafe extern "C" fn RedisModule_OnLoad(
+    context: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
     // SAFETY: the context is the one Redis passed for loading.
-    let status = unsafe { raw::Export_RedisModule_Init(context, NAME.as_ptr().cast::<c_char>(), VERSION, raw::REDISMODULE_APIVER_1 as c_int) };
+    let status = unsafe {
+        raw::Export_RedisModule_Init(
+            context,
+            NAME.as_ptr().cast::<c_char>(),
+            VERSION,
+            raw::REDISMODULE_APIVER_1 as c_int,
+        )
+    };
     if status == ERR {
         return ERR;
     }
@@ -72,7 +83,8 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
         return Err(format!("this server lacks {function}; Redis 7.0 or later is needed"));
     }
     let config = load::Config::parse(arguments)?;
-    describe::register(context, on_command).map_err(|name| format!("the server refuses command {name}"))?;
+    describe::register(context, on_command)
+        .map_err(|name| format!("the server refuses command {name}"))?;
     if !describe::create(context, apply::APPLY, on_replay, "write no-monitor") {
         return Err("the server refuses command KAFKA.APPLY".to_owned());
     }
@@ -80,10 +92,13 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
     if !describe::create(context, c"KAFKA.PANIC", on_panic, "admin") {
         return Err("the server refuses command KAFKA.PANIC".to_owned());
     }
-    events::subscribe(context).map_err(|event| format!("the server refuses to tell of event {event}"))?;
+    events::subscribe(context)
+        .map_err(|event| format!("the server refuses to tell of event {event}"))?;
     redis::announce(context, on_info);
     if config.propagate.needs_module() {
-        log::info!("units are propagated as units: every replica and every later start of this server needs the module");
+        log::info!(
+            "units are propagated as units: every replica and every later start of this server needs the module"
+        );
     }
     let torn = TornTail::watch(context, config.propagate);
     turn::install(Module::new(Registry::new(config), torn));
@@ -98,16 +113,27 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
 #[allow(non_snake_case)]
 pub unsafe extern "C" fn RedisModule_OnUnload(context: *mut raw::RedisModuleCtx) -> c_int {
     let free = guarded("unload", || {
-        turn::with(|module| module.registry.subscriptions.is_empty() && module.waiting.is_empty() && module.registry.end())
+        turn::with(|module| {
+            module.registry.subscriptions.is_empty()
+                && module.waiting.is_empty()
+                && module.registry.end()
+        })
     });
     if free.flatten() == Some(true) {
         return OK;
     }
-    Context(context).log(log::Level::Warn, "<kafka> not unloaded: there are subscriptions; KAFKA.UNSUBSCRIBE them first");
+    Context(context).log(
+        log::Level::Warn,
+        "<kafka> not unloaded: there are subscriptions; KAFKA.UNSUBSCRIBE them first",
+    );
     ERR
 }
 
-unsafe extern "C" fn on_command(context: *mut raw::RedisModuleCtx, argv: *mut *mut raw::RedisModuleString, argc: c_int) -> c_int {
+unsafe extern "C" fn on_command(
+    context: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
     let context = Context(context);
     let done = guarded("command", || {
         // SAFETY: Redis passes what this callback was called with.
@@ -116,14 +142,20 @@ unsafe extern "C" fn on_command(context: *mut raw::RedisModuleCtx, argv: *mut *m
     });
     match done {
         Some(Some(())) => {}
-        Some(None) => context.replies().error("ERR KAFKA: not now: the module is in the middle of its own work"),
+        Some(None) => context
+            .replies()
+            .error("ERR KAFKA: not now: the module is in the middle of its own work"),
         None => context.replies().error("ERR KAFKA: internal error, see the server's log"),
     }
     OK
 }
 
 /// `KAFKA.APPLY unit`: only from the primary or the AOF.
-unsafe extern "C" fn on_replay(context: *mut raw::RedisModuleCtx, argv: *mut *mut raw::RedisModuleString, argc: c_int) -> c_int {
+unsafe extern "C" fn on_replay(
+    context: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
     let context = Context(context);
     let done = guarded("replay", || {
         // SAFETY: Redis passes what this callback was called with.
@@ -167,13 +199,19 @@ unsafe extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_repor
         return;
     }
     guarded("info", || {
-        let fields = turn::with(|module| report::server_info(&module.registry, module.guard.hold(), &module.replay));
+        let fields = turn::with(|module| {
+            report::server_info(&module.registry, module.guard.hold(), &module.replay)
+        });
         redis::write_info(info, &fields.unwrap_or_default());
     });
 }
 
 #[cfg(feature = "panic-injection")]
-unsafe extern "C" fn on_panic(context: *mut raw::RedisModuleCtx, argv: *mut *mut raw::RedisModuleString, argc: c_int) -> c_int {
+unsafe extern "C" fn on_panic(
+    context: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
     // SAFETY: Redis passes what this callback was called with.
     let arguments = unsafe { redis::arguments(argv, argc) };
     if let [_, callback] = arguments.as_slice() {

@@ -44,10 +44,16 @@ const UNIT_LIMIT: usize = 4096;
 impl Config {
     /// Reads the load arguments; the error names the one that is wrong.
     pub fn parse(arguments: &[&[u8]]) -> Result<Config, String> {
-        let mut config = Config { profiles: Profiles::empty(), propagate: Propagate::default(), user: None, unit_records: UNIT_RECORDS };
+        let mut config = Config {
+            profiles: Profiles::empty(),
+            propagate: Propagate::default(),
+            user: None,
+            unit_records: UNIT_RECORDS,
+        };
         let mut words = arguments.iter().map(|word| String::from_utf8_lossy(word));
         while let Some(option) = words.next() {
-            let mut value = || words.next().ok_or_else(|| format!("load argument {option} needs a value"));
+            let mut value =
+                || words.next().ok_or_else(|| format!("load argument {option} needs a value"));
             match option.to_ascii_uppercase().as_str() {
                 "CONNECTIONS" => {
                     let path = value()?;
@@ -56,7 +62,11 @@ impl Config {
                 "PROPAGATE" => config.propagate = propagate(&value()?)?,
                 "USER" => config.user = Some(value()?.into_owned()),
                 "UNIT" => config.unit_records = unit(&value()?)?,
-                _ => return Err(format!("unknown load argument '{option}'; there are CONNECTIONS path, PROPAGATE commands|units, USER name, UNIT n")),
+                _ => {
+                    return Err(format!(
+                        "unknown load argument '{option}'; there are CONNECTIONS path, PROPAGATE commands|units, USER name, UNIT n"
+                    ));
+                }
             }
         }
         Ok(config)

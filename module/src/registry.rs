@@ -61,31 +61,46 @@ const GONE: &str = "restore kafka:definitions, or KAFKA.UNSUBSCRIBE and declare 
 impl Registry {
     /// An empty registry.
     pub fn new(config: Config) -> Registry {
-        Registry { config, subscriptions: BTreeMap::new(), routes: BTreeMap::new(), leaving: Vec::new(), past: (0, 0) }
+        Registry {
+            config,
+            subscriptions: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            leaving: Vec::new(),
+            past: (0, 0),
+        }
     }
 
     /// The routes of a subscription, in the order they were made.
     pub fn routes_of(&self, subscription: &str) -> Vec<&KnownRoute> {
-        let mut routes: Vec<_> = self.routes.values().filter(|route| route.declared.from == subscription).collect();
+        let mut routes: Vec<_> =
+            self.routes.values().filter(|route| route.declared.from == subscription).collect();
         routes.sort_by_key(|route| route.made);
         routes
     }
 
     fn specs_of(&self, subscription: &str) -> Vec<RouteSpec> {
-        let spec = |route: &&KnownRoute| RouteSpec { name: route.declared.name.clone(), target: route.declared.target.clone() };
+        let spec = |route: &&KnownRoute| RouteSpec {
+            name: route.declared.name.clone(),
+            target: route.declared.target.clone(),
+        };
         self.routes_of(subscription).iter().map(spec).collect()
     }
 
     /// What stands under a name already.
     pub fn stored(&self, name: &str) -> Option<Statement> {
-        let subscription = self.subscriptions.get(name).map(|known| Statement::Subscribe(known.declared.clone()));
-        subscription.or_else(|| self.routes.get(name).map(|known| Statement::Route(known.declared.clone())))
+        let subscription =
+            self.subscriptions.get(name).map(|known| Statement::Subscribe(known.declared.clone()));
+        subscription
+            .or_else(|| self.routes.get(name).map(|known| Statement::Route(known.declared.clone())))
     }
 
     /// The number for the next definition.
     pub fn next_made(&self) -> u64 {
         let subscriptions = self.subscriptions.values().map(|known| known.made);
-        subscriptions.chain(self.routes.values().map(|known| known.made)).max().map_or(1, |last| last + 1)
+        subscriptions
+            .chain(self.routes.values().map(|known| known.made))
+            .max()
+            .map_or(1, |last| last + 1)
     }
 
     /// Starts a worker for a subscription, ending the one it may have.
@@ -105,7 +120,8 @@ impl Registry {
             Ok(_) => known.lane = Some(lane),
             Err(error) => {
                 let reason = format!("no thread could be started: {error}");
-                known.fault = Some(Status::new(State::Stopped, reason, format!("KAFKA.RESUME {name}")));
+                known.fault =
+                    Some(Status::new(State::Stopped, reason, format!("KAFKA.RESUME {name}")));
             }
         }
     }
@@ -124,7 +140,9 @@ impl Registry {
     /// Gives a subscription's worker the routes there are now.
     pub fn reroute(&mut self, subscription: &str) {
         let routes = Arc::new(self.specs_of(subscription));
-        if let Some(lane) = self.subscriptions.get(subscription).and_then(|known| known.lane.as_ref()) {
+        if let Some(lane) =
+            self.subscriptions.get(subscription).and_then(|known| known.lane.as_ref())
+        {
             lane.shared.change(|control| control.routes = routes);
         }
     }
@@ -143,7 +161,8 @@ impl Registry {
             self.stop(&name, Farewell::Leave);
         }
         let deadline = Instant::now() + FAREWELL;
-        self.leaving.retain(|lane| !lane.has_ended(deadline.saturating_duration_since(Instant::now())));
+        self.leaving
+            .retain(|lane| !lane.has_ended(deadline.saturating_duration_since(Instant::now())));
         self.leaving.is_empty()
     }
 
@@ -159,13 +178,17 @@ impl Registry {
         let db = context.db();
         let positions = Registry::applier(&self.config, context, known.db).load(name);
         context.select(db);
-        let consumed = |known: &redis_kafka_engine::applier::Known| known.standing.as_ref().map_or(true, |s| s.counters.consumed > 0);
+        let consumed = |known: &redis_kafka_engine::applier::Known| {
+            known.standing.as_ref().map_or(true, |s| s.counters.consumed > 0)
+        };
         Ok(positions?.partitions.iter().any(consumed))
     }
 
     /// Stores a definition, for this server's next start, for replicas and for other readers.
     pub fn store(context: Context, name: &str, definition: &Definition) -> Result<(), String> {
-        in_definitions(context, |context| context.call("HSET", &[KEY, name, &definition.encode()], Manner::Replicated))
+        in_definitions(context, |context| {
+            context.call("HSET", &[KEY, name, &definition.encode()], Manner::Replicated)
+        })
     }
 
     /// Removes stored definitions.
@@ -210,10 +233,19 @@ impl Registry {
                 self.routes.insert(name.to_owned(), KnownRoute { made, declared: route.clone() });
             }
             Statement::Subscribe(declared) => {
-                let same = self.subscriptions.get(name).is_some_and(|known| (known.db, &known.declared) == (db, declared));
+                let same = self
+                    .subscriptions
+                    .get(name)
+                    .is_some_and(|known| (known.db, &known.declared) == (db, declared));
                 if !same {
                     self.stop(name, Farewell::Leave);
-                    let known = Subscription { db, made, declared: declared.clone(), lane: None, fault: None };
+                    let known = Subscription {
+                        db,
+                        made,
+                        declared: declared.clone(),
+                        lane: None,
+                        fault: None,
+                    };
                     self.subscriptions.insert(name.to_owned(), known);
                 }
             }
@@ -246,7 +278,10 @@ impl Registry {
     }
 }
 
-fn in_definitions<T>(context: Context, call: impl FnOnce(Context) -> Result<T, redis::CallError>) -> Result<(), String> {
+fn in_definitions<T>(
+    context: Context,
+    call: impl FnOnce(Context) -> Result<T, redis::CallError>,
+) -> Result<(), String> {
     let db = context.db();
     context.select(DEFINITIONS_DB);
     let reply = call(context);
@@ -255,7 +290,9 @@ fn in_definitions<T>(context: Context, call: impl FnOnce(Context) -> Result<T, r
 }
 
 /// Everything stored that can be read; what cannot is told in the log.
-pub fn read_definitions(context: Context) -> Result<BTreeMap<String, Definition>, redis::CallError> {
+pub fn read_definitions(
+    context: Context,
+) -> Result<BTreeMap<String, Definition>, redis::CallError> {
     let db = context.db();
     context.select(DEFINITIONS_DB);
     let reply = context.call("HGETALL", &[KEY], Manner::Local);
@@ -281,7 +318,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         profiles: config.profiles.clone(),
         key: declared.key,
         value: declared.value,
-        start: declared.start.clone(),
+        start: declared.start,
         on_error: declared.on_error,
         group: declared.group.clone().unwrap_or_default(),
         unit_records: config.unit_records,

@@ -29,9 +29,17 @@ pub fn list(registry: &Registry, hold: Option<&Status>) -> String {
     for (name, known) in &registry.subscriptions {
         let status = known.status(hold);
         let lag = or_unknown(lag(&known.progress()));
-        let (state, reason, since, action) = (status.state.name(), quoted(&status.reason), status.since_text(), quoted(&status.action));
+        let (state, reason, since, action) = (
+            status.state.name(),
+            quoted(&status.reason),
+            status.since_text(),
+            quoted(&status.action),
+        );
         // Writing to a string cannot fail.
-        let _ = writeln!(lines, "sub={name} state={state} reason=\"{reason}\" since={since} lag={lag} action=\"{action}\"");
+        let _ = writeln!(
+            lines,
+            "sub={name} state={state} reason=\"{reason}\" since={since} lag={lag} action=\"{action}\""
+        );
     }
     lines
 }
@@ -53,13 +61,22 @@ fn count(number: u64) -> i64 {
 }
 
 /// KAFKA.INFO of a subscription.
-pub fn subscription(replies: Replies, registry: &Registry, known: &Subscription, hold: Option<&Status>) {
+pub fn subscription(
+    replies: Replies,
+    registry: &Registry,
+    known: &Subscription,
+    hold: Option<&Status>,
+) {
     let status = known.status(hold);
     let progress = known.progress();
     let declared = &known.declared;
-    let definition = Definition { db: known.db.max(0) as u32, made: known.made, statement: Statement::Subscribe(declared.clone()) };
+    let definition = Definition {
+        db: known.db.max(0) as u32,
+        made: known.made,
+        statement: Statement::Subscribe(declared.clone()),
+    };
     let lane = known.lane.as_ref();
-    replies.map(18 + 1);
+    replies.map(16 + 5);
     pair(replies, "name", &declared.name);
     pair(replies, "kind", "subscription");
     pair(replies, "definition", &definition.statement.line());
@@ -77,7 +94,6 @@ pub fn subscription(replies: Replies, registry: &Registry, known: &Subscription,
     pair(replies, "last_error", &lane.map(|lane| lane.shared.last_error()).unwrap_or_default());
     replies.text("partitions");
     partitions(replies, &progress);
-    // The routes are a map's value like the others; see the length above.
     replies.text("routes");
     let routes = registry.routes_of(&declared.name);
     replies.list(routes.len());
@@ -127,8 +143,13 @@ fn number(replies: Replies, name: &str, value: i64) {
 }
 
 /// The fields of `INFO kafka`, without their prefix.
-pub fn server_info(registry: &Registry, hold: Option<&Status>, replay: &crate::turn::ReplayCounts) -> Vec<(&'static str, String)> {
-    let states: Vec<_> = registry.subscriptions.values().map(|known| known.status(hold).state).collect();
+pub fn server_info(
+    registry: &Registry,
+    hold: Option<&Status>,
+    replay: &crate::turn::ReplayCounts,
+) -> Vec<(&'static str, String)> {
+    let states: Vec<_> =
+        registry.subscriptions.values().map(|known| known.status(hold).state).collect();
     let in_state = |state: State| states.iter().filter(|s| **s == state).count().to_string();
     let lanes = || registry.subscriptions.values().filter_map(|known| known.lane.as_ref());
     let all: Vec<_> = lanes().flat_map(|lane| lane.shared.progress()).collect();
@@ -141,8 +162,14 @@ pub fn server_info(registry: &Registry, hold: Option<&Status>, replay: &crate::t
         ("waiting", in_state(State::Waiting)),
         ("stopped", in_state(State::Stopped)),
         ("standby", in_state(State::Standby)),
-        ("units_applied", (registry.past.0 + lanes().map(|lane| lane.applied).sum::<u64>()).to_string()),
-        ("units_stale", (registry.past.1 + lanes().map(|lane| lane.stale).sum::<u64>()).to_string()),
+        (
+            "units_applied",
+            (registry.past.0 + lanes().map(|lane| lane.applied).sum::<u64>()).to_string(),
+        ),
+        (
+            "units_stale",
+            (registry.past.1 + lanes().map(|lane| lane.stale).sum::<u64>()).to_string(),
+        ),
         ("units_replayed", replay.applied.to_string()),
         ("units_replay_refused", replay.refused.to_string()),
         ("queue_units", lanes().map(|lane| lane.queued()).sum::<usize>().to_string()),

@@ -25,10 +25,12 @@ pub enum TornTail {
 impl TornTail {
     /// To be called before the AOF is loaded.
     pub fn watch(context: Context, propagate: Propagate) -> TornTail {
-        if propagate == Propagate::Units || setting(context, "appendonly").as_deref() != Some("yes") {
+        if propagate == Propagate::Units || setting(context, "appendonly").as_deref() != Some("yes")
+        {
             return TornTail::Immune;
         }
-        let found = last_increment(context).and_then(|file| Some((std::fs::metadata(&file).ok()?.len(), file)));
+        let found = last_increment(context)
+            .and_then(|file| Some((std::fs::metadata(&file).ok()?.len(), file)));
         found.map_or(TornTail::Immune, |(size, file)| TornTail::Watched { file, size })
     }
 
@@ -42,7 +44,11 @@ impl TornTail {
                     *self = TornTail::Immune;
                     return false;
                 }
-                log::warn!("the AOF {} lost its last {} bytes to a crash: writing it anew before going on", file.display(), *size - now);
+                log::warn!(
+                    "the AOF {} lost its last {} bytes to a crash: writing it anew before going on",
+                    file.display(),
+                    *size - now
+                );
                 *self = rewrite(context);
             }
             TornTail::Rewriting => {
@@ -59,7 +65,9 @@ impl TornTail {
 fn rewrite(context: Context) -> TornTail {
     for value in ["no", "yes"] {
         if let Err(error) = context.call("CONFIG", &["SET", "appendonly", value], Manner::Local) {
-            log::warn!("CONFIG SET appendonly {value}: {error}; run redis-check-aof --fix before the next start");
+            log::warn!(
+                "CONFIG SET appendonly {value}: {error}; run redis-check-aof --fix before the next start"
+            );
             return TornTail::Immune;
         }
     }

@@ -102,16 +102,24 @@ impl Module {
 
     /// The next lane with work, going round by name.
     fn next_lane(&mut self) -> Option<String> {
-        let has_work = |known: &&crate::registry::Subscription| known.lane.as_ref().is_some_and(|lane| lane.has_work());
+        let has_work = |known: &&crate::registry::Subscription| {
+            known.lane.as_ref().is_some_and(|lane| lane.has_work())
+        };
         let mut ready = self.registry.subscriptions.iter().filter(|(_, known)| has_work(known));
         let first = ready.next()?.0;
-        let name = if *first > self.served { first } else { ready.map(|(name, _)| name).find(|name| **name > self.served).unwrap_or(first) };
+        let name = if *first > self.served {
+            first
+        } else {
+            ready.map(|(name, _)| name).find(|name| **name > self.served).unwrap_or(first)
+        };
         Some(name.clone())
     }
 
     fn serve(&mut self, context: Context, name: String) {
         let Registry { config, subscriptions, .. } = &mut self.registry;
-        if let Some((db, lane)) = subscriptions.get_mut(&name).and_then(|known| Some((known.db, known.lane.as_mut()?))) {
+        if let Some((db, lane)) =
+            subscriptions.get_mut(&name).and_then(|known| Some((known.db, known.lane.as_mut()?)))
+        {
             let mut applier = Registry::applier(config, context, db);
             if lane.turn(&name, &mut applier) == Turn::Worked && !self.waiting.is_empty() {
                 self.waiting.look(&self.registry);

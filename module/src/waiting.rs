@@ -57,11 +57,23 @@ impl Waiting {
     }
 
     /// Lets the client of a WAIT wait; no time is for ever.
-    pub fn for_end(&mut self, context: Context, subscription: &str, ends: Arc<Mutex<Ends>>, time: Option<Duration>) {
+    pub fn for_end(
+        &mut self,
+        context: Context,
+        subscription: &str,
+        ends: Arc<Mutex<Ends>>,
+        time: Option<Duration>,
+    ) {
         self.add(context, subscription, Question::Reached(ends), time);
     }
 
-    fn add(&mut self, context: Context, subscription: &str, question: Question, time: Option<Duration>) {
+    fn add(
+        &mut self,
+        context: Context,
+        subscription: &str,
+        question: Question,
+        time: Option<Duration>,
+    ) {
         let asked = Instant::now();
         let deadline = time.and_then(|time| asked.checked_add(time));
         if let Some(time) = time {
@@ -74,7 +86,9 @@ impl Waiting {
     /// Answers everybody who can be answered.
     pub fn look(&mut self, registry: &Registry) {
         let now = Instant::now();
-        let (done, waiting) = std::mem::take(&mut self.0).into_iter().partition::<Vec<_>, _>(|w| w.answer(registry, now).is_some());
+        let (done, waiting) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition::<Vec<_>, _>(|w| w.answer(registry, now).is_some());
         self.0 = waiting;
         for waiter in done {
             match waiter.answer(registry, now) {
@@ -89,6 +103,9 @@ impl Waiting {
 impl Waiter {
     fn answer(&self, registry: &Registry, now: Instant) -> Option<Answer> {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        if self.client.is_gone() {
+            return Some(Answer::Error("ERR the client is gone".to_owned()));
+        }
         let known = registry.subscriptions.get(&self.subscription);
         match &self.question {
             Question::Greeting { note } => greeting(known, late).map(|mut line| {
@@ -113,21 +130,37 @@ impl Waiter {
         match ends {
             Ends::Known(ends) if is_reached(&progress, ends) => Some(Answer::Ok("OK".to_owned())),
             _ if !late => None,
-            Ends::Asked => error(format!("no answer from the broker within {} ms", self.asked.elapsed().as_millis())),
+            Ends::Asked => error(format!(
+                "no answer from the broker within {} ms",
+                self.asked.elapsed().as_millis()
+            )),
             Ends::Known(ends) => {
-                let behind: i64 = ends.iter().map(|(topic, partition, end)| (end - next(&progress, topic, *partition)).max(0)).sum();
-                error(format!("{behind} offsets are not applied yet after {} ms; KAFKA.INFO {name} says more", self.asked.elapsed().as_millis()))
+                let behind: i64 = ends
+                    .iter()
+                    .map(|(topic, partition, end)| {
+                        (end - next(&progress, topic, *partition)).max(0)
+                    })
+                    .sum();
+                error(format!(
+                    "{behind} offsets are not applied yet after {} ms; KAFKA.INFO {name} says more",
+                    self.asked.elapsed().as_millis()
+                ))
             }
         }
     }
 }
 
 fn greeting(known: Option<&Subscription>, late: bool) -> Option<String> {
-    let Some(lane) = known.and_then(|known| known.lane.as_ref()) else { return Some("OK".to_owned()) };
+    let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
+        return Some("OK".to_owned());
+    };
     match lane.shared.greeting() {
         Some(Ok(())) => Some("OK".to_owned()),
         Some(Err(reason)) => Some(format!("OK waiting: {reason}")),
-        None if late => Some("OK waiting: no answer from the broker within 2 s; it is tried again and again".to_owned()),
+        None if late => Some(
+            "OK waiting: no answer from the broker within 2 s; it is tried again and again"
+                .to_owned(),
+        ),
         None => None,
     }
 }

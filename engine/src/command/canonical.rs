@@ -17,11 +17,7 @@ impl Setting {
         words: impl IntoIterator<Item = W>,
     ) -> Setting {
         let words = words.into_iter().map(Into::into).collect();
-        Setting {
-            token,
-            words,
-            is_default: false,
-        }
+        Setting { token, words, is_default: false }
     }
 
     pub(super) fn default_if(mut self, is_default: bool) -> Setting {
@@ -30,21 +26,13 @@ impl Setting {
     }
 
     fn shown(&self) -> String {
-        if self.words.is_empty() {
-            "set".to_owned()
-        } else {
-            lines::join(&self.words)
-        }
+        if self.words.is_empty() { "set".to_owned() } else { lines::join(&self.words) }
     }
 }
 
 impl Replace {
     pub(super) fn parse(matched: &Match<'_>) -> Replace {
-        if matched.has("REPLACE") {
-            Replace::Yes
-        } else {
-            Replace::No
-        }
+        if matched.has("REPLACE") { Replace::Yes } else { Replace::No }
     }
 }
 
@@ -55,29 +43,17 @@ impl Statement {
         let mut words = vec![self.entry().clause.name.to_owned()];
         words.extend(self.name().map(str::to_owned));
         match self {
-            Statement::Unsubscribe {
-                offsets: Offsets::Keep,
-                ..
-            } => {
+            Statement::Unsubscribe { offsets: Offsets::Keep, .. } => {
                 words.push("KEEPOFFSETS".to_owned());
             }
-            Statement::Resume {
-                settle: Some(settle),
-                ..
-            } => words.push(settle.word().to_owned()),
+            Statement::Resume { settle: Some(settle), .. } => words.push(settle.word().to_owned()),
             Statement::Wait { timeout, .. } => words.push(timeout.as_millis().to_string()),
-            Statement::Help {
-                statement: Some(entry),
-            } => {
+            Statement::Help { statement: Some(entry) } => {
                 words.push(entry.clause.short_name().to_owned());
             }
             _ => {}
         }
-        for setting in self
-            .settings()
-            .into_iter()
-            .filter(|setting| !setting.is_default)
-        {
+        for setting in self.settings().into_iter().filter(|setting| !setting.is_default) {
             words.push(setting.token.to_owned());
             words.extend(setting.words);
         }
@@ -131,9 +107,7 @@ impl Statement {
         }
         let differences = tokens.into_iter().filter_map(|token| {
             let find = |all: &[Setting]| {
-                all.iter()
-                    .find(|setting| setting.token == token)
-                    .map(Setting::shown)
+                all.iter().find(|setting| setting.token == token).map(Setting::shown)
             };
             let (given, stored) = (find(&given), find(&before));
             let ignored = token == "PAUSED" || (token == "GROUP" && given.is_none());
@@ -182,11 +156,7 @@ pub fn conflict(given: &Statement, stored: &Statement) -> Option<CommandError> {
         return None;
     }
     let problem = format!("'{name}' exists and differs: {difference}");
-    Some(
-        CommandError::new(problem)
-            .of(command)
-            .hint("add REPLACE to swap it, positions kept"),
-    )
+    Some(CommandError::new(problem).of(command).hint("add REPLACE to swap it, positions kept"))
 }
 
 impl Settle {

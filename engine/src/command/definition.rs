@@ -59,55 +59,31 @@ pub enum DefinitionError {
 impl Definition {
     /// The value to store under the statement's name.
     pub fn encode(&self) -> String {
-        format!(
-            "db={} made={} {}",
-            self.db,
-            self.made,
-            self.statement.line()
-        )
+        format!("db={} made={} {}", self.db, self.made, self.statement.line())
     }
 
     /// Reads what is stored under `name`.
     pub fn decode(name: &str, value: &[u8]) -> Result<Definition, DefinitionError> {
         let shown_name = || shown(name.as_bytes());
         let text = || shown(value);
-        let words = lines::split(value).map_err(|problem| DefinitionError::Split {
-            name: shown_name(),
-            problem,
-        })?;
+        let words = lines::split(value)
+            .map_err(|problem| DefinitionError::Split { name: shown_name(), problem })?;
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let number = |word: Option<&&[u8]>, prefix: &str| -> Option<u64> {
-            std::str::from_utf8(word?)
-                .ok()?
-                .strip_prefix(prefix)?
-                .parse()
-                .ok()
+            std::str::from_utf8(word?).ok()?.strip_prefix(prefix)?.parse().ok()
         };
         let db = number(words.first(), "db=").and_then(|db| u32::try_from(db).ok());
         let (Some(db), Some(made)) = (db, number(words.get(1), "made=")) else {
-            return Err(DefinitionError::Header {
-                name: shown_name(),
-                text: text(),
-            });
+            return Err(DefinitionError::Header { name: shown_name(), text: text() });
         };
         let statement = parse(words.get(2..).unwrap_or_default()).map_err(|problem| {
-            DefinitionError::Command {
-                name: shown_name(),
-                problem: Box::new(problem),
-            }
+            DefinitionError::Command { name: shown_name(), problem: Box::new(problem) }
         })?;
         let known = matches!(statement, Statement::Subscribe(_) | Statement::Route(_));
         if !known || statement.name() != Some(name) {
-            return Err(DefinitionError::Other {
-                name: shown_name(),
-                text: text(),
-            });
+            return Err(DefinitionError::Other { name: shown_name(), text: text() });
         }
-        Ok(Definition {
-            db,
-            made,
-            statement,
-        })
+        Ok(Definition { db, made, statement })
     }
 }
 
@@ -116,9 +92,7 @@ mod tests {
     use super::*;
 
     fn refused(value: &str) -> String {
-        Definition::decode("r", value.as_bytes())
-            .unwrap_err()
-            .to_string()
+        Definition::decode("r", value.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
@@ -134,29 +108,17 @@ mod tests {
         let route = "KAFKA.ROUTE r FROM s TO STREAM k";
         for header in ["", "db=1 ", "made=1 db=1 ", "db=-1 made=1 ", "db=x made=1 "] {
             let error = refused(&format!("{header}{route}"));
-            assert!(
-                error.starts_with("definition 'r' does not start with"),
-                "{error}"
-            );
+            assert!(error.starts_with("definition 'r' does not start with"), "{error}");
         }
         assert_eq!(
             refused("db=0 made=1 KAFKA.ROUTE r FROM s TO GEO k"),
             "definition 'r': ERR KAFKA.ROUTE: target 'GEO' (argument 5) is not supported yet; \
              use STREAM or HASH"
         );
-        assert_eq!(
-            refused("db=0 made=1 'x"),
-            "definition 'r': the closing ' is missing"
-        );
+        assert_eq!(refused("db=0 made=1 'x"), "definition 'r': the closing ' is missing");
         let other = refused("db=0 made=1 KAFKA.ROUTE q FROM s TO STREAM k");
-        assert!(
-            other.starts_with("definition 'r' holds another command"),
-            "{other}"
-        );
+        assert!(other.starts_with("definition 'r' holds another command"), "{other}");
         let other = refused("db=0 made=1 KAFKA.LIST");
-        assert!(
-            other.starts_with("definition 'r' holds another command"),
-            "{other}"
-        );
+        assert!(other.starts_with("definition 'r' holds another command"), "{other}");
     }
 }

@@ -70,11 +70,7 @@ pub fn docs() -> Vec<CommandDocs> {
 fn command(entry: &Entry) -> CommandDocs {
     let planned = entry.clause.support == Support::Planned;
     let note = if planned { " (not supported yet)" } else { "" };
-    let level = if planned {
-        Support::Planned
-    } else {
-        Support::Built
-    };
+    let level = if planned { Support::Planned } else { Support::Built };
     CommandDocs {
         name: entry.clause.name,
         summary: format!("{}{note}", entry.clause.summary),
@@ -88,11 +84,7 @@ fn command(entry: &Entry) -> CommandDocs {
 }
 
 fn clause(clause: &Clause, level: Support) -> Vec<ArgumentDocs> {
-    let all = clause
-        .arguments
-        .iter()
-        .chain(clause.options)
-        .chain(clause.trailing);
+    let all = clause.arguments.iter().chain(clause.options).chain(clause.trailing);
     all.filter_map(|part| argument(part, level)).collect()
 }
 
@@ -110,10 +102,7 @@ fn argument(source: &Argument, level: Support) -> Option<ArgumentDocs> {
             let shown = clauses
                 .iter()
                 .filter(|clause| level == Support::Planned || clause.support == Support::Built);
-            (
-                ArgumentKind::OneOf,
-                shown.map(|one| alternative(one, level)).collect(),
-            )
+            (ArgumentKind::OneOf, shown.map(|one| alternative(one, level)).collect())
         }
     };
     if parts.is_empty() && matches!(kind, ArgumentKind::OneOf | ArgumentKind::Block) {
@@ -134,10 +123,7 @@ fn argument(source: &Argument, level: Support) -> Option<ArgumentDocs> {
 }
 
 fn all(parts: &[Argument], level: Support) -> Vec<ArgumentDocs> {
-    parts
-        .iter()
-        .filter_map(|part| argument(part, level))
-        .collect()
+    parts.iter().filter_map(|part| argument(part, level)).collect()
 }
 
 fn alternative(named: &Clause, level: Support) -> ArgumentDocs {

@@ -19,46 +19,29 @@ fn all() -> Vec<String> {
     let mut lines = vec!["KAFKA.HELP command explains one command. Commands:".to_owned()];
     for entry in ENTRIES {
         lines.push(entry.clause.to_string());
-        lines.push(format!(
-            "    {}{}",
-            entry.clause.summary,
-            note(entry.clause.support)
-        ));
+        lines.push(format!("    {}{}", entry.clause.summary, note(entry.clause.support)));
     }
     lines
 }
 
 fn one(entry: &Entry) -> Vec<String> {
     let clause = &entry.clause;
-    let mut lines = vec![
-        clause.to_string(),
-        format!("    {}{}", clause.summary, note(clause.support)),
-    ];
+    let mut lines =
+        vec![clause.to_string(), format!("    {}{}", clause.summary, note(clause.support))];
     if !entry.acl.is_empty() {
         lines.push(format!("    Needs {}.", entry.acl));
     }
-    let arguments: Vec<&Argument> = clause
-        .arguments
-        .iter()
-        .chain(clause.options)
-        .chain(clause.trailing)
-        .collect();
+    let arguments: Vec<&Argument> =
+        clause.arguments.iter().chain(clause.options).chain(clause.trailing).collect();
     for argument in &arguments {
         explain(argument, 1, &mut lines);
     }
-    if arguments
-        .iter()
-        .any(|argument| matches!(argument.shape, Shape::Clause(_)))
-    {
+    if arguments.iter().any(|argument| matches!(argument.shape, Shape::Clause(_))) {
         lines.push("Targets:".to_owned());
         for row in TARGETS {
             let target = &row.clause;
             lines.push(format!("    {target}"));
-            lines.push(format!(
-                "        {}{}",
-                target.summary,
-                note(target.support)
-            ));
+            lines.push(format!("        {}{}", target.summary, note(target.support)));
             if target.support == Support::Built {
                 for option in target.options {
                     explain(option, 2, &mut lines);
@@ -66,10 +49,7 @@ fn one(entry: &Entry) -> Vec<String> {
             }
         }
     }
-    if arguments
-        .iter()
-        .any(|argument| matches!(argument.shape, Shape::Value(Kind::Format)))
-    {
+    if arguments.iter().any(|argument| matches!(argument.shape, Shape::Value(Kind::Format))) {
         lines.push("Formats:".to_owned());
         for row in FORMATS {
             let note = if row.built { "" } else { NOT_YET };
@@ -84,25 +64,14 @@ fn explain(argument: &Argument, depth: usize, lines: &mut Vec<String>) {
     let planned = argument.support == Support::Planned;
     if !argument.summary.is_empty() || planned {
         let indent = "    ".repeat(depth);
-        let colon = if argument.summary.is_empty() {
-            ""
-        } else {
-            ": "
-        };
+        let colon = if argument.summary.is_empty() { "" } else { ": " };
         let note = note(argument.support);
-        lines.push(format!(
-            "{indent}{argument}{colon}{}{note}",
-            argument.summary
-        ));
+        lines.push(format!("{indent}{argument}{colon}{}{note}", argument.summary));
     }
     if let Shape::OneOf(parts) | Shape::Block(parts) = argument.shape
         && !planned
     {
-        let inner = if argument.summary.is_empty() {
-            depth
-        } else {
-            depth + 1
-        };
+        let inner = if argument.summary.is_empty() { depth } else { depth + 1 };
         for part in parts {
             explain(part, inner, lines);
         }

@@ -61,10 +61,7 @@ pub fn read(file: &[u8]) -> Result<Vec<Line>, LineError> {
         match commands.last_mut() {
             Some(last) if indented => last.words.extend(words),
             None if indented => {
-                return Err(LineError {
-                    number,
-                    problem: SplitError::Nothing,
-                });
+                return Err(LineError { number, problem: SplitError::Nothing });
             }
             _ => commands.push(Line { number, words }),
         }
@@ -92,10 +89,7 @@ fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], Spl
         rest = match rest {
             [quote @ (b'"' | b'\''), inner @ ..] => {
                 let after = take_quoted(inner, *quote, word)?;
-                if after
-                    .first()
-                    .is_some_and(|byte| !byte.is_ascii_whitespace())
-                {
+                if after.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
                     return Err(SplitError::Trailing(char::from(*quote)));
                 }
                 return Ok(after);
@@ -182,20 +176,14 @@ mod tests {
 
     fn words(line: &str) -> Vec<String> {
         let words = split(line.as_bytes()).unwrap();
-        words
-            .into_iter()
-            .map(|word| String::from_utf8(word).unwrap())
-            .collect()
+        words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }
 
     #[test]
     fn words_are_split_as_redis_cli_does() {
         assert_eq!(words("  a  b\t c \r"), ["a", "b", "c"]);
         assert_eq!(words(r#""a b" 'c d' e"f g""#), ["a b", "c d", "ef g"]);
-        assert_eq!(
-            words(r#""\"\\\n\x41\xzz\q" '\'\n'"#),
-            ["\"\\\nAxzzq", "'\\n"]
-        );
+        assert_eq!(words(r#""\"\\\n\x41\xzz\q" '\'\n'"#), ["\"\\\nAxzzq", "'\\n"]);
         assert_eq!(words(r#""" ''"#), ["", ""]);
         assert_eq!(split(br#""\xff\x00""#).unwrap(), [b"\xff\x00".to_vec()]);
         assert_eq!(split(b"a \"b"), Err(SplitError::Unclosed('"')));
@@ -211,16 +199,10 @@ mod tests {
             words: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
         };
         let lines = read(file).unwrap();
-        assert_eq!(
-            lines,
-            [expected(2, &["A", "1", "B", "#2"]), expected(6, &["C"])]
-        );
+        assert_eq!(lines, [expected(2, &["A", "1", "B", "#2"]), expected(6, &["C"])]);
         let error = read(b"A\n  'b\n").unwrap_err();
         assert_eq!(error.to_string(), "line 2: the closing ' is missing");
         let error = read(b"# x\n A\n").unwrap_err();
-        assert!(
-            error.to_string().starts_with("line 2: an indented line"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("line 2: an indented line"), "{error}");
     }
 }

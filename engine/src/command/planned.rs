@@ -10,14 +10,7 @@ const fn planned(
     arguments: &'static [Argument],
     options: &'static [Argument],
 ) -> Clause {
-    Clause {
-        name,
-        summary,
-        support: Support::Planned,
-        arguments,
-        options,
-        trailing: None,
-    }
+    Clause { name, summary, support: Support::Planned, arguments, options, trailing: None }
 }
 
 const POSITIONS: &[Argument] = super::subscribe::POSITIONS;
@@ -88,12 +81,7 @@ pub(super) static PREVIEW: Entry = Entry {
 };
 
 pub(super) static DEADLETTERS: Entry = Entry {
-    clause: planned(
-        "KAFKA.DEADLETTERS",
-        "Shows a subscription's dead letters.",
-        &[NAME],
-        &[COUNT],
-    ),
+    clause: planned("KAFKA.DEADLETTERS", "Shows a subscription's dead letters.", &[NAME], &[COUNT]),
     since: "0.1.0",
     complexity: "O(N) with N the number of dead letters shown",
     flags: &[Flag::ReadOnly],
@@ -116,12 +104,7 @@ pub(super) static REPLAY: Entry = Entry {
 };
 
 pub(super) static TOPICS: Entry = Entry {
-    clause: planned(
-        "KAFKA.TOPICS",
-        "The topics of a Kafka cluster.",
-        &[],
-        &[WHERE_TO_LOOK],
-    ),
+    clause: planned("KAFKA.TOPICS", "The topics of a Kafka cluster.", &[], &[WHERE_TO_LOOK]),
     since: "0.1.0",
     complexity: "O(N) with N the number of topics",
     flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
@@ -155,10 +138,7 @@ pub(super) static PRODUCE: Entry = Entry {
             Argument::block(
                 Some("HEADER"),
                 "header",
-                &[
-                    Argument::value("name", Kind::Text),
-                    Argument::value("value", Kind::Text),
-                ],
+                &[Argument::value("name", Kind::Text), Argument::value("value", Kind::Text)],
             )
             .optional()
             .repeated(Repetition::Whole),

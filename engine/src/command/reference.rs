@@ -8,10 +8,7 @@ use crate::target::TARGETS;
 
 /// The page as Markdown. A test holds `docs/reference.md` to it.
 pub fn reference() -> String {
-    let mut page = format!(
-        "{}\n",
-        INTRODUCTION.replace("{NAME_MAX}", &NAME_MAX.to_string())
-    );
+    let mut page = format!("{}\n", INTRODUCTION.replace("{NAME_MAX}", &NAME_MAX.to_string()));
     page += "\n## Commands\n";
     for entry in ENTRIES {
         page += &command(entry);
@@ -72,13 +69,8 @@ to paste, or the thing to check).
 
 ";
 
-const STATES: &[State] = &[
-    State::Running,
-    State::Paused,
-    State::Waiting,
-    State::Stopped,
-    State::Standby,
-];
+const STATES: &[State] =
+    &[State::Running, State::Paused, State::Waiting, State::Stopped, State::Standby];
 
 fn meaning(state: State) -> &'static str {
     match state {
@@ -114,21 +106,11 @@ fn section(clause: &Clause, facts: &str) -> String {
     if !facts.is_empty() {
         text += &format!("\n{facts}\n");
     }
-    let arguments = clause
-        .arguments
-        .iter()
-        .chain(clause.options)
-        .chain(clause.trailing);
+    let arguments = clause.arguments.iter().chain(clause.options).chain(clause.trailing);
     let mut list = String::new();
     // Of what cannot be used yet, the first line says enough.
-    arguments
-        .filter(|_| built)
-        .for_each(|argument| explain(argument, 0, &mut list));
-    if list.is_empty() {
-        text
-    } else {
-        format!("{text}\n{list}")
-    }
+    arguments.filter(|_| built).for_each(|argument| explain(argument, 0, &mut list));
+    if list.is_empty() { text } else { format!("{text}\n{list}") }
 }
 
 /// A list item for the argument when there is something to say, then its parts.
@@ -137,16 +119,8 @@ fn explain(argument: &Argument, depth: usize, list: &mut String) {
     let mut inner = depth;
     if !argument.summary.is_empty() || !built {
         let indent = "  ".repeat(depth);
-        let colon = if argument.summary.is_empty() {
-            ""
-        } else {
-            ": "
-        };
-        *list += &format!(
-            "{indent}- `{argument}`{colon}{}{}\n",
-            argument.summary,
-            note(built)
-        );
+        let colon = if argument.summary.is_empty() { "" } else { ": " };
+        *list += &format!("{indent}- `{argument}`{colon}{}{}\n", argument.summary, note(built));
         inner += 1;
     }
     if let Shape::OneOf(parts) | Shape::Block(parts) = argument.shape
@@ -158,15 +132,9 @@ fn explain(argument: &Argument, depth: usize, list: &mut String) {
 
 fn sentence(summary: &str) -> String {
     let mut characters = summary.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string());
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
     let text = first.unwrap_or_default() + characters.as_str();
-    if text.ends_with('.') {
-        text
-    } else {
-        text + "."
-    }
+    if text.ends_with('.') { text } else { text + "." }
 }
 
 fn note(built: bool) -> &'static str {

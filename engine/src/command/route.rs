@@ -37,10 +37,7 @@ pub(super) const REPLACE: Argument = Argument::token("REPLACE")
 pub(super) const EACH: Argument = Argument::block(
     Some("EACH"),
     "each",
-    &[
-        Argument::value("expression", Kind::Expression),
-        Argument::option("AS", "alias", Kind::Text),
-    ],
+    &[Argument::value("expression", Kind::Expression), Argument::option("AS", "alias", Kind::Text)],
 )
 .optional()
 .planned()
@@ -48,10 +45,7 @@ pub(super) const EACH: Argument = Argument::block(
 pub(super) const JOIN: Argument = Argument::block(
     Some("JOIN HASH"),
     "join",
-    &[
-        Argument::value("key", Kind::Template),
-        Argument::option("AS", "alias", Kind::Text),
-    ],
+    &[Argument::value("key", Kind::Template), Argument::option("AS", "alias", Kind::Text)],
 )
 .optional()
 .planned()
@@ -82,9 +76,7 @@ pub(super) static ENTRY: Entry = Entry {
             JOIN,
             WHERE,
             SELECT,
-            Argument::token("NOW")
-                .optional()
-                .about("take only records that come from now on"),
+            Argument::token("NOW").optional().about("take only records that come from now on"),
         ],
         trailing: None,
     },
@@ -102,11 +94,7 @@ impl Route {
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
             target: Target::parse(matched.require("TO")?)?,
-            scope: if matched.has("NOW") {
-                Scope::Now
-            } else {
-                Scope::FromStart
-            },
+            scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
 

@@ -87,13 +87,7 @@ pub(super) static ENTRY: Entry = Entry {
     },
     since: "0.1.0",
     complexity: "O(N) with N the number of partitions; asks the broker for at most 2 seconds",
-    flags: &[
-        Flag::Write,
-        Flag::Admin,
-        Flag::DenyOom,
-        Flag::Blocking,
-        Flag::NoScript,
-    ],
+    flags: &[Flag::Write, Flag::Admin, Flag::DenyOom, Flag::Blocking, Flag::NoScript],
     acl: "",
     build: Some(|matched| Subscribe::build(matched).map(Statement::Subscribe)),
 };
@@ -135,9 +129,7 @@ const OPTIONS: &[Argument] = &[
     .optional()
     .planned()
     .about("what the values are wrapped in"),
-    Argument::choice("START", "position", POSITIONS)
-        .optional()
-        .about("where to start"),
+    Argument::choice("START", "position", POSITIONS).optional().about("where to start"),
     Argument::choice("ONERROR", "policy", ON_ERROR)
         .optional()
         .about("what a record does that cannot be decoded or written"),
@@ -156,9 +148,7 @@ const OPTIONS: &[Argument] = &[
     Argument::option("GROUP", "group", Kind::Text)
         .optional()
         .about("the consumer group to commit to (default redis-kafka.name.id, made for it)"),
-    Argument::token("PAUSED")
-        .optional()
-        .about("wait for KAFKA.RESUME"),
+    Argument::token("PAUSED").optional().about("wait for KAFKA.RESUME"),
 ];
 
 impl Subscribe {
@@ -174,19 +164,10 @@ impl Subscribe {
             connection: connection(matched)?,
             key: format("KEY", DEFAULT_KEY)?,
             value: format("VALUE", DEFAULT_VALUE)?,
-            start: matched
-                .get("START")
-                .map_or(Ok(Position::Earliest), position)?,
+            start: matched.get("START").map_or(Ok(Position::Earliest), position)?,
             on_error: OnError::parse(matched.get("ONERROR")),
-            group: matched
-                .get("GROUP")
-                .map(|part| group(part.word()?))
-                .transpose()?,
-            initial: if matched.has("PAUSED") {
-                Initial::Paused
-            } else {
-                Initial::Running
-            },
+            group: matched.get("GROUP").map(|part| group(part.word()?)).transpose()?,
+            initial: if matched.has("PAUSED") { Initial::Paused } else { Initial::Running },
         })
     }
 
@@ -210,11 +191,7 @@ impl Subscribe {
             Setting::new("ONERROR", [self.on_error.word()])
                 .default_if(self.on_error == OnError::default()),
         ];
-        all.extend(
-            self.group
-                .as_ref()
-                .map(|group| Setting::new("GROUP", [group.as_str()])),
-        );
+        all.extend(self.group.as_ref().map(|group| Setting::new("GROUP", [group.as_str()])));
         if self.initial == Initial::Paused {
             all.push(Setting::new("PAUSED", [""; 0]));
         }
@@ -235,9 +212,7 @@ impl OnError {
     fn parse(matched: Option<&Match<'_>>) -> OnError {
         let all = [OnError::Stop, OnError::Skip, OnError::DeadLetter];
         let chosen = matched.map_or("", Match::chosen);
-        all.into_iter()
-            .find(|policy| policy.word() == chosen)
-            .unwrap_or_default()
+        all.into_iter().find(|policy| policy.word() == chosen).unwrap_or_default()
     }
 }
 
@@ -259,12 +234,10 @@ fn format(word: Word<'_>) -> Result<Format, CommandError> {
     let built = || alternatives(FORMATS.iter().filter(|row| row.built).map(|row| row.name));
     let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) else {
         let error = word.error(format!("unknown format '{}'", word.shown()));
-        return Err(
-            match nearest(&word.shown(), FORMATS.iter().map(|row| row.name)) {
-                Some(near) => error.did_you_mean(Some(near)),
-                None => error.hint(format!("use {}", built())),
-            },
-        );
+        return Err(match nearest(&word.shown(), FORMATS.iter().map(|row| row.name)) {
+            Some(near) => error.did_you_mean(Some(near)),
+            None => error.hint(format!("use {}", built())),
+        });
     };
     if row.built {
         return Ok(row.format);
@@ -281,12 +254,9 @@ fn position(start: &Match<'_>) -> Result<Position, CommandError> {
     if let Some(value) = value {
         words.push(value.text()?);
     }
-    Position::parse(&words)
-        .map(|(position, _)| position)
-        .map_err(|error| {
-            CommandError::new(error.to_string())
-                .at(value.map_or(start.number(), |word| word.number))
-        })
+    Position::parse(&words).map(|(position, _)| position).map_err(|error| {
+        CommandError::new(error.to_string()).at(value.map_or(start.number(), |word| word.number))
+    })
 }
 
 /// Kafka takes any text as a group's id; this holds it to the characters of names.

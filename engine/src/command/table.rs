@@ -86,11 +86,7 @@ impl Entry {
     /// own error instead of Redis's "wrong number of arguments".
     pub fn arity(&self) -> i32 {
         let words = 1 + self.clause.fewest_words() as i32;
-        if self.clause.has_fixed_length() {
-            words
-        } else {
-            -words
-        }
+        if self.clause.has_fixed_length() { words } else { -words }
     }
 }
 
@@ -128,32 +124,16 @@ const fn clause(
     arguments: &'static [Argument],
     options: &'static [Argument],
 ) -> Clause {
-    Clause {
-        name,
-        summary,
-        support: Support::Built,
-        arguments,
-        options,
-        trailing: None,
-    }
+    Clause { name, summary, support: Support::Built, arguments, options, trailing: None }
 }
 
 pub(super) static UNROUTE: Entry = Entry {
-    clause: clause(
-        "KAFKA.UNROUTE",
-        "Removes a route; the keys it wrote stay.",
-        &[NAME],
-        &[],
-    ),
+    clause: clause("KAFKA.UNROUTE", "Removes a route; the keys it wrote stay.", &[NAME], &[]),
     since: "0.1.0",
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| {
-        Ok(Statement::Unroute {
-            name: name(matched)?,
-        })
-    }),
+    build: Some(|matched| Ok(Statement::Unroute { name: name(matched)? })),
 };
 
 pub(super) static UNSUBSCRIBE: Entry = Entry {
@@ -172,20 +152,12 @@ pub(super) static UNSUBSCRIBE: Entry = Entry {
     build: Some(|matched| {
         let keep = matched.has("KEEPOFFSETS");
         let offsets = if keep { Offsets::Keep } else { Offsets::Delete };
-        Ok(Statement::Unsubscribe {
-            name: name(matched)?,
-            offsets,
-        })
+        Ok(Statement::Unsubscribe { name: name(matched)?, offsets })
     }),
 };
 
 pub(super) static LIST: Entry = Entry {
-    clause: clause(
-        "KAFKA.LIST",
-        "One line per subscription: state, reason, lag.",
-        &[],
-        &[],
-    ),
+    clause: clause("KAFKA.LIST", "One line per subscription: state, reason, lag.", &[], &[]),
     since: "0.1.0",
     complexity: "O(N) with N the number of subscriptions",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
@@ -194,39 +166,21 @@ pub(super) static LIST: Entry = Entry {
 };
 
 pub(super) static INFO: Entry = Entry {
-    clause: clause(
-        "KAFKA.INFO",
-        "All about one subscription or route.",
-        &[NAME],
-        &[],
-    ),
+    clause: clause("KAFKA.INFO", "All about one subscription or route.", &[NAME], &[]),
     since: "0.1.0",
     complexity: "O(N) with N the number of partitions",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
     acl: "",
-    build: Some(|matched| {
-        Ok(Statement::Info {
-            name: name(matched)?,
-        })
-    }),
+    build: Some(|matched| Ok(Statement::Info { name: name(matched)? })),
 };
 
 pub(super) static PAUSE: Entry = Entry {
-    clause: clause(
-        "KAFKA.PAUSE",
-        "Holds a subscription until KAFKA.RESUME.",
-        &[NAME],
-        &[],
-    ),
+    clause: clause("KAFKA.PAUSE", "Holds a subscription until KAFKA.RESUME.", &[NAME], &[]),
     since: "0.1.0",
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| {
-        Ok(Statement::Pause {
-            name: name(matched)?,
-        })
-    }),
+    build: Some(|matched| Ok(Statement::Pause { name: name(matched)? })),
 };
 
 pub(super) static RESUME: Entry = Entry {
@@ -253,10 +207,7 @@ pub(super) static RESUME: Entry = Entry {
             (_, true) => Some(Settle::DeadLetter),
             _ => None,
         };
-        Ok(Statement::Resume {
-            name: name(matched)?,
-            settle,
-        })
+        Ok(Statement::Resume { name: name(matched)?, settle })
     }),
 };
 
@@ -282,20 +233,12 @@ pub(super) static WAIT: Entry = Entry {
         let timeout = matched.word_of("timeout-ms")?.integer(0..=WAIT_MAX_MS);
         let timeout =
             timeout.map_err(|error| error.hint("milliseconds without a unit, as 5000"))?;
-        Ok(Statement::Wait {
-            name: name(matched)?,
-            timeout: Duration::from_millis(timeout),
-        })
+        Ok(Statement::Wait { name: name(matched)?, timeout: Duration::from_millis(timeout) })
     }),
 };
 
 pub(super) static CONNECTIONS: Entry = Entry {
-    clause: clause(
-        "KAFKA.CONNECTIONS",
-        "The names of the connection profiles.",
-        &[],
-        &[],
-    ),
+    clause: clause("KAFKA.CONNECTIONS", "The names of the connection profiles.", &[], &[]),
     since: "0.1.0",
     complexity: "O(N) with N the number of profiles",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
@@ -312,12 +255,7 @@ pub(super) static HELP: Entry = Entry {
     ),
     since: "0.1.0",
     complexity: "O(1)",
-    flags: &[
-        Flag::ReadOnly,
-        Flag::AllowStale,
-        Flag::AllowLoading,
-        Flag::Fast,
-    ],
+    flags: &[Flag::ReadOnly, Flag::AllowStale, Flag::AllowLoading, Flag::Fast],
     acl: "",
     build: Some(build_help),
 };
@@ -328,9 +266,7 @@ fn build_help(matched: &Match<'_>) -> Result<Statement, CommandError> {
     };
     let named = |entry: &&&Entry| word.is(entry.clause.short_name()) || word.is(entry.clause.name);
     match ENTRIES.iter().find(named) {
-        Some(entry) => Ok(Statement::Help {
-            statement: Some(entry),
-        }),
+        Some(entry) => Ok(Statement::Help { statement: Some(entry) }),
         None => {
             let known = ENTRIES.iter().map(|entry| entry.clause.short_name());
             let error = word.error(format!("unknown command '{}'", word.shown()));

@@ -26,10 +26,7 @@ fn every_line_of_the_pipelines_parses_or_names_what_is_not_supported() {
         match parse(&words) {
             Ok(_) => parsed.push(line.number),
             Err(error) => {
-                assert!(
-                    error.to_string().contains(" is not supported yet"),
-                    "{line:?}: {error}"
-                );
+                assert!(error.to_string().contains(" is not supported yet"), "{line:?}: {error}");
             }
         }
     }
@@ -42,14 +39,9 @@ fn every_line_of_the_pipelines_parses_or_names_what_is_not_supported() {
 fn wrong_lines_get_the_messages_of_the_golden_file() {
     let golden = include_str!("../../tests/data/errors.golden");
     let mut blocks = 0;
-    for block in golden
-        .split("\n\n")
-        .filter(|block| !block.trim().is_empty())
-    {
+    for block in golden.split("\n\n").filter(|block| !block.trim().is_empty()) {
         let rows: Vec<&str> = block.lines().filter(|row| !row.starts_with('#')).collect();
-        let [line, message] = rows[..] else {
-            panic!("not a line and its message: {block}")
-        };
+        let [line, message] = rows[..] else { panic!("not a line and its message: {block}") };
         assert_eq!(run(line).unwrap_err().to_string(), message, "for: {line}");
         blocks += 1;
     }
@@ -83,9 +75,7 @@ fn replace_may_stand_anywhere_behind_the_name() {
         "KAFKA.ROUTE a TO STREAM k MAXLEN ~ 5 FROM s REPLACE",
         "KAFKA.ROUTE a TO STREAM k REPLACE FROM s MAXLEN ~ 5",
     ] {
-        let Statement::Route(route) = made(line) else {
-            panic!("{line}")
-        };
+        let Statement::Route(route) = made(line) else { panic!("{line}") };
         assert_eq!(route.replace, Replace::Yes, "{line}");
         assert_eq!(Statement::Route(route).without_replace(), plain, "{line}");
     }
@@ -112,10 +102,7 @@ fn canonical_lines_leave_defaults_out_and_keep_one_order() {
             "KAFKA.ROUTE r FROM s TO STREAM \"a %{b}\" MAXLEN = 7",
             "KAFKA.ROUTE r FROM s TO STREAM \"a %{b}\" MAXLEN 7",
         ),
-        (
-            "kafka.unsubscribe s keepoffsets",
-            "KAFKA.UNSUBSCRIBE s KEEPOFFSETS",
-        ),
+        ("kafka.unsubscribe s keepoffsets", "KAFKA.UNSUBSCRIBE s KEEPOFFSETS"),
         ("kafka.resume s deadletter", "KAFKA.RESUME s DEADLETTER"),
         ("kafka.wait s 5000", "KAFKA.WAIT s 5000"),
         ("kafka.help kafka.route", "KAFKA.HELP ROUTE"),
@@ -128,10 +115,7 @@ fn canonical_lines_leave_defaults_out_and_keep_one_order() {
 #[test]
 fn what_differs_under_a_taken_name_is_said() {
     let stored = made("KAFKA.SUBSCRIBE s TOPIC a BROKERS h:1 GROUP redis-kafka.s.x PAUSED");
-    assert_eq!(
-        made("KAFKA.SUBSCRIBE s BROKERS h:1 TOPIC a").difference(&stored),
-        None
-    );
+    assert_eq!(made("KAFKA.SUBSCRIBE s BROKERS h:1 TOPIC a").difference(&stored), None);
     let given = made("KAFKA.SUBSCRIBE s TOPIC b BROKERS h:1 VALUE STRING GROUP g");
     assert_eq!(
         conflict(&given, &stored).unwrap().to_string(),
@@ -162,12 +146,7 @@ fn the_table_is_sound() {
         let help = help(Some(entry)).join("\n");
         assert!(help.starts_with(&clause.to_string()), "{help}");
         let writes = entry.flags.contains(&Flag::Write);
-        assert_ne!(
-            writes,
-            entry.flags.contains(&Flag::ReadOnly),
-            "{}",
-            clause.name
-        );
+        assert_ne!(writes, entry.flags.contains(&Flag::ReadOnly), "{}", clause.name);
     }
     let arity = |name: &str| find(name.as_bytes()).unwrap().arity();
     assert_eq!(arity("KAFKA.SUBSCRIBE"), -2);
@@ -184,9 +163,7 @@ fn the_table_is_sound() {
 fn no_option_of_a_target_has_the_key_word_of_an_option_of_route() {
     fn keys(options: &'static [Argument]) -> Vec<&'static str> {
         let forms = options.iter().flat_map(Argument::forms);
-        forms
-            .filter_map(|form| form.key().split(' ').next())
-            .collect()
+        forms.filter_map(|form| form.key().split(' ').next()).collect()
     }
     let route = keys(find(b"KAFKA.ROUTE").unwrap().clause.options);
     for row in TARGETS {
@@ -213,14 +190,8 @@ fn command_docs_are_what_redis_takes() {
     for command in &all {
         command.arguments.iter().for_each(check);
     }
-    let route = format!(
-        "{:?}",
-        all.iter().find(|docs| docs.name == "KAFKA.ROUTE").unwrap()
-    );
-    assert!(
-        route.contains("\"MAXLEN\"") && !route.contains("\"SELECT\""),
-        "{route}"
-    );
+    let route = format!("{:?}", all.iter().find(|docs| docs.name == "KAFKA.ROUTE").unwrap());
+    assert!(route.contains("\"MAXLEN\"") && !route.contains("\"SELECT\""), "{route}");
 }
 
 /// `UPDATE_REFERENCE=1` writes the page instead.
@@ -231,10 +202,7 @@ fn the_reference_page_is_what_the_tables_say() {
         std::fs::write(path, reference()).unwrap();
     }
     let page = std::fs::read_to_string(path).unwrap();
-    assert!(
-        page == reference(),
-        "docs/reference.md differs; UPDATE_REFERENCE=1 writes it anew"
-    );
+    assert!(page == reference(), "docs/reference.md differs; UPDATE_REFERENCE=1 writes it anew");
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -279,10 +247,7 @@ fn subscribe_options() -> impl Strategy<Value = Vec<Vec<String>>> {
         maybe(&["replace"]),
     )
         .prop_map(|(a, b, c, d, e, f, g, h, i)| {
-            [Some(a), Some(b), c, d, e, f, g, h, i]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
+            [Some(a), Some(b), c, d, e, f, g, h, i].into_iter().flatten().collect::<Vec<_>>()
         })
         .prop_shuffle()
 }
@@ -292,23 +257,18 @@ fn target() -> impl Strategy<Value = Vec<Vec<String>>> {
     let one = move |all: &'static [&'static str]| {
         prop::option::of(prop::sample::select(all).prop_map(words))
     };
-    let stream = (
-        template(),
-        one(&["MAXLEN 1", "maxlen ~ 100000", "MAXLEN = 9"]),
-    )
-        .prop_map(|(key, maxlen)| {
+    let stream = (template(), one(&["MAXLEN 1", "maxlen ~ 100000", "MAXLEN = 9"])).prop_map(
+        |(key, maxlen)| {
             let to = vec!["TO".to_owned(), "stream".to_owned(), key];
             [Some(to), maxlen].into_iter().flatten().collect()
-        });
-    let hash = (
-        template(),
-        one(&["MERGE", "overwrite"]),
-        one(&["TOMBSTONE DELETE", "tombstone ignore"]),
-    )
-        .prop_map(|(key, mode, tombstone)| {
-            let to = vec!["to".to_owned(), "HASH".to_owned(), key];
-            [Some(to), mode, tombstone].into_iter().flatten().collect()
-        });
+        },
+    );
+    let hash =
+        (template(), one(&["MERGE", "overwrite"]), one(&["TOMBSTONE DELETE", "tombstone ignore"]))
+            .prop_map(|(key, mode, tombstone)| {
+                let to = vec!["to".to_owned(), "HASH".to_owned(), key];
+                [Some(to), mode, tombstone].into_iter().flatten().collect()
+            });
     prop_oneof![stream, hash]
 }
 
@@ -320,17 +280,10 @@ fn check_round_trip(words: &[String]) {
     let again = plain.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again).unwrap(), plain);
-    let definition = definition::Definition {
-        db: 3,
-        made: 12,
-        statement: plain.clone(),
-    };
+    let definition = definition::Definition { db: 3, made: 12, statement: plain.clone() };
     let name = plain.name().unwrap();
     let stored = definition.encode();
-    assert_eq!(
-        definition::Definition::decode(name, stored.as_bytes()),
-        Ok(definition)
-    );
+    assert_eq!(definition::Definition::decode(name, stored.as_bytes()), Ok(definition));
     assert_eq!(plain.difference(&plain), None);
 }
 
@@ -396,9 +349,7 @@ fn a_route_carries_its_target() {
     else {
         panic!("no route")
     };
-    let Target::Hash(hash) = &route.target else {
-        panic!("no hash")
-    };
+    let Target::Hash(hash) = &route.target else { panic!("no hash") };
     assert_eq!(hash.mode, crate::target::hash::Mode::Overwrite);
     assert_eq!(hash.tombstone(), crate::target::Tombstone::Delete);
     assert_eq!(route.target.key().to_string(), "h:%{_key}");

@@ -63,16 +63,17 @@ impl Path {
         let mut cursor = Cursor { text, at: 0, offset };
         cursor.skip_space();
         let head = cursor.identifier()?;
-        let (root, mut steps) = if let Some((_, metadata)) = METADATA.iter().find(|(n, _)| *n == head) {
-            (Root::Metadata(*metadata), Vec::new())
-        } else {
-            match head {
-                "_value" => (Root::Value, Vec::new()),
-                "_key" => (Root::Key, Vec::new()),
-                "_header" => (cursor.header_name()?, Vec::new()),
-                _ => (Root::Value, vec![Step::Field(head.to_owned())]),
-            }
-        };
+        let (root, mut steps) =
+            if let Some((_, metadata)) = METADATA.iter().find(|(n, _)| *n == head) {
+                (Root::Metadata(*metadata), Vec::new())
+            } else {
+                match head {
+                    "_value" => (Root::Value, Vec::new()),
+                    "_key" => (Root::Key, Vec::new()),
+                    "_header" => (cursor.header_name()?, Vec::new()),
+                    _ => (Root::Value, vec![Step::Field(head.to_owned())]),
+                }
+            };
         while let Some(step) = cursor.step()? {
             steps.push(step);
         }
@@ -121,7 +122,12 @@ impl Path {
         Ok(())
     }
 
-    fn write_metadata(&self, metadata: Metadata, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), EvaluationError> {
+    fn write_metadata(
+        &self,
+        metadata: Metadata,
+        view: &View<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EvaluationError> {
         let mut number = itoa::Buffer::new();
         match metadata {
             Metadata::Topic => out.extend_from_slice(view.topic.as_bytes()),
@@ -222,7 +228,8 @@ fn is_bare_step(name: &str) -> bool {
 }
 
 fn is_bare(name: &str) -> bool {
-    let reserved = ["_value", "_key", "_header"].contains(&name) || METADATA.iter().any(|(n, _)| *n == name);
+    let reserved =
+        ["_value", "_key", "_header"].contains(&name) || METADATA.iter().any(|(n, _)| *n == name);
     is_bare_step(name) && !reserved
 }
 

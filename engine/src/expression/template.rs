@@ -28,7 +28,10 @@ impl Template {
             return Err(ExpressionError::new(0, "a template may not be empty"));
         }
         if let Some(at) = source.find("${") {
-            return Err(ExpressionError::new(at, "a template's expressions are written %{…}, not ${…}"));
+            return Err(ExpressionError::new(
+                at,
+                "a template's expressions are written %{…}, not ${…}",
+            ));
         }
         let mut at = 0;
         while let Some(found) = source.get(at..).and_then(|rest| rest.find("%{")) {

@@ -38,16 +38,11 @@ impl Decoder for JsonDecoder {
         fields.begin(Shape::Absent);
         check_utf8(bytes, Format::Json)?;
         let mut scanner = Scanner::new(bytes);
-        self.document(&mut scanner, names, fields)
-            .map_err(|problem| {
-                fields.begin(Shape::Absent);
-                let problem = Cow::Borrowed(problem.text());
-                DecodeError {
-                    format: Format::Json,
-                    at: scanner.at,
-                    problem,
-                }
-            })
+        self.document(&mut scanner, names, fields).map_err(|problem| {
+            fields.begin(Shape::Absent);
+            let problem = Cow::Borrowed(problem.text());
+            DecodeError { format: Format::Json, at: scanner.at, problem }
+        })
     }
 }
 
@@ -72,11 +67,7 @@ impl JsonDecoder {
                 let value = scanner.value(0)?;
                 let name = names.intern(SINGLE_FIELD.as_bytes(), None);
                 fields.begin(Shape::Single);
-                fields.push(Field {
-                    name,
-                    kind: value.kind,
-                    span: value.span,
-                });
+                fields.push(Field { name, kind: value.kind, span: value.span });
             }
             None => return Err(Problem::Empty),
         }
@@ -101,11 +92,7 @@ impl JsonDecoder {
             previous = Some(name);
             scanner.colon()?;
             let value = scanner.value(1)?;
-            fields.push(Field {
-                name,
-                kind: value.kind,
-                span: value.span,
-            });
+            fields.push(Field { name, kind: value.kind, span: value.span });
             if !scanner.next(b'}')? {
                 return Ok(());
             }

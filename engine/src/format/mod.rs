@@ -56,46 +56,19 @@ pub struct FormatInfo {
 
 /// All formats, in the order help shows them.
 pub const FORMATS: &[FormatInfo] = &[
-    built(Format::String, "STRING", "UTF-8 text", || {
-        Box::new(string::StringDecoder)
+    built(Format::String, "STRING", "UTF-8 text", || Box::new(string::StringDecoder)),
+    built(Format::Bytes, "BYTES", "bytes as they are", || Box::new(bytes::BytesDecoder)),
+    built(Format::Json, "JSON", "a JSON document without a schema", || {
+        Box::new(json::JsonDecoder::default())
     }),
-    built(Format::Bytes, "BYTES", "bytes as they are", || {
-        Box::new(bytes::BytesDecoder)
-    }),
-    built(
-        Format::Json,
-        "JSON",
-        "a JSON document without a schema",
-        || Box::new(json::JsonDecoder::default()),
-    ),
-    planned(
-        Format::Avro,
-        "AVRO",
-        "Avro with a schema of the Schema Registry",
-    ),
-    planned(
-        Format::Protobuf,
-        "PROTOBUF",
-        "Protobuf with a schema of the Schema Registry",
-    ),
-    planned(
-        Format::JsonSchema,
-        "JSONSCHEMA",
-        "JSON with a schema of the Schema Registry",
-    ),
+    planned(Format::Avro, "AVRO", "Avro with a schema of the Schema Registry"),
+    planned(Format::Protobuf, "PROTOBUF", "Protobuf with a schema of the Schema Registry"),
+    planned(Format::JsonSchema, "JSONSCHEMA", "JSON with a schema of the Schema Registry"),
     planned(Format::Int, "INT", "a big-endian 32-bit integer"),
     planned(Format::Long, "LONG", "a big-endian 64-bit integer"),
     planned(Format::Short, "SHORT", "a big-endian 16-bit integer"),
-    planned(
-        Format::Float,
-        "FLOAT",
-        "a big-endian 32-bit IEEE 754 number",
-    ),
-    planned(
-        Format::Double,
-        "DOUBLE",
-        "a big-endian 64-bit IEEE 754 number",
-    ),
+    planned(Format::Float, "FLOAT", "a big-endian 32-bit IEEE 754 number"),
+    planned(Format::Double, "DOUBLE", "a big-endian 64-bit IEEE 754 number"),
 ];
 
 const fn built(
@@ -104,32 +77,17 @@ const fn built(
     summary: &'static str,
     decoder: fn() -> Box<dyn Decoder>,
 ) -> FormatInfo {
-    FormatInfo {
-        format,
-        name,
-        summary,
-        built: true,
-        decoder: Some(decoder),
-    }
+    FormatInfo { format, name, summary, built: true, decoder: Some(decoder) }
 }
 
 const fn planned(format: Format, name: &'static str, summary: &'static str) -> FormatInfo {
-    FormatInfo {
-        format,
-        name,
-        summary,
-        built: false,
-        decoder: None,
-    }
+    FormatInfo { format, name, summary, built: false, decoder: None }
 }
 
 impl Format {
     /// The format of that name, in any case.
     pub fn parse(name: &str) -> Option<Format> {
-        FORMATS
-            .iter()
-            .find(|row| row.name.eq_ignore_ascii_case(name))
-            .map(|row| row.format)
+        FORMATS.iter().find(|row| row.name.eq_ignore_ascii_case(name)).map(|row| row.format)
     }
 
     /// The word that names it in commands.
@@ -177,14 +135,7 @@ pub struct DecodeError {
 fn single(bytes: &[u8], kind: Kind, names: &mut Names, fields: &mut Fields) {
     let name = names.intern(SINGLE_FIELD.as_bytes(), None);
     fields.begin(Shape::Single);
-    fields.push(Field {
-        name,
-        kind,
-        span: Span {
-            start: 0,
-            end: bytes.len(),
-        },
-    });
+    fields.push(Field { name, kind, span: Span { start: 0, end: bytes.len() } });
 }
 
 /// Checks that `bytes` are UTF-8; the error names the first byte that is not.
@@ -192,14 +143,8 @@ fn check_utf8(bytes: &[u8], format: Format) -> Result<(), DecodeError> {
     if simdutf8::basic::from_utf8(bytes).is_ok() {
         return Ok(());
     }
-    let at = std::str::from_utf8(bytes)
-        .err()
-        .map_or(0, |error| error.valid_up_to());
-    Err(DecodeError {
-        format,
-        at,
-        problem: Cow::Borrowed("not UTF-8"),
-    })
+    let at = std::str::from_utf8(bytes).err().map_or(0, |error| error.valid_up_to());
+    Err(DecodeError { format, at, problem: Cow::Borrowed("not UTF-8") })
 }
 
 #[cfg(test)]
@@ -212,13 +157,7 @@ mod tests {
             assert_eq!(Format::parse(&row.name.to_lowercase()), Some(row.format));
             assert_eq!(row.format.name(), row.name);
             assert_eq!(row.format.decoder().is_some(), row.built);
-            assert_eq!(
-                FORMATS
-                    .iter()
-                    .filter(|other| other.format == row.format)
-                    .count(),
-                1
-            );
+            assert_eq!(FORMATS.iter().filter(|other| other.format == row.format).count(), 1);
         }
         assert_eq!(Format::parse("JSONX"), None);
         assert_eq!(Format::parse(""), None);
@@ -226,10 +165,7 @@ mod tests {
 
     fn decode(format: Format, bytes: &[u8]) -> Result<(Kind, Vec<u8>, Vec<u8>), DecodeError> {
         let (mut names, mut fields) = (Names::default(), Fields::default());
-        let decoded = format
-            .decoder()
-            .unwrap()
-            .decode(bytes, &mut names, &mut fields);
+        let decoded = format.decoder().unwrap().decode(bytes, &mut names, &mut fields);
         if let Err(error) = decoded {
             assert_eq!((fields.shape(), fields.all().len()), (Shape::Absent, 0));
             return Err(error);

@@ -35,10 +35,7 @@ impl CommandError {
     /// The words end where this argument should be.
     pub(super) fn incomplete(argument: usize) -> CommandError {
         let error = CommandError::new(format!("argument {argument} is missing"));
-        CommandError {
-            incomplete: true,
-            ..error
-        }
+        CommandError { incomplete: true, ..error }
     }
 
     /// Says what to write where the words ended too early; the innermost says it.
@@ -46,10 +43,7 @@ impl CommandError {
         if !self.incomplete {
             return self;
         }
-        CommandError {
-            incomplete: false,
-            ..self.hint(format!("write {words}"))
-        }
+        CommandError { incomplete: false, ..self.hint(format!("write {words}")) }
     }
 
     /// Refuses what is known but not built: `word` says what it is, as `option 'SELECT'`.
@@ -140,9 +134,7 @@ fn shorten(problem: String) -> String {
         return problem;
     }
     let head = problem.chars().take(HEAD);
-    head.chain(['…'])
-        .chain(problem.chars().skip(count - TAIL))
-        .collect()
+    head.chain(['…']).chain(problem.chars().skip(count - TAIL)).collect()
 }
 
 fn escape(characters: impl Iterator<Item = char>) -> String {
@@ -178,11 +170,7 @@ mod tests {
 
     #[test]
     fn every_part_of_an_error_has_its_place() {
-        let error = CommandError::new("x\ny")
-            .at(3)
-            .column(2)
-            .hint("do z")
-            .of("KAFKA.A");
+        let error = CommandError::new("x\ny").at(3).column(2).hint("do z").of("KAFKA.A");
         assert_eq!(
             error.of("KAFKA.B").to_string(),
             "ERR KAFKA.A: x\\ny (argument 3, column 2); do z"

@@ -20,13 +20,7 @@ pub struct Match<'a> {
 
 impl<'a> Match<'a> {
     fn new(key: &'static str, number: usize) -> Match<'a> {
-        Match {
-            key,
-            number,
-            words: Vec::new(),
-            parts: Vec::new(),
-            clause: None,
-        }
+        Match { key, number, words: Vec::new(), parts: Vec::new(), clause: None }
     }
 
     /// What it is found by: the argument's token, or its name where it has none.
@@ -51,8 +45,7 @@ impl<'a> Match<'a> {
 
     /// The part of that key, which the grammar requires.
     pub fn require(&self, key: &str) -> Result<&Match<'a>, CommandError> {
-        self.get(key)
-            .ok_or_else(|| CommandError::new(format!("{key} is missing")))
+        self.get(key).ok_or_else(|| CommandError::new(format!("{key} is missing")))
     }
 
     /// The word that was its value, the first of several.
@@ -96,10 +89,7 @@ pub fn match_clause<'a>(
     let mut matched = Match::new(clause.name, 0);
     match_sequence(clause.arguments, &mut words, &mut matched)
         .map_err(|error| error.complete_with(clause.beginning()))?;
-    let own = clause.options.iter().map(|argument| Candidate {
-        argument,
-        owner: None,
-    });
+    let own = clause.options.iter().map(|argument| Candidate { argument, owner: None });
     let mut candidates: Vec<Candidate> = own.collect();
     while let Some(word) = words.peek() {
         let Some((candidate, argument)) = find_option(&candidates, &words) else {
@@ -114,10 +104,7 @@ pub fn match_clause<'a>(
                 None => return Err(refusal::unknown_option(clause, &candidates, &matched, word)),
             }
         };
-        let owner = match candidate
-            .owner
-            .and_then(|index| matched.parts.get_mut(index))
-        {
+        let owner = match candidate.owner.and_then(|index| matched.parts.get_mut(index)) {
             Some(owner) => owner,
             None => &mut matched,
         };
@@ -135,12 +122,7 @@ pub fn match_clause<'a>(
 fn hoist_options(matched: &Match<'_>, candidates: &mut Vec<Candidate>) {
     let owner = matched.parts.len().checked_sub(1);
     if let Some(inner) = matched.parts.last().and_then(|part| part.clause) {
-        candidates.extend(
-            inner
-                .options
-                .iter()
-                .map(|argument| Candidate { argument, owner }),
-        );
+        candidates.extend(inner.options.iter().map(|argument| Candidate { argument, owner }));
     }
 }
 
@@ -275,12 +257,7 @@ fn match_named<'a>(
     let clause = match clauses.iter().find(|clause| word.is(clause.name)) {
         Some(clause) if clause.support == Support::Built => clause,
         known => {
-            return Err(refusal::wrong_clause(
-                argument,
-                clauses,
-                known.copied(),
-                word,
-            ));
+            return Err(refusal::wrong_clause(argument, clauses, known.copied(), word));
         }
     };
     found.clause = Some(clause);
@@ -297,11 +274,7 @@ fn check_missing(
         let owner = candidate.owner.and_then(|index| matched.parts.get(index));
         let owner = owner.unwrap_or(matched);
         candidate.argument.presence == Presence::Optional
-            || candidate
-                .argument
-                .forms()
-                .iter()
-                .any(|form| owner.has(form.key()))
+            || candidate.argument.forms().iter().any(|form| owner.has(form.key()))
     };
     let lacking = candidates.iter().find(|candidate| !is_there(candidate));
     let last = clause

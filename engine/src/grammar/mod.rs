@@ -238,11 +238,9 @@ impl Argument {
                 Shape::Value(_) => 1,
                 Shape::OneOf(parts) => parts.iter().map(Argument::fewest_words).min().unwrap_or(0),
                 Shape::Block(parts) => parts.iter().map(Argument::fewest_words).sum(),
-                Shape::Clause(clauses) => clauses
-                    .iter()
-                    .map(|clause| 1 + clause.fewest_words())
-                    .min()
-                    .unwrap_or(0),
+                Shape::Clause(clauses) => {
+                    clauses.iter().map(|clause| 1 + clause.fewest_words()).min().unwrap_or(0)
+                }
             }
     }
 }
@@ -260,11 +258,7 @@ impl Clause {
 
     /// Whether nothing may stand beyond [`fewest_words`](Clause::fewest_words).
     pub fn has_fixed_length(&self) -> bool {
-        let mut all = self
-            .arguments
-            .iter()
-            .chain(self.options)
-            .chain(self.trailing);
+        let mut all = self.arguments.iter().chain(self.options).chain(self.trailing);
         all.all(|argument| {
             let single = matches!(argument.shape, Shape::Token | Shape::Value(_));
             single

@@ -9,10 +9,7 @@ const FEW: usize = 3;
 
 /// `A, B or C`
 pub fn alternatives(choices: impl IntoIterator<Item = impl ToString>) -> String {
-    let names: Vec<String> = choices
-        .into_iter()
-        .map(|choice| choice.to_string())
-        .collect();
+    let names: Vec<String> = choices.into_iter().map(|choice| choice.to_string()).collect();
     match names.split_last() {
         Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
         Some((last, _)) => last.clone(),
@@ -47,9 +44,7 @@ pub(super) fn wrong_clause(
     known: Option<&Clause>,
     word: Word<'_>,
 ) -> CommandError {
-    let built = clauses
-        .iter()
-        .filter(|clause| clause.support == Support::Built);
+    let built = clauses.iter().filter(|clause| clause.support == Support::Built);
     let built = alternatives(built.map(|clause| clause.name));
     if let Some(known) = known {
         let what = format!("{} '{}'", argument.name, known.name);
@@ -73,9 +68,7 @@ pub(super) fn too_many(clause: &Clause, word: Word<'_>) -> CommandError {
 pub(super) fn repeated(earlier: &Match<'_>, given: &Argument, word: Word<'_>) -> CommandError {
     if earlier.key() == given.key() {
         let hint = format!("it is argument {} already", earlier.number());
-        return word
-            .error(format!("{} stands twice", given.key()))
-            .hint(hint);
+        return word.error(format!("{} stands twice", given.key())).hint(hint);
     }
     let problem = format!("{} and {} exclude each other", earlier.key(), given.key());
     word.error(problem).hint("leave one of them out")
@@ -83,10 +76,8 @@ pub(super) fn repeated(earlier: &Match<'_>, given: &Argument, word: Word<'_>) ->
 
 /// A required argument that did not come.
 pub(super) fn missing(clause: &Clause, argument: &'static Argument) -> CommandError {
-    CommandError::new(format!("{} is missing", alternatives(argument.forms()))).hint(format!(
-        "KAFKA.HELP {} shows the whole command",
-        clause.short_name()
-    ))
+    CommandError::new(format!("{} is missing", alternatives(argument.forms())))
+        .hint(format!("KAFKA.HELP {} shows the whole command", clause.short_name()))
 }
 
 /// A word that none of `candidates` begins with.
@@ -104,31 +95,24 @@ pub(super) fn unknown_option(
     }
     let shown = word.shown();
     let error = word.error(format!("unknown option '{shown}'"));
-    let forms = candidates
-        .iter()
-        .flat_map(|candidate| candidate.argument.forms());
+    let forms = candidates.iter().flat_map(|candidate| candidate.argument.forms());
     if let Some(near) = nearest(&shown, forms.clone().map(Argument::key)) {
         return error.did_you_mean(Some(near));
     }
-    let built: Vec<&Argument> = forms
-        .filter(|form| form.support == Support::Built)
-        .collect();
+    let built: Vec<&Argument> = forms.filter(|form| form.support == Support::Built).collect();
     if built.len() <= FEW {
         return error.hint(format!("write {}", alternatives(built)));
     }
-    error.hint(format!(
-        "KAFKA.HELP {} lists the options",
-        clause.short_name()
-    ))
+    error.hint(format!("KAFKA.HELP {} lists the options", clause.short_name()))
 }
 
 /// The option of `clause` that has a clause with an option of this key word.
 fn holder_of(clause: &'static Clause, word: Word<'_>) -> Option<&'static Argument> {
     let begins = |form: &Argument| form.key().split(' ').next().is_some_and(|key| word.is(key));
     clause.options.iter().find(|option| match option.shape {
-        Shape::Clause(clauses) => clauses
-            .iter()
-            .any(|inner| inner.options.iter().flat_map(Argument::forms).any(begins)),
+        Shape::Clause(clauses) => {
+            clauses.iter().any(|inner| inner.options.iter().flat_map(Argument::forms).any(begins))
+        }
         _ => false,
     })
 }
@@ -142,9 +126,7 @@ fn misplaced(holder: &Argument, matched: &Match<'_>, word: Word<'_>) -> CommandE
             .hint(format!("write it behind {holder}"));
     };
     let forms = clause.options.iter().flat_map(Argument::forms);
-    let built: Vec<_> = forms
-        .filter(|form| form.support == Support::Built)
-        .collect();
+    let built: Vec<_> = forms.filter(|form| form.support == Support::Built).collect();
     let error = word.error(format!("{} {} takes no {shown}", holder.key(), clause.name));
     match built.is_empty() {
         true => error.hint("it takes no options"),

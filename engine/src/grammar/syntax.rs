@@ -37,11 +37,7 @@ impl Display for Clause {
     /// The name and all that may follow.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
-        let all = self
-            .arguments
-            .iter()
-            .chain(self.options)
-            .chain(self.trailing);
+        let all = self.arguments.iter().chain(self.options).chain(self.trailing);
         for argument in all {
             f.write_char(' ')?;
             write_one(argument, f)?;

@@ -24,10 +24,7 @@ impl<'a> Arguments<'a> {
     /// The next word, which stays.
     pub fn peek(&self) -> Option<Word<'a>> {
         let bytes = self.words.get(self.taken)?;
-        Some(Word {
-            bytes,
-            number: self.taken + 1,
-        })
+        Some(Word { bytes, number: self.taken + 1 })
     }
 
     /// Takes the next word.

@@ -89,11 +89,7 @@ fn check_broker(broker: &str) -> Result<(), ConnectionError> {
     };
     let port_is_right =
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    if host_is_right && port_is_right {
-        Ok(())
-    } else {
-        Err(refused())
-    }
+    if host_is_right && port_is_right { Ok(()) } else { Err(refused()) }
 }
 
 /// What a consumer of this connection runs with: our defaults, the profile with its secrets read now,
@@ -139,14 +135,11 @@ mod tests {
     fn brokers_are_hosts_with_ports() {
         let brokers = Connection::brokers("localhost:9092,10.0.0.1:1,[::1]:65535").unwrap();
         assert_eq!(brokers.to_string(), "localhost:9092,10.0.0.1:1,[::1]:65535");
-        for text in [
-            "", "h", "h:", "h:0", "h:65536", "h:+1", ":1", "::1:9092", "[x]:1", "a:1,", "a b:1",
-        ] {
+        for text in
+            ["", "h", "h:", "h:0", "h:65536", "h:+1", ":1", "::1:9092", "[x]:1", "a:1,", "a b:1"]
+        {
             let error = Connection::brokers(text).unwrap_err();
-            assert!(
-                matches!(error, ConnectionError::Broker(_)),
-                "{text}: {error}"
-            );
+            assert!(matches!(error, ConnectionError::Broker(_)), "{text}: {error}");
         }
         for text in ["kafka://h:1", "u:hunter2@h:1"] {
             let error = Connection::brokers(text).unwrap_err();

@@ -91,11 +91,7 @@ pub enum TopicsError {
 impl fmt::Display for TopicsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TopicsError::Missing {
-                topic,
-                near,
-                pattern,
-            } => {
+            TopicsError::Missing { topic, near, pattern } => {
                 if *pattern {
                     write!(f, "no topic matches '{topic}'")?;
                 } else {
@@ -116,10 +112,7 @@ impl fmt::Display for TopicsError {
                     ProblemKind::Tls => "certificate and ssl.ca.location",
                     _ => "sasl.mechanism, sasl.username and sasl.password",
                 };
-                write!(
-                    f,
-                    "Kafka refused us: {problem}; check {what} of the profile"
-                )
+                write!(f, "Kafka refused us: {problem}; check {what} of the profile")
             }
             TopicsError::Authorization { topic, problem } => write!(
                 f,
@@ -144,10 +137,7 @@ impl Consumer {
     /// `config` is what [`super::consumer_config`] answers (a group.id is needed).
     pub fn connect(config: &ClientConfig) -> Result<Self, Failure> {
         let handle = Handle::new(config).map_err(named(Operation::Connect))?;
-        Ok(Self {
-            handle: Arc::new(handle),
-            slots: SlotTable::default(),
-        })
+        Ok(Self { handle: Arc::new(handle), slots: SlotTable::default() })
     }
 
     /// The topics as they are now, in the order of the list or sorted for a pattern. Blocks up to
@@ -164,10 +154,8 @@ impl Consumer {
                 .map(|name| self.topic(name, deadline, timeout))
                 .collect::<Result<Vec<_>, _>>()?,
             Topics::Pattern(pattern) => {
-                let mut all = self
-                    .handle
-                    .metadata(None, timeout)
-                    .map_err(|problem| self.explain(problem))?;
+                let mut all =
+                    self.handle.metadata(None, timeout).map_err(|problem| self.explain(problem))?;
                 all.retain(|topic| pattern.matches(&topic.name));
                 all.retain(|topic| topic.problem.is_none());
                 all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -192,10 +180,8 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<TopicMetadata, TopicsError> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let answer = self
-            .handle
-            .metadata(Some(name), left)
-            .map_err(|problem| self.explain(problem))?;
+        let answer =
+            self.handle.metadata(Some(name), left).map_err(|problem| self.explain(problem))?;
         let Some(topic) = answer.into_iter().find(|topic| topic.name == name) else {
             return Err(self.missing(name, timeout));
         };
@@ -207,10 +193,9 @@ impl Consumer {
             None => Ok(topic),
             Some(problem) => Err(match problem.kind {
                 ProblemKind::TopicGone => self.missing(name, timeout),
-                ProblemKind::Authorization => TopicsError::Authorization {
-                    topic: name.to_owned(),
-                    problem: problem.clone(),
-                },
+                ProblemKind::Authorization => {
+                    TopicsError::Authorization { topic: name.to_owned(), problem: problem.clone() }
+                }
                 _ => TopicsError::Failed(problem.clone()),
             }),
         }
@@ -255,11 +240,7 @@ impl Consumer {
             .zip(ids)
             .map(|(mut topic, id)| {
                 topic.partitions.sort_unstable();
-                TopicInfo {
-                    name: topic.name,
-                    id,
-                    partitions: topic.partitions,
-                }
+                TopicInfo { name: topic.name, id, partitions: topic.partitions }
             })
             .collect()
     }
@@ -297,10 +278,7 @@ impl Consumer {
         let operation = Operation::OffsetsAt;
         let names = c_topics(partitions.iter().map(|(topic, _)| *topic), operation)?;
         let entries = partition_offsets(&names, partitions, timestamp_ms);
-        self.handle
-            .offsets_for_times(entries, timeout)
-            .map(known)
-            .map_err(named(operation))
+        self.handle.offsets_for_times(entries, timeout).map(known).map_err(named(operation))
     }
 
     /// What the group has committed (the next offset); None where nothing. Blocks up to `timeout`.
@@ -312,25 +290,19 @@ impl Consumer {
         let operation = Operation::Committed;
         let names = c_topics(partitions.iter().map(|(topic, _)| *topic), operation)?;
         let entries = partition_offsets(&names, partitions, -1);
-        self.handle
-            .committed(entries, timeout)
-            .map(known)
-            .map_err(named(operation))
+        self.handle.committed(entries, timeout).map(known).map_err(named(operation))
     }
 
     /// Commits without waiting; a refusal is logged and becomes the last problem.
     pub fn commit(&self, offsets: &[Commit<'_>]) -> Result<(), Failure> {
         let operation = Operation::Commit;
         let names = c_topics(offsets.iter().map(|commit| commit.topic), operation)?;
-        let entries = names
-            .iter()
-            .zip(offsets)
-            .map(|(topic, commit)| PartitionOffset {
-                topic,
-                partition: commit.partition,
-                offset: commit.next,
-                leader_epoch: commit.leader_epoch,
-            });
+        let entries = names.iter().zip(offsets).map(|(topic, commit)| PartitionOffset {
+            topic,
+            partition: commit.partition,
+            offset: commit.next,
+            leader_epoch: commit.leader_epoch,
+        });
         self.handle.commit(entries).map_err(named(operation))
     }
 
@@ -340,15 +312,12 @@ impl Consumer {
         let operation = Operation::Assign;
         let names = c_topics(assignment.iter().map(|a| a.topic.as_str()), operation)?;
         self.slots = SlotTable::default();
-        let entries = names
-            .iter()
-            .zip(assignment)
-            .map(|(topic, a)| PartitionOffset {
-                topic,
-                partition: a.partition,
-                offset: a.next,
-                leader_epoch: a.leader_epoch,
-            });
+        let entries = names.iter().zip(assignment).map(|(topic, a)| PartitionOffset {
+            topic,
+            partition: a.partition,
+            offset: a.next,
+            leader_epoch: a.leader_epoch,
+        });
         self.handle.assign(entries).map_err(named(operation))?;
         let partitions = assignment.iter().map(|a| a.partition);
         self.slots = SlotTable::new(names, partitions.collect());
@@ -438,10 +407,7 @@ fn partition_offsets<'a>(
 }
 
 fn known(offsets: Vec<i64>) -> Vec<Option<i64>> {
-    offsets
-        .into_iter()
-        .map(|offset| (offset >= 0).then_some(offset))
-        .collect()
+    offsets.into_iter().map(|offset| (offset >= 0).then_some(offset)).collect()
 }
 
 /// The slots of the assigned partitions, by librdkafka's topic address: no name is compared and

@@ -7,9 +7,14 @@ use rdkafka::error::KafkaError;
 use std::time::Duration;
 
 /// Deletes a consumer group with its commits. Blocks for the time given at most.
-pub fn delete_group(config: &ClientConfig, group: &str, timeout: Duration) -> Result<(), KafkaError> {
+pub fn delete_group(
+    config: &ClientConfig,
+    group: &str,
+    timeout: Duration,
+) -> Result<(), KafkaError> {
     let admin: AdminClient<DefaultClientContext> = config.create()?;
-    let options = AdminOptions::new().operation_timeout(Some(timeout)).request_timeout(Some(timeout));
+    let options =
+        AdminOptions::new().operation_timeout(Some(timeout)).request_timeout(Some(timeout));
     let results = futures_executor::block_on(admin.delete_groups(&[group], &options))?;
     for result in results {
         if let Err((_, code)) = result {

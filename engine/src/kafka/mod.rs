@@ -9,9 +9,9 @@ mod groups;
 mod native;
 pub mod position;
 mod problem;
-mod topic_id;
 mod profile;
 pub mod properties;
+mod topic_id;
 
 pub use connection::{Connection, ConnectionError, consumer_config};
 pub use consumer::{Assignment, Commit, Consumer, TopicInfo, TopicsError, Watermarks};
@@ -19,8 +19,8 @@ pub use groups::delete_group;
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
-pub use topic_id::TopicId;
 pub use profile::{Profile, ProfileError, Profiles, check_url};
+pub use topic_id::TopicId;
 
 #[cfg(test)]
 mod tests;

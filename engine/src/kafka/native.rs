@@ -148,16 +148,8 @@ impl Handle {
             NonNull::new(sys::rd_kafka_queue_get_consumer(rk.as_ptr()))
         };
         let has_queue = queue.is_some();
-        let handle = Self {
-            rk,
-            queue: Arc::new(Queue(Mutex::new(queue))),
-            reports,
-        };
-        if has_queue {
-            Ok(handle)
-        } else {
-            Err(invalid("group.id is missing"))
-        }
+        let handle = Self { rk, queue: Arc::new(Queue(Mutex::new(queue))), reports };
+        if has_queue { Ok(handle) } else { Err(invalid("group.id is missing")) }
     }
 
     pub(super) fn waker(&self) -> Waker {
@@ -247,10 +239,8 @@ impl Handle {
         if !self.knows_controller() {
             return Ok(vec![0; names.len()]);
         }
-        let names: Vec<CString> = names
-            .iter()
-            .map(|name| c_name(name))
-            .collect::<Result<_, _>>()?;
+        let names: Vec<CString> =
+            names.iter().map(|name| c_name(name)).collect::<Result<_, _>>()?;
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let mut ids = vec![0; names.len()];
         // SAFETY: the names outlive the call and are copied; every object made here is destroyed
@@ -405,11 +395,7 @@ impl Handle {
         // SAFETY: the client and the list live for the call; local knowledge only, no waiting.
         let code = unsafe { sys::rd_kafka_position(self.rk.as_ptr(), list.0.as_ptr()) };
         check(code).ok()?;
-        list.offsets()
-            .ok()?
-            .first()
-            .copied()
-            .filter(|offset| *offset >= 0)
+        list.offsets().ok()?.first().copied().filter(|offset| *offset >= 0)
     }
 
     /// The fatal error raised, if any.
@@ -490,9 +476,7 @@ unsafe fn read_topic_ids(
             let name = text(sys::rd_kafka_TopicDescription_name(*topic));
             let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
             let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
-            let slot = names
-                .iter()
-                .position(|known| known.as_bytes() == name.as_bytes());
+            let slot = names.iter().position(|known| known.as_bytes() == name.as_bytes());
             if let Some(slot) = slot.and_then(|slot| ids.get_mut(slot)) {
                 *slot = u128::from(high) << 64 | u128::from(low);
             }
@@ -509,18 +493,13 @@ impl Drop for Handle {
             // SAFETY: taken from its slot, so that no one else has it any more.
             unsafe { sys::rd_kafka_queue_destroy(queue.as_ptr()) };
         }
-        let end = Ending {
-            rk: self.rk,
-            _reports: Arc::clone(&self.reports),
-        };
+        let end = Ending { rk: self.rk, _reports: Arc::clone(&self.reports) };
         let (done, ended) = mpsc::channel();
-        let ending = thread::Builder::new()
-            .name("kafka-close".to_owned())
-            .spawn(move || {
-                drop(end);
-                // The one who waits may have given up.
-                let _ = done.send(());
-            });
+        let ending = thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+            drop(end);
+            // The one who waits may have given up.
+            let _ = done.send(());
+        });
         // Where no thread can be had, dropping the closure has ended the client here.
         if ending.is_ok() && ended.recv_timeout(CLOSE_TIMEOUT).is_err() {
             log::warn!(target: "kafka", "a Kafka client is still ending after {CLOSE_TIMEOUT:?}");

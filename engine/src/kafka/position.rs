@@ -10,11 +10,8 @@ pub const TOPIC_NAME_MAX: usize = 249;
 /// Memory a compiled topic pattern may take, in bytes.
 const PATTERN_SIZE_LIMIT: usize = 1 << 20;
 /// Topics of Kafka itself, which a pattern never selects (as Kafka's `exclude.internal.topics`).
-const INTERNAL_TOPICS: [&str; 3] = [
-    "__consumer_offsets",
-    "__transaction_state",
-    "__share_group_state",
-];
+const INTERNAL_TOPICS: [&str; 3] =
+    ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// Where a subscription starts, or seeks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,16 +96,10 @@ impl Position {
 fn parse_timestamp(text: &str) -> Result<Position, PositionError> {
     let refused = || PositionError::Timestamp(text.to_owned());
     if let Ok(ms) = text.parse::<i64>() {
-        return if ms >= 0 {
-            Ok(Position::Timestamp(ms))
-        } else {
-            Err(refused())
-        };
+        return if ms >= 0 { Ok(Position::Timestamp(ms)) } else { Err(refused()) };
     }
     if let Some(ago) = text.strip_prefix('-') {
-        return parse_duration(ago)
-            .map(Position::Ago)
-            .map_err(|_| refused());
+        return parse_duration(ago).map(Position::Ago).map_err(|_| refused());
     }
     let at = text
         .parse::<jiff::Timestamp>()
@@ -124,20 +115,13 @@ fn parse_timestamp(text: &str) -> Result<Position, PositionError> {
     Ok(Position::Timestamp(at.as_millisecond()))
 }
 
-const UNITS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// A whole number with its unit: `500ms`, `30s`, `5m`, `2h`, `7d`. A bare number is refused.
 pub fn parse_duration(text: &str) -> Result<Duration, PositionError> {
     let refused = || PositionError::Duration(text.to_owned());
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or_else(refused)?;
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| refused())?;
     let unit = unit.to_ascii_lowercase();
@@ -205,15 +189,8 @@ pub struct TopicPattern {
 impl TopicPattern {
     /// Compiles `text`; the compiled form may take at most 1 MiB.
     pub fn new(text: &str) -> Result<Self, TopicNameError> {
-        let refused = |why: String| TopicNameError::Pattern {
-            pattern: text.to_owned(),
-            why,
-        };
-        let build = |source: &str| {
-            RegexBuilder::new(source)
-                .size_limit(PATTERN_SIZE_LIMIT)
-                .build()
-        };
+        let refused = |why: String| TopicNameError::Pattern { pattern: text.to_owned(), why };
+        let build = |source: &str| RegexBuilder::new(source).size_limit(PATTERN_SIZE_LIMIT).build();
         let last_line = |error: regex::Error| {
             let words = error.to_string();
             let line = words.lines().last().unwrap_or_default();
@@ -224,10 +201,7 @@ impl TopicPattern {
         }
         build(text).map_err(|error| refused(last_line(error)))?;
         let regex = build(&format!("^(?:{text})$")).map_err(|error| refused(last_line(error)))?;
-        Ok(Self {
-            text: text.to_owned(),
-            regex,
-        })
+        Ok(Self { text: text.to_owned(), regex })
     }
 
     /// Whether this whole topic name matches. Kafka's own topics (`__consumer_offsets`, ...) never do.
@@ -295,9 +269,7 @@ pub fn is_topic_name(name: &str) -> bool {
     (1..=TOPIC_NAME_MAX).contains(&name.len())
         && name != "."
         && name != ".."
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]
@@ -330,18 +302,9 @@ mod tests {
         let expected = Position::Timestamp(1_795_229_891_000);
         assert_eq!(parsed(&["timestamp", "2026-11-21T02:58:11Z"]), expected);
         assert_eq!(parsed(&["timestamp", "2026-11-21T02:58:11"]), expected);
-        assert_eq!(
-            parsed(&["timestamp", "2026-11-21 03:58:11+01:00"]),
-            expected
-        );
-        assert_eq!(
-            parsed(&["TIMESTAMP", "-90s"]),
-            Position::Ago(Duration::from_secs(90))
-        );
-        assert_eq!(
-            parsed(&["TIMESTAMP", "-2h"]).timestamp_ms(7_200_500),
-            Some(500)
-        );
+        assert_eq!(parsed(&["timestamp", "2026-11-21 03:58:11+01:00"]), expected);
+        assert_eq!(parsed(&["TIMESTAMP", "-90s"]), Position::Ago(Duration::from_secs(90)));
+        assert_eq!(parsed(&["TIMESTAMP", "-2h"]).timestamp_ms(7_200_500), Some(500));
         assert_eq!(parsed(&["TIMESTAMP", "-2h"]).timestamp_ms(5), Some(0));
         assert_eq!(Position::Earliest.timestamp_ms(5), None);
     }
@@ -358,10 +321,7 @@ mod tests {
             ["NEWEST", "7"],
         ] {
             let error = Position::parse(&words).unwrap_err().to_string();
-            assert!(
-                error.contains(words[1]) || error.contains(words[0]),
-                "{error}"
-            );
+            assert!(error.contains(words[1]) || error.contains(words[0]), "{error}");
         }
     }
 
@@ -377,15 +337,9 @@ mod tests {
 
     #[test]
     fn topic_names_as_kafka_has_them() {
-        assert_eq!(
-            Topics::list("a,b.c_d-E"),
-            Ok(Topics::List(vec!["a".into(), "b.c_d-E".into()]))
-        );
+        assert_eq!(Topics::list("a,b.c_d-E"), Ok(Topics::List(vec!["a".into(), "b.c_d-E".into()])));
         for text in ["", "a,", ".", "..", "a b", "ä", &"x".repeat(250)] {
-            assert!(
-                matches!(Topics::list(text), Err(TopicNameError::Name(_))),
-                "{text}"
-            );
+            assert!(matches!(Topics::list(text), Err(TopicNameError::Name(_))), "{text}");
         }
         assert_eq!(Topics::list("a,a"), Err(TopicNameError::Twice("a".into())));
     }
@@ -395,11 +349,7 @@ mod tests {
         let pattern = TopicPattern::new("a|orders-.*").unwrap();
         assert!(pattern.matches("orders-eu") && pattern.matches("a"));
         assert!(!pattern.matches("ab") && !pattern.matches("my-orders-eu"));
-        assert!(
-            !TopicPattern::new(".*")
-                .unwrap()
-                .matches("__consumer_offsets")
-        );
+        assert!(!TopicPattern::new(".*").unwrap().matches("__consumer_offsets"));
         for text in ["(", "", r"(\pL{1000}){1000}"] {
             let error = TopicPattern::new(text).unwrap_err().to_string();
             assert!(!error.contains('\n'), "{error}");

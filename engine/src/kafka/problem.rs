@@ -124,14 +124,8 @@ const OUT_OF_RANGE_WORDS: &str = "Offset out of range";
 
 fn classify(code: i32, words: &str) -> ProblemKind {
     const KINDS: &[(ProblemKind, &[Code])] = &[
-        (
-            ProblemKind::OutOfRange,
-            &[Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE],
-        ),
-        (
-            ProblemKind::Truncated,
-            &[Code::RD_KAFKA_RESP_ERR__LOG_TRUNCATION],
-        ),
+        (ProblemKind::OutOfRange, &[Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]),
+        (ProblemKind::Truncated, &[Code::RD_KAFKA_RESP_ERR__LOG_TRUNCATION]),
         (
             ProblemKind::TopicGone,
             &[
@@ -225,11 +219,7 @@ impl Reports {
     pub(super) fn new() -> Self {
         Self {
             last: Mutex::new(None),
-            lines: Mutex::new(LineRate {
-                since: Instant::now(),
-                passed: 0,
-                held_back: 0,
-            }),
+            lines: Mutex::new(LineRate { since: Instant::now(), passed: 0, held_back: 0 }),
         }
     }
 
@@ -262,11 +252,7 @@ impl Reports {
             let mut held_back = 0;
             if rate.since.elapsed() >= Duration::from_secs(1) {
                 held_back = rate.held_back;
-                *rate = LineRate {
-                    since: Instant::now(),
-                    passed: 0,
-                    held_back: 0,
-                };
+                *rate = LineRate { since: Instant::now(), passed: 0, held_back: 0 };
             }
             if rate.passed >= LOG_LINES_A_SECOND {
                 rate.held_back += 1;
@@ -305,14 +291,8 @@ mod tests {
     fn the_cause_is_kept_when_all_brokers_are_down() {
         let reports = Reports::new();
         assert_eq!(reports.last(), None);
-        reports.report(
-            Code::RD_KAFKA_RESP_ERR__AUTHENTICATION as i32,
-            "wrong\n password",
-        );
-        reports.report(
-            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as i32,
-            "1/1 are down",
-        );
+        reports.report(Code::RD_KAFKA_RESP_ERR__AUTHENTICATION as i32, "wrong\n password");
+        reports.report(Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as i32, "1/1 are down");
         let last = reports.last().unwrap();
         assert_eq!(last.kind, ProblemKind::Authentication);
         assert_eq!(last.words, "wrong password");

@@ -50,9 +50,8 @@ impl Value {
 
 fn read_bounded(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let size = std::fs::metadata(path)
-        .map_err(|error| format!("cannot read {shown}: {error}"))?
-        .len();
+    let size =
+        std::fs::metadata(path).map_err(|error| format!("cannot read {shown}: {error}"))?.len();
     if size > FILE_MAX {
         return Err(format!("{shown} is larger than {FILE_MAX} bytes"));
     }
@@ -81,14 +80,11 @@ impl Profile {
         let Some((property, value)) = self.values.get_key_value(property) else {
             return Ok(None);
         };
-        value
-            .resolve()
-            .map(Some)
-            .map_err(|why| ConnectionError::Reference {
-                profile: profile.to_owned(),
-                property,
-                why,
-            })
+        value.resolve().map(Some).map_err(|why| ConnectionError::Reference {
+            profile: profile.to_owned(),
+            property,
+            why,
+        })
     }
 
     /// The properties set that this user takes, in the table's order.
@@ -161,10 +157,7 @@ impl Profiles {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ProfileError> {
         let path = path.as_ref();
         let text = read_bounded(path).map_err(ProfileError::Read)?;
-        Ok(Self {
-            profiles: Reader { path, text: &text }.profiles()?,
-            path: Some(path.to_owned()),
-        })
+        Ok(Self { profiles: Reader { path, text: &text }.profiles()?, path: Some(path.to_owned()) })
     }
 
     /// Reads the same file again, as after an authentication failure. The empty one stays empty.
@@ -182,12 +175,10 @@ impl Profiles {
 
     /// The profile of this name; the error names the nearest one.
     pub fn get(&self, name: &str) -> Result<&Profile, ConnectionError> {
-        self.profiles
-            .get(name)
-            .ok_or_else(|| ConnectionError::NoProfile {
-                name: name.to_owned(),
-                near: nearest(name, self.names()).map(str::to_owned),
-            })
+        self.profiles.get(name).ok_or_else(|| ConnectionError::NoProfile {
+            name: name.to_owned(),
+            near: nearest(name, self.names()).map(str::to_owned),
+        })
     }
 }
 
@@ -238,12 +229,7 @@ impl Reader<'_> {
             let why = NO_TABLE.to_owned();
             return ProfileError::Syntax { path, line, why };
         }
-        ProfileError::Property {
-            path,
-            line,
-            profile: profile.to_owned(),
-            source,
-        }
+        ProfileError::Property { path, line, profile: profile.to_owned(), source }
     }
 
     /// Dotted keys are nested tables to TOML (whose parser bounds their depth); joins them again.
@@ -298,10 +284,10 @@ fn read_value(property: &Property, value: &DeValue<'_>) -> Result<Value, String>
         return absolute(path).map(Value::File);
     }
     match property.kind {
-        Kind::Secret => Err(
-            "is a secret and may not stand in the file; write \"env:NAME\" or \"file:/path\""
-                .to_owned(),
-        ),
+        Kind::Secret => {
+            Err("is a secret and may not stand in the file; write \"env:NAME\" or \"file:/path\""
+                .to_owned())
+        }
         Kind::Path => absolute(&text).map(|_| Value::Text(text)),
         Kind::Url => check_url(&text).map(|()| Value::Text(text)),
         Kind::Plain if property.name == "bootstrap.servers" => match Connection::brokers(&text) {
@@ -405,21 +391,12 @@ mod tests {
     #[test]
     fn secrets_must_be_references_and_are_never_repeated() {
         let error = refused("[c]\nbootstrap.servers = \"h:1\"\nsasl.password = \"hunter2\"");
-        assert!(
-            error.contains("line 3") && error.contains("env:NAME"),
-            "{error}"
-        );
+        assert!(error.contains("line 3") && error.contains("env:NAME"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
         let error = refused("[c]\nsasl.password = \"hunter2\" x");
-        assert!(
-            error.contains("line 2") && !error.contains("hunter2"),
-            "{error}"
-        );
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
         let error = refused("[c]\nschema.registry.url = \"http://u:hunter2@h\"");
-        assert!(
-            error.contains("password") && !error.contains("hunter2"),
-            "{error}"
-        );
+        assert!(error.contains("password") && !error.contains("hunter2"), "{error}");
         let error = refused("[c]\nbootstrap.servers = \"u:hunter2@h:1\"");
         assert!(!error.contains("hunter2"), "{error}");
     }
@@ -427,22 +404,10 @@ mod tests {
     #[test]
     fn wrong_files_name_line_profile_and_property() {
         for (text, words) in [
-            (
-                "[c]\nplugin.library.paths = \"/x\"",
-                ["line 2", "'c'", "loads code"],
-            ),
-            (
-                "[c]\n\nsasl.usrname = \"u\"",
-                ["line 3", "'c'", "'sasl.username'"],
-            ),
-            (
-                "[c]\nisolation.level = \"x\"",
-                ["line 2", "'c'", "read_committed"],
-            ),
-            (
-                "[c]\nssl.ca.location = \"ca.pem\"",
-                ["line 2", "'c'", "absolute"],
-            ),
+            ("[c]\nplugin.library.paths = \"/x\"", ["line 2", "'c'", "loads code"]),
+            ("[c]\n\nsasl.usrname = \"u\"", ["line 3", "'c'", "'sasl.username'"]),
+            ("[c]\nisolation.level = \"x\"", ["line 2", "'c'", "read_committed"]),
+            ("[c]\nssl.ca.location = \"ca.pem\"", ["line 2", "'c'", "absolute"]),
             ("[c]\nclient.id = [1]", ["line 2", "'c'", "array"]),
             ("[c]\nsasl.password = \"env:\"", ["line 2", "'c'", "env:"]),
             ("\nclient.id = \"x\"", ["line 2", "table", "[cloud]"]),
@@ -451,9 +416,7 @@ mod tests {
             let error = refused(text);
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
-        let missing = Profiles::read("/no/such/file.toml")
-            .unwrap_err()
-            .to_string();
+        let missing = Profiles::read("/no/such/file.toml").unwrap_err().to_string();
         assert!(missing.contains("/no/such/file.toml"), "{missing}");
     }
 
@@ -466,16 +429,8 @@ mod tests {
             let error = consumer_config(&cloud(name), &profiles, "g").unwrap_err();
             error.to_string()
         };
-        assert!(
-            words("cloud").contains("REDIS_KAFKA_UNSET is not set"),
-            "{}",
-            words("cloud")
-        );
-        assert!(
-            words("clod").contains("did you mean 'cloud'"),
-            "{}",
-            words("clod")
-        );
+        assert!(words("cloud").contains("REDIS_KAFKA_UNSET is not set"), "{}", words("cloud"));
+        assert!(words("clod").contains("did you mean 'cloud'"), "{}", words("clod"));
         assert!(words("r").contains("bootstrap.servers"), "{}", words("r"));
     }
 

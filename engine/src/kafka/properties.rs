@@ -41,209 +41,67 @@ pub struct Property {
 }
 
 const fn kafka(name: &'static str, kind: Kind, doc: &'static str) -> Property {
-    Property {
-        name,
-        kind,
-        user: User::Kafka,
-        doc,
-    }
+    Property { name, kind, user: User::Kafka, doc }
 }
 
 const fn registry(name: &'static str, kind: Kind, doc: &'static str) -> Property {
-    Property {
-        name,
-        kind,
-        user: User::Registry,
-        doc,
-    }
+    Property { name, kind, user: User::Registry, doc }
 }
 
 /// Every property a profile may set.
 pub const ALLOWED: &[Property] = &[
-    kafka(
-        "bootstrap.servers",
-        Kind::Plain,
-        "host:port of some brokers, separated by commas",
-    ),
-    kafka(
-        "security.protocol",
-        Kind::Plain,
-        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
-    ),
-    kafka(
-        "sasl.mechanism",
-        Kind::Plain,
-        "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-    ),
+    kafka("bootstrap.servers", Kind::Plain, "host:port of some brokers, separated by commas"),
+    kafka("security.protocol", Kind::Plain, "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    kafka("sasl.mechanism", Kind::Plain, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
     kafka("sasl.mechanisms", Kind::Plain, "the same as sasl.mechanism"),
     kafka("sasl.username", Kind::Plain, "user or API key"),
     kafka("sasl.password", Kind::Secret, "password or API secret"),
-    kafka(
-        "ssl.ca.location",
-        Kind::Path,
-        "certificates to trust (PEM file or directory)",
-    ),
-    kafka(
-        "ssl.ca.pem",
-        Kind::Plain,
-        "certificates to trust (PEM text)",
-    ),
+    kafka("ssl.ca.location", Kind::Path, "certificates to trust (PEM file or directory)"),
+    kafka("ssl.ca.pem", Kind::Plain, "certificates to trust (PEM text)"),
     kafka("ssl.crl.location", Kind::Path, "revoked certificates"),
-    kafka(
-        "ssl.certificate.location",
-        Kind::Path,
-        "our certificate (PEM file)",
-    ),
-    kafka(
-        "ssl.certificate.pem",
-        Kind::Plain,
-        "our certificate (PEM text)",
-    ),
+    kafka("ssl.certificate.location", Kind::Path, "our certificate (PEM file)"),
+    kafka("ssl.certificate.pem", Kind::Plain, "our certificate (PEM text)"),
     kafka("ssl.key.location", Kind::Path, "our private key (PEM file)"),
-    kafka(
-        "ssl.key.password",
-        Kind::Secret,
-        "pass phrase of our private key",
-    ),
-    kafka(
-        "ssl.keystore.location",
-        Kind::Path,
-        "our key and certificate (PKCS#12 file)",
-    ),
-    kafka(
-        "ssl.keystore.password",
-        Kind::Secret,
-        "password of the keystore",
-    ),
+    kafka("ssl.key.password", Kind::Secret, "pass phrase of our private key"),
+    kafka("ssl.keystore.location", Kind::Path, "our key and certificate (PKCS#12 file)"),
+    kafka("ssl.keystore.password", Kind::Secret, "password of the keystore"),
     kafka("ssl.cipher.suites", Kind::Plain, "ciphers to offer"),
     kafka("ssl.curves.list", Kind::Plain, "curves to offer"),
-    kafka(
-        "ssl.sigalgs.list",
-        Kind::Plain,
-        "signature algorithms to offer",
-    ),
-    kafka(
-        "ssl.endpoint.identification.algorithm",
-        Kind::Plain,
-        "https (default) or none",
-    ),
-    kafka(
-        "enable.ssl.certificate.verification",
-        Kind::Plain,
-        "false only for trying out",
-    ),
-    kafka(
-        "client.id",
-        Kind::Plain,
-        "the name brokers log and set quotas by",
-    ),
-    kafka(
-        "client.rack",
-        Kind::Plain,
-        "rack, to fetch from the nearest replica",
-    ),
+    kafka("ssl.sigalgs.list", Kind::Plain, "signature algorithms to offer"),
+    kafka("ssl.endpoint.identification.algorithm", Kind::Plain, "https (default) or none"),
+    kafka("enable.ssl.certificate.verification", Kind::Plain, "false only for trying out"),
+    kafka("client.id", Kind::Plain, "the name brokers log and set quotas by"),
+    kafka("client.rack", Kind::Plain, "rack, to fetch from the nearest replica"),
     kafka(
         "client.dns.lookup",
         Kind::Plain,
         "use_all_dns_ips or resolve_canonical_bootstrap_servers_only",
     ),
     kafka("broker.address.family", Kind::Plain, "any, v4 or v6"),
-    kafka(
-        "broker.address.ttl",
-        Kind::Plain,
-        "ms to keep a resolved address",
-    ),
+    kafka("broker.address.ttl", Kind::Plain, "ms to keep a resolved address"),
     kafka("socket.timeout.ms", Kind::Plain, "ms a request may take"),
-    kafka(
-        "socket.connection.setup.timeout.ms",
-        Kind::Plain,
-        "ms until TCP, TLS and SASL are done",
-    ),
+    kafka("socket.connection.setup.timeout.ms", Kind::Plain, "ms until TCP, TLS and SASL are done"),
     kafka("socket.keepalive.enable", Kind::Plain, "TCP keep-alive"),
     kafka("socket.nagle.disable", Kind::Plain, "TCP_NODELAY"),
     kafka("socket.send.buffer.bytes", Kind::Plain, "0 is the system's"),
-    kafka(
-        "socket.receive.buffer.bytes",
-        Kind::Plain,
-        "0 is the system's",
-    ),
-    kafka(
-        "connections.max.idle.ms",
-        Kind::Plain,
-        "ms until an idle connection is closed",
-    ),
-    kafka(
-        "reconnect.backoff.ms",
-        Kind::Plain,
-        "first wait before connecting again",
-    ),
-    kafka(
-        "reconnect.backoff.max.ms",
-        Kind::Plain,
-        "longest wait before connecting again",
-    ),
-    kafka(
-        "retry.backoff.ms",
-        Kind::Plain,
-        "first wait before a request is repeated",
-    ),
-    kafka(
-        "retry.backoff.max.ms",
-        Kind::Plain,
-        "longest wait before a request is repeated",
-    ),
-    kafka(
-        "metadata.max.age.ms",
-        Kind::Plain,
-        "ms until metadata count as stale",
-    ),
-    kafka(
-        "topic.metadata.refresh.interval.ms",
-        Kind::Plain,
-        "ms between looks for new partitions",
-    ),
+    kafka("socket.receive.buffer.bytes", Kind::Plain, "0 is the system's"),
+    kafka("connections.max.idle.ms", Kind::Plain, "ms until an idle connection is closed"),
+    kafka("reconnect.backoff.ms", Kind::Plain, "first wait before connecting again"),
+    kafka("reconnect.backoff.max.ms", Kind::Plain, "longest wait before connecting again"),
+    kafka("retry.backoff.ms", Kind::Plain, "first wait before a request is repeated"),
+    kafka("retry.backoff.max.ms", Kind::Plain, "longest wait before a request is repeated"),
+    kafka("metadata.max.age.ms", Kind::Plain, "ms until metadata count as stale"),
+    kafka("topic.metadata.refresh.interval.ms", Kind::Plain, "ms between looks for new partitions"),
     kafka("fetch.min.bytes", Kind::Plain, "bytes a broker waits for"),
-    kafka(
-        "fetch.wait.max.ms",
-        Kind::Plain,
-        "ms a broker waits for fetch.min.bytes",
-    ),
+    kafka("fetch.wait.max.ms", Kind::Plain, "ms a broker waits for fetch.min.bytes"),
     kafka("fetch.max.bytes", Kind::Plain, "bytes of one answer"),
-    kafka(
-        "fetch.message.max.bytes",
-        Kind::Plain,
-        "bytes of one partition in an answer",
-    ),
-    kafka(
-        "max.partition.fetch.bytes",
-        Kind::Plain,
-        "the same as fetch.message.max.bytes",
-    ),
-    kafka(
-        "fetch.error.backoff.ms",
-        Kind::Plain,
-        "ms until a failed fetch is repeated",
-    ),
-    kafka(
-        "receive.message.max.bytes",
-        Kind::Plain,
-        "largest answer accepted",
-    ),
-    kafka(
-        "check.crcs",
-        Kind::Plain,
-        "verify the checksum of each batch",
-    ),
-    registry(
-        "schema.registry.url",
-        Kind::Url,
-        "where the Schema Registry is",
-    ),
-    registry(
-        "schema.registry.basic.auth.user.info",
-        Kind::Secret,
-        "user:password of the registry",
-    ),
+    kafka("fetch.message.max.bytes", Kind::Plain, "bytes of one partition in an answer"),
+    kafka("max.partition.fetch.bytes", Kind::Plain, "the same as fetch.message.max.bytes"),
+    kafka("fetch.error.backoff.ms", Kind::Plain, "ms until a failed fetch is repeated"),
+    kafka("receive.message.max.bytes", Kind::Plain, "largest answer accepted"),
+    kafka("check.crcs", Kind::Plain, "verify the checksum of each batch"),
+    registry("schema.registry.url", Kind::Url, "where the Schema Registry is"),
+    registry("schema.registry.basic.auth.user.info", Kind::Secret, "user:password of the registry"),
     registry(
         "schema.registry.ssl.ca.location",
         Kind::Path,
@@ -292,24 +150,12 @@ const DENIED: &[(&str, &str)] = &[
     ("ssl.engine.id", COMMAND),
     ("ssl.providers", COMMAND),
     ("sasl.kerberos.*", COMMAND),
-    (
-        "sasl.oauthbearer.*",
-        "OAUTHBEARER is not built in; PLAIN and SCRAM are",
-    ),
-    (
-        "enable.sasl.oauthbearer.unsecure.jwt",
-        "it accepts forged tokens",
-    ),
-    (
-        "ssl.key.pem",
-        "a private key belongs in a file: ssl.key.location",
-    ),
+    ("sasl.oauthbearer.*", "OAUTHBEARER is not built in; PLAIN and SCRAM are"),
+    ("enable.sasl.oauthbearer.unsecure.jwt", "it accepts forged tokens"),
+    ("ssl.key.pem", "a private key belongs in a file: ssl.key.location"),
     ("debug", "it floods the log and can show credentials"),
     ("log*", "the log is ours"),
-    (
-        "builtin.features",
-        "it is what librdkafka was built with, not a setting",
-    ),
+    ("builtin.features", "it is what librdkafka was built with, not a setting"),
     ("metadata.broker.list", "write bootstrap.servers"),
     ("group.id", STATEMENT),
     ("group.*", GROUPLESS),
@@ -319,10 +165,7 @@ const DENIED: &[(&str, &str)] = &[
     ("max.poll.interval.ms", GROUPLESS),
     ("auto.commit.*", "offsets are kept in Redis, with the data"),
     ("offset.store.*", "offsets are kept in Redis, with the data"),
-    (
-        "queued.*",
-        "it bounds the memory of a subscription and is fixed",
-    ),
+    ("queued.*", "it bounds the memory of a subscription and is fixed"),
     ("test.*", "it is for librdkafka's own tests"),
     ("security.protocol.*", "no such property exists"),
 ];
@@ -357,8 +200,7 @@ pub enum PropertyError {
 }
 
 fn did_you_mean(near: &Option<&'static str>) -> String {
-    near.map(|name| format!("; did you mean '{name}'?"))
-        .unwrap_or_default()
+    near.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }
 
 /// The property of this exact name, if a profile may set it.
@@ -370,12 +212,10 @@ pub fn allowed(name: &str) -> Result<&'static Property, PropertyError> {
     if let Some((_, value)) = FIXED.iter().find(|(fixed, _)| *fixed == name) {
         return Err(PropertyError::Fixed { name: owned, value });
     }
-    let denied = DENIED
-        .iter()
-        .find(|(pattern, _)| match pattern.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => *pattern == name,
-        });
+    let denied = DENIED.iter().find(|(pattern, _)| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => *pattern == name,
+    });
     Err(match denied {
         Some((_, why)) => PropertyError::Denied { name: owned, why },
         None => PropertyError::Unknown {

@@ -36,18 +36,9 @@ fn produce(cluster: &Cluster, topic: &str, partition: i32, values: impl Iterator
         .unwrap();
     for value in values {
         let headers = OwnedHeaders::new()
-            .insert(Header {
-                key: "X",
-                value: Some("old"),
-            })
-            .insert(Header {
-                key: "null",
-                value: None::<&str>,
-            })
-            .insert(Header {
-                key: "X",
-                value: Some("new"),
-            });
+            .insert(Header { key: "X", value: Some("old") })
+            .insert(Header { key: "null", value: None::<&str> })
+            .insert(Header { key: "X", value: Some("new") });
         let record = BaseRecord::to(topic)
             .partition(partition)
             .key("k")
@@ -60,12 +51,7 @@ fn produce(cluster: &Cluster, topic: &str, partition: i32, values: impl Iterator
 }
 
 fn from(topic: &str, partition: i32, next: i64) -> Assignment {
-    Assignment {
-        topic: topic.to_owned(),
-        partition,
-        next,
-        leader_epoch: None,
-    }
+    Assignment { topic: topic.to_owned(), partition, next, leader_epoch: None }
 }
 
 /// Fetches until `count` events are there; answers (slot, offset, value) of the records.
@@ -75,9 +61,7 @@ fn take(consumer: &mut Consumer, count: usize) -> Vec<(usize, i64, String)> {
     let deadline = Instant::now() + PATIENCE;
     while taken.len() < count {
         assert!(Instant::now() < deadline, "{} of {count} came", taken.len());
-        consumer
-            .fetch(&mut batch, 100, Duration::from_millis(200))
-            .unwrap();
+        consumer.fetch(&mut batch, 100, Duration::from_millis(200)).unwrap();
         for event in batch.events() {
             match event {
                 Event::Record(record) => {
@@ -95,9 +79,7 @@ fn next_problem(consumer: &mut Consumer) -> (Option<usize>, Problem) {
     let mut batch = Batch::new();
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        consumer
-            .fetch(&mut batch, 100, Duration::from_millis(200))
-            .unwrap();
+        consumer.fetch(&mut batch, 100, Duration::from_millis(200)).unwrap();
         for event in batch.events() {
             if let Event::Problem { slot, problem } = event {
                 return (slot, problem);
@@ -113,50 +95,31 @@ fn topics_are_listed_matched_and_missed_by_name() {
     let consumer = consumer(&cluster.bootstrap_servers());
     let list = |text| consumer.topics(&Topics::list(text).unwrap(), ASK);
     let found = list("rides,measurements").unwrap();
-    let shape: Vec<_> = found
-        .iter()
-        .map(|t| (t.name.as_str(), t.partitions.len()))
-        .collect();
+    let shape: Vec<_> = found.iter().map(|t| (t.name.as_str(), t.partitions.len())).collect();
     assert_eq!(shape, [("rides", 1), ("measurements", 3)]);
     let words = list("measurments").unwrap_err().to_string();
-    assert_eq!(
-        words,
-        "topic 'measurments' does not exist; did you mean 'measurements'?"
-    );
-    let matched = consumer
-        .topics(&Topics::pattern("mea.*").unwrap(), ASK)
-        .unwrap();
+    assert_eq!(words, "topic 'measurments' does not exist; did you mean 'measurements'?");
+    let matched = consumer.topics(&Topics::pattern("mea.*").unwrap(), ASK).unwrap();
     assert_eq!(matched.len(), 1);
     assert_eq!(matched[0].partitions, [0, 1, 2]);
-    let none = consumer
-        .topics(&Topics::pattern("x+").unwrap(), ASK)
-        .unwrap_err();
+    let none = consumer.topics(&Topics::pattern("x+").unwrap(), ASK).unwrap_err();
     assert_eq!(none.to_string(), "no topic matches 'x+'");
 }
 
 #[test]
 fn an_unreachable_broker_is_told_with_what_to_check() {
     // A port that was free a moment ago: nothing listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let consumer = consumer(&format!("127.0.0.1:{port}"));
     let topics = Topics::list("a").unwrap();
-    let error = consumer
-        .topics(&topics, Duration::from_secs(1))
-        .unwrap_err();
+    let error = consumer.topics(&topics, Duration::from_secs(1)).unwrap_err();
     assert!(matches!(error, TopicsError::Unreachable(_)), "{error:?}");
     let words = error.to_string();
     assert!(
         words.contains("Connection refused") && words.contains("advertised.listeners"),
         "{words}"
     );
-    assert_eq!(
-        consumer.last_problem().unwrap().kind,
-        ProblemKind::Transport
-    );
+    assert_eq!(consumer.last_problem().unwrap().kind, ProblemKind::Transport);
     let started = Instant::now();
     drop(consumer);
     assert!(started.elapsed() < Duration::from_secs(3));
@@ -167,16 +130,12 @@ fn records_arrive_whole_and_positions_follow() {
     let cluster = cluster(&[("a", 2)]);
     produce(&cluster, "a", 1, (0..10).map(|n| format!("v{n}")));
     let mut consumer = consumer(&cluster.bootstrap_servers());
-    consumer
-        .assign(&[from("a", 0, 0), from("a", 1, 4)])
-        .unwrap();
+    consumer.assign(&[from("a", 0, 0), from("a", 1, 4)]).unwrap();
     assert_eq!(consumer.position(1), None);
     let mut batch = Batch::new();
     let deadline = Instant::now() + PATIENCE;
     while batch.is_empty() && Instant::now() < deadline {
-        consumer
-            .fetch(&mut batch, 100, Duration::from_millis(200))
-            .unwrap();
+        consumer.fetch(&mut batch, 100, Duration::from_millis(200)).unwrap();
     }
     let Some(Event::Record(record)) = batch.events().next() else {
         panic!("no record came");
@@ -195,13 +154,7 @@ fn records_arrive_whole_and_positions_follow() {
     assert_eq!(consumer.position(0), None);
     assert_eq!(consumer.cached_end("a", 1), Some(10));
     let ends = consumer.watermarks("a", 1, ASK).unwrap();
-    assert_eq!(
-        ends,
-        Watermarks {
-            earliest: 0,
-            end: 10
-        }
-    );
+    assert_eq!(ends, Watermarks { earliest: 0, end: 10 });
     // The batch outlives its consumer.
     drop(consumer);
     assert_eq!(record.value, Some(&b"v4"[..]));
@@ -217,28 +170,17 @@ fn a_new_assignment_forgets_the_old_one() {
     assert_eq!(take(&mut consumer, 1)[0].1, 0);
     for round in 0..20 {
         let start = 100 + round;
-        consumer
-            .assign(&[from("b", 0, 9), from("a", 0, start)])
-            .unwrap();
+        consumer.assign(&[from("b", 0, 9), from("a", 0, start)]).unwrap();
         let records = take(&mut consumer, 2);
         let first = records.iter().find(|(slot, ..)| *slot == 1);
         if let Some((_, offset, value)) = first {
-            assert_eq!(
-                (*offset, value.as_str()),
-                (start, format!("a{start}").as_str())
-            );
+            assert_eq!((*offset, value.as_str()), (start, format!("a{start}").as_str()));
         }
-        assert!(
-            records
-                .iter()
-                .all(|(slot, offset, _)| *slot == 1 || *offset == 9)
-        );
+        assert!(records.iter().all(|(slot, offset, _)| *slot == 1 || *offset == 9));
     }
     consumer.unassign().unwrap();
     let mut batch = Batch::new();
-    consumer
-        .fetch(&mut batch, 100, Duration::from_millis(300))
-        .unwrap();
+    consumer.fetch(&mut batch, 100, Duration::from_millis(300)).unwrap();
     assert!(batch.is_empty());
 }
 
@@ -247,9 +189,7 @@ fn out_of_range_names_the_partition_and_does_not_go_on() {
     let cluster = cluster(&[("a", 2)]);
     produce(&cluster, "a", 0, (0..5).map(|n| n.to_string()));
     let mut consumer = consumer(&cluster.bootstrap_servers());
-    consumer
-        .assign(&[from("a", 1, 0), from("a", 0, 77)])
-        .unwrap();
+    consumer.assign(&[from("a", 1, 0), from("a", 0, 77)]).unwrap();
     let (slot, problem) = next_problem(&mut consumer);
     assert_eq!(slot, Some(1));
     assert_eq!(problem.kind, ProblemKind::OutOfRange, "{problem:?}");
@@ -270,9 +210,7 @@ fn a_waker_ends_a_waiting_fetch_also_after_the_end() {
     let started = Instant::now();
     let thread = std::thread::spawn(move || other.wake());
     let mut batch = Batch::new();
-    consumer
-        .fetch(&mut batch, 100, Duration::from_secs(60))
-        .unwrap();
+    consumer.fetch(&mut batch, 100, Duration::from_secs(60)).unwrap();
     assert!(batch.is_empty() && started.elapsed() < PATIENCE);
     thread.join().unwrap();
     drop(consumer);
@@ -285,12 +223,7 @@ fn commits_are_read_back() {
     let consumer = consumer(&cluster.bootstrap_servers());
     let partitions = [("a", 0), ("a", 1)];
     assert_eq!(consumer.committed(&partitions, ASK).unwrap(), [None, None]);
-    let commit = Commit {
-        topic: "a",
-        partition: 1,
-        next: 42,
-        leader_epoch: None,
-    };
+    let commit = Commit { topic: "a", partition: 1, next: 42, leader_epoch: None };
     consumer.commit(&[commit]).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while consumer.committed(&partitions, ASK).unwrap() != [None, Some(42)] {
@@ -323,9 +256,7 @@ fn a_hundred_thousand_records_once_and_in_order() {
     let mut next = first;
     let started = Instant::now();
     while next < COUNT && started.elapsed() < PATIENCE {
-        consumer
-            .fetch(&mut batch, 4096, Duration::from_millis(200))
-            .unwrap();
+        consumer.fetch(&mut batch, 4096, Duration::from_millis(200)).unwrap();
         for event in batch.events() {
             let Event::Record(record) = event else {
                 panic!("a problem");

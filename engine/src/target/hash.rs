@@ -1,6 +1,9 @@
 //! HASH: the last record of a key as fields.
 
-use super::{DELETE_WHEN, EXPIRY, KEY, NEWER, TOMBSTONE, Target, TargetRow, Tombstone, WriteError, key_error, template};
+use super::{
+    DELETE_WHEN, EXPIRY, KEY, NEWER, TOMBSTONE, Target, TargetRow, Tombstone, WriteError,
+    key_error, template,
+};
 use crate::expression::{Template, View};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
 use crate::record::Kind;
@@ -61,11 +64,7 @@ impl Hash {
     /// What a tombstone does: as written, otherwise DELETE when the key is built
     /// from the record's key and headers alone, and IGNORE when it is not.
     pub fn tombstone(&self) -> Tombstone {
-        let default = if self.key.is_from_key() {
-            Tombstone::Delete
-        } else {
-            Tombstone::Ignore
-        };
+        let default = if self.key.is_from_key() { Tombstone::Delete } else { Tombstone::Ignore };
         self.tombstone.unwrap_or(default)
     }
 
@@ -89,17 +88,14 @@ impl Hash {
         for field in fields {
             entry.field(field.name, field.value(value));
         }
-        let nulls = fields.iter().filter(|field| field.kind == Kind::Null && self.mode == Mode::Merge);
+        let nulls =
+            fields.iter().filter(|field| field.kind == Kind::Null && self.mode == Mode::Merge);
         entry.end(nulls.map(|field| field.name));
         Ok(())
     }
 
     fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
-        let mode = if matched.has("OVERWRITE") {
-            Mode::Overwrite
-        } else {
-            Mode::Merge
-        };
+        let mode = if matched.has("OVERWRITE") { Mode::Overwrite } else { Mode::Merge };
         Ok(Target::Hash(Hash {
             key: template(matched.word_of(KEY.name)?)?,
             mode,

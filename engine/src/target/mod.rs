@@ -98,16 +98,12 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let build = TARGETS
-            .iter()
-            .find(|row| row.clause.name == name)
-            .and_then(|row| row.build);
+        let build = TARGETS.iter().find(|row| row.clause.name == name).and_then(|row| row.build);
         match build {
             Some(build) => build(matched),
-            None => Err(CommandError::unsupported(
-                &format!("target '{name}'"),
-                matched.number() + 1,
-            )),
+            None => {
+                Err(CommandError::unsupported(&format!("target '{name}'"), matched.number() + 1))
+            }
         }
     }
 
@@ -155,17 +151,13 @@ impl Tombstone {
 
     fn parse(matched: &Match<'_>) -> Option<Tombstone> {
         let all = [Tombstone::Delete, Tombstone::Ignore];
-        all.into_iter()
-            .find(|tombstone| tombstone.word() == matched.chosen())
+        all.into_iter().find(|tombstone| tombstone.word() == matched.chosen())
     }
 }
 
 impl TargetRow {
     const fn built(clause: Clause, build: Build) -> TargetRow {
-        TargetRow {
-            clause,
-            build: Some(build),
-        }
+        TargetRow { clause, build: Some(build) }
     }
 
     const fn planned(
@@ -175,18 +167,8 @@ impl TargetRow {
         options: &'static [Argument],
     ) -> TargetRow {
         let support = Support::Planned;
-        let clause = Clause {
-            name,
-            summary,
-            support,
-            arguments,
-            options,
-            trailing: None,
-        };
-        TargetRow {
-            clause,
-            build: None,
-        }
+        let clause = Clause { name, summary, support, arguments, options, trailing: None };
+        TargetRow { clause, build: None }
     }
 }
 
@@ -200,10 +182,7 @@ impl fmt::Debug for TargetRow {
 fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| {
-        let before = text
-            .char_indices()
-            .take_while(|(at, _)| *at < error.at)
-            .count();
+        let before = text.char_indices().take_while(|(at, _)| *at < error.at).count();
         word.error(error.problem).column(before + 1)
     })
 }
@@ -248,14 +227,8 @@ mod tests {
     #[test]
     fn the_table_says_built_exactly_where_something_builds() {
         for row in TARGETS {
-            assert_eq!(
-                row.build.is_some(),
-                row.clause.support == Support::Built,
-                "{row:?}"
-            );
-            let same = TARGETS
-                .iter()
-                .filter(|other| other.clause.name == row.clause.name);
+            assert_eq!(row.build.is_some(), row.clause.support == Support::Built, "{row:?}");
+            let same = TARGETS.iter().filter(|other| other.clause.name == row.clause.name);
             assert_eq!(same.count(), 1);
         }
     }

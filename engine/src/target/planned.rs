@@ -13,13 +13,7 @@ pub(super) const STRING: TargetRow = TargetRow::planned(
     "STRING",
     "the last record of a key as a string",
     &[KEY],
-    &[
-        expression("VALUE").optional(),
-        EXPIRY,
-        TOMBSTONE_PLANNED,
-        DELETE_WHEN,
-        NEWER,
-    ],
+    &[expression("VALUE").optional(), EXPIRY, TOMBSTONE_PLANNED, DELETE_WHEN, NEWER],
 );
 
 pub(super) const JSON: TargetRow = TargetRow::planned(
@@ -113,8 +107,5 @@ pub(super) const TOPIC: TargetRow = TargetRow::planned(
     "TOPIC",
     "a record goes to a Kafka topic",
     &[Argument::value("topic", Kind::Text)],
-    &[
-        expression("KEY").optional(),
-        Argument::option("VALUE", "format", Kind::Format).optional(),
-    ],
+    &[expression("KEY").optional(), Argument::option("VALUE", "format", Kind::Format).optional()],
 );

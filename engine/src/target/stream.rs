@@ -1,6 +1,8 @@
 //! STREAM: every record is an entry; entry IDs are Redis's own.
 
-use super::{DELETE_WHEN, EXPIRY, KEY, TOMBSTONE, Target, TargetRow, WriteError, key_error, template};
+use super::{
+    DELETE_WHEN, EXPIRY, KEY, TOMBSTONE, Target, TargetRow, WriteError, key_error, template,
+};
 use crate::expression::{Template, View};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{Builder, Trim, WriteKind};
@@ -95,7 +97,9 @@ impl Stream {
     fn trim(&self) -> Trim {
         match self.maxlen {
             None => Trim::None,
-            Some(MaxLen { precision: Precision::Approximate, entries }) => Trim::Approximate(entries),
+            Some(MaxLen { precision: Precision::Approximate, entries }) => {
+                Trim::Approximate(entries)
+            }
             Some(MaxLen { precision: Precision::Exact, entries }) => Trim::Exact(entries),
         }
     }

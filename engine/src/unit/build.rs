@@ -126,7 +126,11 @@ impl Builder {
 
     /// Starts the next record; its writes carry this reference.
     pub fn begin_record(&mut self, record: RecordRef) -> Mark {
-        let mark = Mark { writes: self.writes.len(), arena: self.arena.len(), records: self.records.len() };
+        let mark = Mark {
+            writes: self.writes.len(),
+            arena: self.arena.len(),
+            records: self.records.len(),
+        };
         self.records.push(record);
         mark
     }
@@ -196,7 +200,9 @@ impl Builder {
         let Builder { keys, groups, index, hasher, key, .. } = self;
         let key_of = |group: &Group| keys.get(group.key_start..group.key_end).unwrap_or_default();
         let hash = hasher.hash_one(&key[..]);
-        let found = index.find(hash, |&at| groups.get(at as usize).is_some_and(|group| key_of(group) == &key[..]));
+        let found = index.find(hash, |&at| {
+            groups.get(at as usize).is_some_and(|group| key_of(group) == &key[..])
+        });
         if let Some(&at) = found {
             let Some(group) = groups.get_mut(at as usize) else { return Err(KeyError::TwoTypes) };
             if group.key_type != kind.key_type() {
@@ -225,7 +231,8 @@ impl Builder {
         });
         index.insert_unique(hash, at, |&at| {
             let group = groups.get(at as usize);
-            hasher.hash_one(group.and_then(|g| keys.get(g.key_start..g.key_end)).unwrap_or_default())
+            hasher
+                .hash_one(group.and_then(|g| keys.get(g.key_start..g.key_end)).unwrap_or_default())
         });
         Ok(at)
     }
@@ -258,7 +265,13 @@ impl Builder {
     }
 
     /// Packs what was gathered into `unit` and starts anew. `advances` are the ledger's steps.
-    pub fn finish(&mut self, subscription: &str, names: &Names, advances: impl Iterator<Item = Advance>, unit: &mut Unit) {
+    pub fn finish(
+        &mut self,
+        subscription: &str,
+        names: &Names,
+        advances: impl Iterator<Item = Advance>,
+        unit: &mut Unit,
+    ) {
         unit.advances.extend(advances);
         self.pack(subscription, names, unit);
         unit.records.append(&mut self.records);
@@ -284,7 +297,8 @@ impl Builder {
         for &name in &self.used {
             put_text(out, names.get(name));
         }
-        let written = |key_type| self.groups.iter().filter(move |g| g.writes > 0 && g.key_type == key_type);
+        let written =
+            |key_type| self.groups.iter().filter(move |g| g.writes > 0 && g.key_type == key_type);
         put_varint(out, self.groups.iter().filter(|group| group.writes > 0).count() as u64);
         // Streams first: adding to one is the only write that can still fail, and is undone.
         for group in written(KeyType::Stream).chain(written(KeyType::Hash)) {
@@ -321,7 +335,9 @@ impl Builder {
 
     /// Bytes its buffers hold on to.
     pub fn memory(&self) -> usize {
-        self.arena.capacity() + self.keys.capacity() + self.writes.capacity() * size_of::<Write>()
+        self.arena.capacity()
+            + self.keys.capacity()
+            + self.writes.capacity() * size_of::<Write>()
             + self.groups.capacity() * size_of::<Group>()
     }
 }
@@ -341,7 +357,9 @@ impl Entry<'_> {
     pub fn field(&mut self, name: NameId, value: Value<'_>) {
         match value.kind {
             Kind::Null => {}
-            Kind::Boolean | Kind::Number | Kind::String | Kind::Bytes => self.text(name, value.text),
+            Kind::Boolean | Kind::Number | Kind::String | Kind::Bytes => {
+                self.text(name, value.text)
+            }
             Kind::EscapedString | Kind::Object | Kind::Array => {
                 let mut text = std::mem::take(&mut self.builder.text);
                 text.clear();
@@ -401,7 +419,14 @@ impl Builder {
             None => place.first = at,
         }
         let record = self.records.len().saturating_sub(1) as u32;
-        self.writes.push(Write { group, previous, next: NONE, start, end: self.arena.len(), record });
+        self.writes.push(Write {
+            group,
+            previous,
+            next: NONE,
+            start,
+            end: self.arena.len(),
+            record,
+        });
     }
 }
 

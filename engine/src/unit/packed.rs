@@ -53,7 +53,10 @@ impl fmt::Display for PackedError {
         match self {
             PackedError::Truncated => f.write_str("the unit ends too early"),
             PackedError::Version(version) => {
-                write!(f, "unit of version {version}, this build reads version {VERSION}: update the module here")
+                write!(
+                    f,
+                    "unit of version {version}, this build reads version {VERSION}: update the module here"
+                )
             }
             PackedError::Code(code) => write!(f, "unknown code {code} in the unit"),
             PackedError::Name => f.write_str("the unit names a field it does not list"),
@@ -187,7 +190,8 @@ impl<'a> PackedAdvance<'a> {
         out.extend_from_slice(&self.standing.next.to_le_bytes());
         out.extend_from_slice(&self.standing.epoch.unwrap_or(-1).to_le_bytes());
         out.extend_from_slice(&self.standing.topic_id.bytes());
-        let Counters { consumed, applied, filtered, deadlettered, skipped } = self.standing.counters;
+        let Counters { consumed, applied, filtered, deadlettered, skipped } =
+            self.standing.counters;
         for counter in [consumed, applied, filtered, deadlettered, skipped] {
             put_varint(out, counter);
         }
@@ -371,7 +375,10 @@ pub fn read_name(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<usize, Pack
 }
 
 /// Reads one field: its name's number and its value.
-pub fn read_field<'a>(reader: &mut Reader<'a>, head: &Head<'_>) -> Result<(usize, &'a [u8]), PackedError> {
+pub fn read_field<'a>(
+    reader: &mut Reader<'a>,
+    head: &Head<'_>,
+) -> Result<(usize, &'a [u8]), PackedError> {
     Ok((read_name(reader, head)?, reader.text()?))
 }
 

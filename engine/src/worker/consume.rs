@@ -69,8 +69,14 @@ impl Worker {
     }
 
     fn flow(&mut self, control: &Control, cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
-        let plan = Plan::new(self.spec.key, self.spec.value, &control.routes)
-            .map_err(|NotBuilt(format)| self.stop(format!("format {} is not supported yet", format.name()), "subscribe with another format"))?;
+        let plan = Plan::new(self.spec.key, self.spec.value, &control.routes).map_err(
+            |NotBuilt(format)| {
+                self.stop(
+                    format!("format {} is not supported yet", format.name()),
+                    "subscribe with another format",
+                )
+            },
+        )?;
         let assignments: Vec<_> = cursors
             .iter()
             .map(|cursor| Assignment {
@@ -111,7 +117,9 @@ impl Worker {
             return Err(Trouble::Changed);
         }
         let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
-        consumer.fetch(batch, self.spec.unit_records, FETCH_WAIT).map_err(|problem| trouble_of(&problem))?;
+        consumer
+            .fetch(batch, self.spec.unit_records, FETCH_WAIT)
+            .map_err(|problem| trouble_of(&problem))?;
         let mut idle = true;
         for event in batch.events() {
             match event {
@@ -139,13 +147,22 @@ impl Worker {
         if cursor.has_passed(record.offset) {
             return Ok(());
         }
-        if let Some(epoch) = cursor.epoch().filter(|epoch| (0..*epoch).contains(&record.leader_epoch)) {
+        if let Some(epoch) =
+            cursor.epoch().filter(|epoch| (0..*epoch).contains(&record.leader_epoch))
+        {
             let at = format!("{}/{}@{}", cursor.topic, cursor.partition, record.offset);
-            let reason = format!("{at}: written under leader epoch {}, before the ledger's {epoch} (the log was truncated)", record.leader_epoch);
+            let reason = format!(
+                "{at}: written under leader epoch {}, before the ledger's {epoch} (the log was truncated)",
+                record.leader_epoch
+            );
             self.flush(flow)?;
-            return Err(self.stop(reason, "compare with Kafka's log, then KAFKA.UNSUBSCRIBE and subscribe again with START"));
+            return Err(self.stop(
+                reason,
+                "compare with Kafka's log, then KAFKA.UNSUBSCRIBE and subscribe again with START",
+            ));
         }
-        let mark = flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
+        let mark =
+            flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
         let verdict = match flow.verdicts.is_empty() {
             true => None,
             false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
@@ -155,14 +172,20 @@ impl Worker {
                 flow.builder.roll_back(mark);
                 Err(RecordError { stage: Stage::Apply, route: None, problem })
             }
-            None => flow.plan.write(&cursor.topic, cursor.partition, record, &mut flow.builder, mark),
+            None => {
+                flow.plan.write(&cursor.topic, cursor.partition, record, &mut flow.builder, mark)
+            }
         };
         let outcome = match written {
             Ok(outcome) => outcome,
             Err(error) => self.deal_with_bad(flow, record, error)?,
         };
         if let Some(cursor) = flow.cursors.get_mut(record.slot) {
-            cursor.take(record.offset, (record.leader_epoch >= 0).then_some(record.leader_epoch), outcome);
+            cursor.take(
+                record.offset,
+                (record.leader_epoch >= 0).then_some(record.leader_epoch),
+                outcome,
+            );
         }
         if flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
@@ -170,10 +193,18 @@ impl Worker {
         Ok(())
     }
 
-    fn deal_with_bad(&mut self, flow: &mut Flow, record: &Record<'_>, error: RecordError) -> Result<Outcome, Trouble> {
-        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else { return Err(Trouble::Recheck) };
+    fn deal_with_bad(
+        &mut self,
+        flow: &mut Flow,
+        record: &Record<'_>,
+        error: RecordError,
+    ) -> Result<Outcome, Trouble> {
+        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else {
+            return Err(Trouble::Recheck);
+        };
         let id = RecordId { topic, partition, offset: record.offset };
-        let settled = flow.settle.as_ref().filter(|(settled, _)| *settled == id).map(|(_, settle)| *settle);
+        let settled =
+            flow.settle.as_ref().filter(|(settled, _)| *settled == id).map(|(_, settle)| *settle);
         self.lane.shared.set_last_error(format!("{id} {error}"));
         match policy(settled, self.spec.on_error) {
             Policy::Skip => Ok(Outcome::Skipped),
@@ -185,7 +216,9 @@ impl Worker {
                 self.flush(flow)?;
                 let name = &self.spec.name;
                 let action = match error.stage {
-                    Stage::Apply => format!("rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"),
+                    Stage::Apply => format!(
+                        "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                    ),
                     _ => format!("KAFKA.RESUME {name} SKIP"),
                 };
                 let reason = format!("{id} {error}");
@@ -203,7 +236,8 @@ impl Worker {
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
-        let moved = flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
+        let moved =
+            flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
         flow.plan.shed_names();
         self.lane.send(unit)?;
@@ -220,8 +254,15 @@ impl Worker {
         }
     }
 
-    fn meet(&mut self, flow: &mut Flow, slot: Option<usize>, problem: &Problem) -> Result<(), Trouble> {
-        let at = slot.and_then(|slot| flow.slots.get(slot)).map_or(String::new(), |(topic, partition)| format!("{topic}/{partition}: "));
+    fn meet(
+        &mut self,
+        flow: &mut Flow,
+        slot: Option<usize>,
+        problem: &Problem,
+    ) -> Result<(), Trouble> {
+        let at = slot
+            .and_then(|slot| flow.slots.get(slot))
+            .map_or(String::new(), |(topic, partition)| format!("{topic}/{partition}: "));
         match problem.kind {
             // The next session's look at the ledger and the topics says what is wrong, with figures.
             ProblemKind::OutOfRange | ProblemKind::TopicGone => {
@@ -238,7 +279,9 @@ impl Worker {
                 self.flush(flow)?;
                 Err(trouble_of(problem))
             }
-            ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => Err(trouble_of(problem)),
+            ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => {
+                Err(trouble_of(problem))
+            }
             ProblemKind::Authorization | ProblemKind::Transport | ProblemKind::Other => {
                 self.lane.shared.set_last_error(format!("{at}{problem}"));
                 Ok(())
@@ -272,7 +315,13 @@ impl Worker {
 
     fn refresh_ends(&self, flow: &Flow) {
         let Some(consumer) = &self.consumer else { return };
-        let ends = flow.cursors.iter().filter_map(|cursor| Some((cursor.topic.clone(), cursor.partition, consumer.cached_end(&cursor.topic, cursor.partition)?)));
+        let ends = flow.cursors.iter().filter_map(|cursor| {
+            Some((
+                cursor.topic.clone(),
+                cursor.partition,
+                consumer.cached_end(&cursor.topic, cursor.partition)?,
+            ))
+        });
         self.publish_lag(&ends.collect::<Vec<_>>());
     }
 
@@ -285,7 +334,12 @@ impl Worker {
         for (progress, committed) in progress.iter().zip(&mut flow.committed) {
             if progress.next != *committed || again {
                 *committed = progress.next;
-                offsets.push(Commit { topic: &progress.topic, partition: progress.partition, next: progress.next, leader_epoch: progress.epoch });
+                offsets.push(Commit {
+                    topic: &progress.topic,
+                    partition: progress.partition,
+                    next: progress.next,
+                    leader_epoch: progress.epoch,
+                });
             }
         }
         if !offsets.is_empty() {
@@ -302,12 +356,17 @@ impl Worker {
         let running = Status::new(State::Running, "", "");
         match consumer.last_problem() {
             Some(problem) if idle => {
-                if matches!(problem.kind, ProblemKind::Authentication | ProblemKind::Fatal | ProblemKind::Tls) {
+                if matches!(
+                    problem.kind,
+                    ProblemKind::Authentication | ProblemKind::Fatal | ProblemKind::Tls
+                ) {
                     return Err(trouble_of(&problem));
                 }
                 let first = flow.cursors.get(..1).unwrap_or_default();
                 let status = match self.ask_ends(first) {
-                    Err(Trouble::Wait { reason, action, .. }) => Status::new(State::Waiting, reason, action),
+                    Err(Trouble::Wait { reason, action, .. }) => {
+                        Status::new(State::Waiting, reason, action)
+                    }
                     _ => running,
                 };
                 self.lane.shared.set_status(status);
@@ -320,15 +379,29 @@ impl Worker {
     /// Ends the session when topics or partitions are other ones than those assigned.
     fn rediscover(&mut self, flow: &Flow) -> Result<(), Trouble> {
         let Ok(topics) = self.discover() else { return Ok(()) };
-        let now = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition)));
+        let now = topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition))
+        });
         let assigned = flow.slots.iter().map(|(topic, partition)| (&**topic, *partition));
-        let same_ids = topics.iter().all(|topic| flow.cursors.iter().filter(|cursor| *cursor.topic == *topic.name).all(|cursor| cursor.is_of(topic.id)));
+        let same_ids = topics.iter().all(|topic| {
+            flow.cursors
+                .iter()
+                .filter(|cursor| *cursor.topic == *topic.name)
+                .all(|cursor| cursor.is_of(topic.id))
+        });
         if now.eq(assigned) && same_ids { Ok(()) } else { Err(Trouble::Recheck) }
     }
 }
 
-fn verdict(verdicts: &[(RecordId, String)], topic: &str, partition: i32, offset: i64) -> Option<String> {
-    let found = verdicts.iter().find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
+fn verdict(
+    verdicts: &[(RecordId, String)],
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Option<String> {
+    let found = verdicts
+        .iter()
+        .find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
     found.map(|(_, problem)| problem.clone())
 }
 

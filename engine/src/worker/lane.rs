@@ -11,7 +11,9 @@ use crate::kafka::Waker;
 use crate::ledger::{self, Advance, Counters};
 use crate::state::{State, Status};
 use crate::unit::Unit;
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, bounded,
+};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +23,8 @@ use std::time::Duration;
 const QUEUE: usize = 8;
 
 /// What to do about a ledger that cannot be used.
-pub const LEDGER_WAY_OUT: &str = "restore the ledger key and KAFKA.RESUME, or KAFKA.UNSUBSCRIBE and subscribe again with START";
+pub const LEDGER_WAY_OUT: &str =
+    "restore the ledger key and KAFKA.RESUME, or KAFKA.UNSUBSCRIBE and subscribe again with START";
 
 /// A record by its place in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +235,8 @@ impl Shared {
     fn advance(&self, advances: &[Advance]) {
         let mut progress = self.progress.lock();
         for advance in advances {
-            let same = |p: &&mut Progress| p.partition == advance.partition && p.topic == advance.topic;
+            let same =
+                |p: &&mut Progress| p.partition == advance.partition && p.topic == advance.topic;
             if let Some(progress) = progress.iter_mut().find(same) {
                 progress.next = advance.standing.next;
                 progress.epoch = advance.standing.epoch;
@@ -333,7 +337,9 @@ impl LaneWorker {
             match answer.recv_timeout(Duration::from_millis(50)) {
                 Ok(positions) => return Ok(positions),
                 Err(RecvTimeoutError::Disconnected) => return Err(Changed),
-                Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => return Err(Changed),
+                Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => {
+                    return Err(Changed);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
@@ -378,10 +384,21 @@ pub struct Lane {
 }
 
 /// A new lane; `wake_applier` is called from the worker's thread after every unit queued.
-pub fn lane(subscription: &str, routes: Vec<super::RouteSpec>, wanted: Wanted, wake_applier: Arc<dyn Fn() + Send + Sync>) -> (LaneWorker, Lane) {
+pub fn lane(
+    subscription: &str,
+    routes: Vec<super::RouteSpec>,
+    wanted: Wanted,
+    wake_applier: Arc<dyn Fn() + Send + Sync>,
+) -> (LaneWorker, Lane) {
     let (work_sender, work) = bounded(QUEUE);
     let (empties_sender, empties) = bounded(QUEUE + 2);
-    let control = Control { generation: 1, wanted, routes: Arc::new(routes), settle: None, verdicts: Vec::new() };
+    let control = Control {
+        generation: 1,
+        wanted,
+        routes: Arc::new(routes),
+        settle: None,
+        verdicts: Vec::new(),
+    };
     let shared = Arc::new(Shared {
         control: Mutex::new(control),
         changed: Condvar::new(),
@@ -397,7 +414,14 @@ pub fn lane(subscription: &str, routes: Vec<super::RouteSpec>, wanted: Wanted, w
     });
     let subscription = subscription.to_owned();
     let (alive_sender, alive) = bounded(0);
-    let worker = LaneWorker { shared: shared.clone(), subscription, work: work_sender, empties, wake_applier, _alive: alive_sender };
+    let worker = LaneWorker {
+        shared: shared.clone(),
+        subscription,
+        work: work_sender,
+        empties,
+        wake_applier,
+        _alive: alive_sender,
+    };
     (worker, Lane { shared, work, empties: empties_sender, alive, applied: 0, stale: 0 })
 }
 
@@ -463,18 +487,29 @@ impl Lane {
             }
             Applied::Stale { partition, expected, found } => {
                 self.stale += 1;
-                log::warn!("unit refused: {partition} stands at {found}, not {expected}; reading the ledger again");
+                log::warn!(
+                    "unit refused: {partition} stands at {found}, not {expected}; reading the ledger again"
+                );
                 self.shared.change(|_| {});
             }
-            Applied::Ledger { partition, fault } => self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT),
-            Applied::Failed(problem) => self.stop(problem, "see the server's log, then KAFKA.RESUME"),
+            Applied::Ledger { partition, fault } => {
+                self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
+            }
+            Applied::Failed(problem) => {
+                self.stop(problem, "see the server's log, then KAFKA.RESUME")
+            }
             Applied::Clash(clashes) => {
                 let own = ledger::dead_letters_key(subscription);
                 if let Some(clash) = clashes.iter().find(|clash| clash.key == own.as_bytes()) {
-                    return self.stop(format!("dead letters cannot be written: {}", clash.problem), "rename the key, then KAFKA.RESUME");
+                    return self.stop(
+                        format!("dead letters cannot be written: {}", clash.problem),
+                        "rename the key, then KAFKA.RESUME",
+                    );
                 }
                 self.shared.change(|control| {
-                    control.verdicts.extend(clashes.into_iter().filter_map(|clash| verdict(unit, clash)));
+                    control
+                        .verdicts
+                        .extend(clashes.into_iter().filter_map(|clash| verdict(unit, clash)));
                 });
             }
         }

@@ -20,7 +20,14 @@ impl Letters {
 
     /// Adds the record to the unit: its place, key, value, headers, and what is wrong with it.
     /// A null key or value has no field.
-    pub(super) fn write(&mut self, id: &RecordId, record: &Record<'_>, error: &RecordError, builder: &mut Builder, names: &mut Names) {
+    pub(super) fn write(
+        &mut self,
+        id: &RecordId,
+        record: &Record<'_>,
+        error: &RecordError,
+        builder: &mut Builder,
+        names: &mut Names,
+    ) {
         builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
         builder.key_buffer().extend_from_slice(self.key.as_bytes());
         // Our own key is only ever written as a stream, so it cannot have two types in one unit.

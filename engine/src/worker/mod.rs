@@ -10,7 +10,9 @@ mod letters;
 mod plan;
 mod session;
 
-pub use lane::{Control, Ends, Farewell, Lane, LaneWorker, Progress, RecordId, Shared, Turn, Wanted, lane};
+pub use lane::{
+    Control, Ends, Farewell, Lane, LaneWorker, Progress, RecordId, Shared, Turn, Wanted, lane,
+};
 pub use plan::{RecordError, Stage};
 
 use crate::command::{OnError, Settle};
@@ -121,11 +123,22 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
     let name = format!("kafka-{}", spec.name).chars().take(15).collect();
     std::thread::Builder::new().name(name).spawn(move || {
         let shared = lane.shared.clone();
-        let worker = Worker { spec, lane, consumer: None, backoff: BACKOFF.0, beyond_since: None, stopped: None };
+        let worker = Worker {
+            spec,
+            lane,
+            consumer: None,
+            backoff: BACKOFF.0,
+            beyond_since: None,
+            stopped: None,
+        };
         let run = std::panic::AssertUnwindSafe(|| worker.run());
         if std::panic::catch_unwind(run).is_err() {
             let reason = "internal error: the worker panicked; see the server's log";
-            shared.set_status(Status::new(State::Stopped, reason, "report it, then restart the server"));
+            shared.set_status(Status::new(
+                State::Stopped,
+                reason,
+                "report it, then restart the server",
+            ));
         }
     })
 }
@@ -198,11 +211,23 @@ impl Worker {
     fn connect(&mut self) -> Result<&mut Consumer, Trouble> {
         if self.consumer.is_none() {
             // An admin may have mended the file since; without one the inline brokers suffice.
-            let profiles = self.spec.profiles.reread().map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file"))?;
+            let profiles = self
+                .spec
+                .profiles
+                .reread()
+                .map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file"))?;
             self.spec.profiles = profiles;
-            let config = kafka::consumer_config(&self.spec.connection, &self.spec.profiles, &self.spec.group)
-                .map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file or the connection"))?;
-            let consumer = Consumer::connect(&config).map_err(|error| Trouble::wait(error.to_string(), "check the connection's properties"))?;
+            let config = kafka::consumer_config(
+                &self.spec.connection,
+                &self.spec.profiles,
+                &self.spec.group,
+            )
+            .map_err(|error| {
+                Trouble::wait(error.to_string(), "mend the profiles file or the connection")
+            })?;
+            let consumer = Consumer::connect(&config).map_err(|error| {
+                Trouble::wait(error.to_string(), "check the connection's properties")
+            })?;
             self.lane.shared.set_waker(Some(consumer.waker()));
             self.consumer = Some(consumer);
         }
@@ -220,11 +245,12 @@ impl Worker {
             let group = &self.spec.group;
             let deleted = kafka::consumer_config(&self.spec.connection, &self.spec.profiles, group)
                 .map_err(|error| error.to_string())
-                .and_then(|config| kafka::delete_group(&config, group, FAREWELL).map_err(|error| error.to_string()));
+                .and_then(|config| {
+                    kafka::delete_group(&config, group, FAREWELL).map_err(|error| error.to_string())
+                });
             if let Err(error) = deleted {
                 log::info!("the consumer group {group} could not be deleted: {error}");
             }
         }
     }
 }
-

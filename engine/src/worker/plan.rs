@@ -111,7 +111,14 @@ impl Plan {
     }
 
     /// Writes one record into the unit, all routes or none.
-    pub fn write(&mut self, topic: &str, partition: i32, record: &Record<'_>, builder: &mut Builder, mark: Mark) -> Result<Outcome, RecordError> {
+    pub fn write(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        record: &Record<'_>,
+        builder: &mut Builder,
+        mark: Mark,
+    ) -> Result<Outcome, RecordError> {
         self.decode(record)?;
         let headers = RecordHeaders(record);
         let view = View {
@@ -129,22 +136,33 @@ impl Plan {
         for route in &self.routes {
             if let Err(error) = route.target.write(&view, builder) {
                 builder.roll_back(mark);
-                return Err(RecordError { stage: Stage::Route, route: Some(route.name.clone()), problem: error.to_string() });
+                return Err(RecordError {
+                    stage: Stage::Route,
+                    route: Some(route.name.clone()),
+                    problem: error.to_string(),
+                });
             }
         }
         Ok(if builder.end_record(mark) { Outcome::Applied } else { Outcome::Filtered })
     }
 
     fn decode(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
-        let failed = |stage| move |error: DecodeError| RecordError { stage, route: None, problem: error.to_string() };
+        let failed = |stage| {
+            move |error: DecodeError| RecordError { stage, route: None, problem: error.to_string() }
+        };
         match (&mut self.key, record.key) {
             (KeyPlan::Decoded(decoder), Some(key)) => {
-                decoder.decode(key, &mut self.names, &mut self.key_fields).map_err(failed(Stage::Key))?;
+                decoder
+                    .decode(key, &mut self.names, &mut self.key_fields)
+                    .map_err(failed(Stage::Key))?;
             }
             _ => self.key_fields.begin(Shape::Absent),
         }
         match record.value {
-            Some(value) => self.value.decode(value, &mut self.names, &mut self.value_fields).map_err(failed(Stage::Value)),
+            Some(value) => self
+                .value
+                .decode(value, &mut self.names, &mut self.value_fields)
+                .map_err(failed(Stage::Value)),
             None => {
                 self.value_fields.begin(Shape::Absent);
                 Ok(())

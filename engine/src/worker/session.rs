@@ -3,7 +3,9 @@
 use super::lane::{Control, Ends, Progress, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
-use crate::kafka::{self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks};
+use crate::kafka::{
+    self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
+};
 use crate::ledger::{Advance, Cursor, Expected, Standing};
 use crate::state::{State, Status};
 use crate::unit::Builder;
@@ -32,7 +34,10 @@ impl Worker {
     fn begin(&mut self, control: &Control) -> Result<Vec<Cursor>, Trouble> {
         let topics = self.discover()?;
         loop {
-            let positions = self.lane.load(control.generation)?.map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
+            let positions = self
+                .lane
+                .load(control.generation)?
+                .map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
@@ -49,12 +54,17 @@ impl Worker {
 
     pub(super) fn discover(&mut self) -> Result<Vec<TopicInfo>, Trouble> {
         let wanted = self.spec.topics.clone();
-        let topics = self.connect()?.topics(&wanted, ASK).map_err(|error| broker_trouble(&error))?;
+        let topics =
+            self.connect()?.topics(&wanted, ASK).map_err(|error| broker_trouble(&error))?;
         Ok(topics)
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
-    fn missing(&self, topics: &[TopicInfo], positions: &Positions) -> Result<Vec<(Arc<str>, i32)>, Trouble> {
+    fn missing(
+        &self,
+        topics: &[TopicInfo],
+        positions: &Positions,
+    ) -> Result<Vec<(Arc<str>, i32)>, Trouble> {
         for known in &positions.partitions {
             if let Err(fault) = &known.standing {
                 let reason = format!("the ledger of {}/{} {fault}", known.topic, known.partition);
@@ -65,21 +75,37 @@ impl Worker {
             let name: Arc<str> = topic.name.as_str().into();
             topic.partitions.iter().map(move |&partition| (name.clone(), partition))
         });
-        Ok(unknown.filter(|(topic, partition)| positions.get(topic, *partition).is_none()).collect())
+        Ok(unknown
+            .filter(|(topic, partition)| positions.get(topic, *partition).is_none())
+            .collect())
     }
 
     /// Resolves where new partitions start: START for the subscription's first ones, EARLIEST for later ones.
-    fn register(&mut self, topics: &[TopicInfo], positions: &Positions, missing: &[(Arc<str>, i32)], advances: &mut Vec<Advance>) -> Result<(), Trouble> {
+    fn register(
+        &mut self,
+        topics: &[TopicInfo],
+        positions: &Positions,
+        missing: &[(Arc<str>, i32)],
+        advances: &mut Vec<Advance>,
+    ) -> Result<(), Trouble> {
         let first = positions.partitions.is_empty();
-        let start = if first { self.spec.start.clone() } else { Position::Earliest };
+        let start = if first { self.spec.start } else { Position::Earliest };
         if first && start != Position::Committed {
             self.refuse_orphaned_commits(missing)?;
         }
         for (topic, partition) in missing {
             let next = self.resolve(&start, topic, *partition)?;
-            let id = topics.iter().find(|info| *info.name == **topic).map_or(kafka::TopicId::UNKNOWN, |info| info.id);
+            let id = topics
+                .iter()
+                .find(|info| *info.name == **topic)
+                .map_or(kafka::TopicId::UNKNOWN, |info| info.id);
             let (topic, partition) = (topic.clone(), *partition);
-            advances.push(Advance { topic, partition, expected: Expected::Absent, standing: Standing::start(next, id) });
+            advances.push(Advance {
+                topic,
+                partition,
+                expected: Expected::Absent,
+                standing: Standing::start(next, id),
+            });
         }
         Ok(())
     }
@@ -88,12 +114,21 @@ impl Worker {
     fn refuse_orphaned_commits(&mut self, missing: &[(Arc<str>, i32)]) -> Result<(), Trouble> {
         let group = self.spec.group.clone();
         let name = self.spec.name.clone();
-        let partitions: Vec<_> = missing.iter().map(|(topic, partition)| (&**topic, *partition)).collect();
-        let committed = self.connect()?.committed(&partitions, ASK).map_err(|error| failure_trouble(&error))?;
-        let found = committed.iter().zip(&partitions).find_map(|(offset, (topic, partition))| Some((topic, partition, (*offset)?)));
+        let partitions: Vec<_> =
+            missing.iter().map(|(topic, partition)| (&**topic, *partition)).collect();
+        let committed =
+            self.connect()?.committed(&partitions, ASK).map_err(|error| failure_trouble(&error))?;
+        let found = committed
+            .iter()
+            .zip(&partitions)
+            .find_map(|(offset, (topic, partition))| Some((topic, partition, (*offset)?)));
         let Some((topic, partition, offset)) = found else { return Ok(()) };
-        let reason = format!("the consumer group {group} has committed {topic}/{partition} up to {offset}, but Redis holds no ledger (flushed, or an older dump)");
-        let action = format!("restore Redis, or go on there: KAFKA.SUBSCRIBE {name} REPLACE … START COMMITTED, or begin anew: KAFKA.UNSUBSCRIBE {name} and subscribe again");
+        let reason = format!(
+            "the consumer group {group} has committed {topic}/{partition} up to {offset}, but Redis holds no ledger (flushed, or an older dump)"
+        );
+        let action = format!(
+            "restore Redis, or go on there: KAFKA.SUBSCRIBE {name} REPLACE … START COMMITTED, or begin anew: KAFKA.UNSUBSCRIBE {name} and subscribe again"
+        );
         Err(self.stop(reason, action))
     }
 
@@ -106,12 +141,14 @@ impl Worker {
             Position::Latest => marks.end,
             Position::Offset(offset) => (*offset).clamp(marks.earliest, marks.end),
             Position::Committed => {
-                let committed = consumer.committed(&one, ASK).map_err(|error| failure_trouble(&error))?;
+                let committed =
+                    consumer.committed(&one, ASK).map_err(|error| failure_trouble(&error))?;
                 committed.first().copied().flatten().unwrap_or(marks.earliest)
             }
             Position::Timestamp(_) | Position::Ago(_) => {
                 let at = start.timestamp_ms(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-                let found = consumer.offsets_at(&one, at, ASK).map_err(|error| failure_trouble(&error))?;
+                let found =
+                    consumer.offsets_at(&one, at, ASK).map_err(|error| failure_trouble(&error))?;
                 found.first().copied().flatten().unwrap_or(marks.end)
             }
         };
@@ -123,16 +160,29 @@ impl Worker {
     }
 
     /// Holds the ledger against what Kafka has: topics made anew, records lost to retention, truncated logs.
-    fn check(&mut self, control: &Control, topics: &[TopicInfo], positions: &Positions, advances: &mut Vec<Advance>) -> Result<(), Trouble> {
+    fn check(
+        &mut self,
+        control: &Control,
+        topics: &[TopicInfo],
+        positions: &Positions,
+        advances: &mut Vec<Advance>,
+    ) -> Result<(), Trouble> {
         let mut beyond = None;
         for known in &positions.partitions {
             let Ok(standing) = &known.standing else { continue };
-            let Some(topic) = topics.iter().find(|topic| topic.name == known.topic && topic.partitions.contains(&known.partition)) else { continue };
+            let Some(topic) = topics.iter().find(|topic| {
+                topic.name == known.topic && topic.partitions.contains(&known.partition)
+            }) else {
+                continue;
+            };
             let marks = self.watermarks(&known.topic, known.partition)?;
             let problem = match misfit_of(standing, topic, marks) {
                 None => continue,
                 Some(Misfit::Beyond) if !self.settles_gap(control) && self.is_recent() => {
-                    beyond = Some(format!("{}/{} ends at {} before the ledger's next offset {}", known.topic, known.partition, marks.end, standing.next));
+                    beyond = Some(format!(
+                        "{}/{} ends at {} before the ledger's next offset {}",
+                        known.topic, known.partition, marks.end, standing.next
+                    ));
                     continue;
                 }
                 Some(problem) => problem,
@@ -166,7 +216,12 @@ impl Worker {
     fn send_advances(&mut self, control: &Control, advances: Vec<Advance>) -> Result<(), Trouble> {
         let mut unit = self.lane.empty_unit();
         unit.generation = control.generation;
-        Builder::new().finish(&self.spec.name, &Default::default(), advances.into_iter(), &mut unit);
+        Builder::new().finish(
+            &self.spec.name,
+            &Default::default(),
+            advances.into_iter(),
+            &mut unit,
+        );
         self.lane.send(unit)?;
         Ok(())
     }
@@ -177,7 +232,9 @@ impl Worker {
         for topic in topics {
             let name: Arc<str> = topic.name.as_str().into();
             for &partition in &topic.partitions {
-                let known = positions.get(&topic.name, partition).and_then(|known| known.standing.as_ref().ok());
+                let known = positions
+                    .get(&topic.name, partition)
+                    .and_then(|known| known.standing.as_ref().ok());
                 let Some(standing) = known else { return Err(Trouble::Recheck) };
                 cursors.push(Cursor::new(name.clone(), partition, *standing));
             }
@@ -232,8 +289,17 @@ impl Worker {
     }
 
     /// The last stable offset of every cursor's partition, from the broker.
-    pub(super) fn ask_ends(&mut self, cursors: &[Cursor]) -> Result<Vec<(Arc<str>, i32, i64)>, Trouble> {
-        let end = |cursor: &Cursor| Ok((cursor.topic.clone(), cursor.partition, self.watermarks(&cursor.topic, cursor.partition)?.end));
+    pub(super) fn ask_ends(
+        &mut self,
+        cursors: &[Cursor],
+    ) -> Result<Vec<(Arc<str>, i32, i64)>, Trouble> {
+        let end = |cursor: &Cursor| {
+            Ok((
+                cursor.topic.clone(),
+                cursor.partition,
+                self.watermarks(&cursor.topic, cursor.partition)?.end,
+            ))
+        };
         cursors.iter().map(end).collect()
     }
 
@@ -249,7 +315,9 @@ impl Worker {
     /// Shows where partitions end.
     pub(super) fn publish_lag(&self, ends: &[(Arc<str>, i32, i64)]) {
         self.lane.shared.update_progress(|progress| {
-            let same = |(topic, partition, _): &&(Arc<str>, i32, i64)| *partition == progress.partition && *topic == progress.topic;
+            let same = |(topic, partition, _): &&(Arc<str>, i32, i64)| {
+                *partition == progress.partition && *topic == progress.topic
+            };
             if let Some((_, _, end)) = ends.iter().find(same) {
                 progress.end = Some(*end);
             }
@@ -281,7 +349,13 @@ fn misfit_of(standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Optio
 }
 
 impl Misfit {
-    fn describe(self, subscription: &str, known: &Known, standing: &Standing, marks: Watermarks) -> (String, String) {
+    fn describe(
+        self,
+        subscription: &str,
+        known: &Known,
+        standing: &Standing,
+        marks: Watermarks,
+    ) -> (String, String) {
         let at = format!("{}/{}", known.topic, known.partition);
         let (next, Watermarks { earliest, end }) = (standing.next, marks);
         let reason = match self {
@@ -290,10 +364,16 @@ impl Misfit {
                 known.topic
             ),
             Misfit::Retention => {
-                format!("{at}: {} records are gone from Kafka, {next} to {earliest} (retention); the ledger's next offset is {next}, the earliest kept is {earliest}", earliest - next)
+                format!(
+                    "{at}: {} records are gone from Kafka, {next} to {earliest} (retention); the ledger's next offset is {next}, the earliest kept is {earliest}",
+                    earliest - next
+                )
             }
             Misfit::Beyond => {
-                format!("{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)", next - end)
+                format!(
+                    "{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)",
+                    next - end
+                )
             }
         };
         let from = if self == Misfit::Beyond { end } else { earliest };
@@ -318,10 +398,18 @@ fn jump(known: &Known, standing: &Standing, topic: &TopicInfo, marks: Watermarks
 /// What a failed question to the broker means for the subscription.
 fn broker_trouble(error: &TopicsError) -> Trouble {
     let (connection, action) = match error {
-        TopicsError::Missing { pattern: false, .. } => (Keep::Keep, "create the topic, or KAFKA.SUBSCRIBE … REPLACE with the right name"),
-        TopicsError::Missing { pattern: true, .. } => (Keep::Keep, "create a topic, or KAFKA.SUBSCRIBE … REPLACE with another pattern"),
-        TopicsError::Refused(_) => (Keep::Reconnect, "mend the profile; it is read again at every try"),
-        TopicsError::Unreachable(_) => (Keep::Keep, "check that the broker runs and can be reached from here"),
+        TopicsError::Missing { pattern: false, .. } => {
+            (Keep::Keep, "create the topic, or KAFKA.SUBSCRIBE … REPLACE with the right name")
+        }
+        TopicsError::Missing { pattern: true, .. } => {
+            (Keep::Keep, "create a topic, or KAFKA.SUBSCRIBE … REPLACE with another pattern")
+        }
+        TopicsError::Refused(_) => {
+            (Keep::Reconnect, "mend the profile; it is read again at every try")
+        }
+        TopicsError::Unreachable(_) => {
+            (Keep::Keep, "check that the broker runs and can be reached from here")
+        }
         TopicsError::Authorization { .. } => (Keep::Keep, "grant the rights; it is tried again"),
         TopicsError::Failed(_) => (Keep::Keep, "see the broker's log; it is tried again"),
     };
@@ -329,16 +417,25 @@ fn broker_trouble(error: &TopicsError) -> Trouble {
 }
 
 fn failure_trouble(failure: &Failure) -> Trouble {
-    let Trouble::Wait { action, connection, .. } = trouble_of(&failure.problem) else { return Trouble::Recheck };
+    let Trouble::Wait { action, connection, .. } = trouble_of(&failure.problem) else {
+        return Trouble::Recheck;
+    };
     Trouble::Wait { reason: failure.to_string(), action, connection }
 }
 
 /// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.
 pub(super) fn trouble_of(problem: &Problem) -> Trouble {
     let (connection, action) = match problem.kind {
-        ProblemKind::Authentication => (Keep::Reconnect, "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try"),
-        ProblemKind::Tls => (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile"),
-        ProblemKind::Authorization => (Keep::Keep, "grant READ on the topic and the group to the user"),
+        ProblemKind::Authentication => (
+            Keep::Reconnect,
+            "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try",
+        ),
+        ProblemKind::Tls => {
+            (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile")
+        }
+        ProblemKind::Authorization => {
+            (Keep::Keep, "grant READ on the topic and the group to the user")
+        }
         ProblemKind::Fatal => (Keep::Reconnect, ""),
         _ => (Keep::Keep, "check that the broker runs and can be reached from here"),
     };

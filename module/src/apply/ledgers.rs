@@ -12,11 +12,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Reads what Redis holds of a subscription's ledger.
 pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
     let known = ledger::known_key(subscription);
-    let listed = context.call("HKEYS", &[&known], Manner::Local).map_err(|error| format!("{known}: {error}"))?;
+    let listed = context
+        .call("HKEYS", &[&known], Manner::Local)
+        .map_err(|error| format!("{known}: {error}"))?;
     let mut positions = Positions::default();
     for field in listed.list() {
         let field = field.text();
-        let place = field.rsplit_once('/').and_then(|(topic, partition)| Some((topic.to_owned(), partition.parse().ok()?)));
+        let place = field
+            .rsplit_once('/')
+            .and_then(|(topic, partition)| Some((topic.to_owned(), partition.parse().ok()?)));
         let Some((topic, partition)) = place else {
             return Err(format!("{known} has a field '{field}' that is no topic/partition"));
         };
@@ -31,7 +35,9 @@ fn read(key: &Key) -> Result<Standing, LedgerFault> {
     match key.kind() {
         KeyKind::Empty => Err(LedgerFault::Missing),
         KeyKind::Stream | KeyKind::Other => Err(LedgerFault::WrongType),
-        KeyKind::Hash => Standing::read(|field| key.hash_get(&Text::new(field)).map(|value| value.lossy())),
+        KeyKind::Hash => {
+            Standing::read(|field| key.hash_get(&Text::new(field)).map(|value| value.lossy()))
+        }
     }
 }
 
@@ -46,7 +52,11 @@ impl Ledgers {
         let mut keys = Vec::with_capacity(head.advances.len());
         let next_field = Text::new("next");
         for advance in &head.advances {
-            let name = Text::new(ledger::partition_key(head.subscription, advance.topic, advance.partition));
+            let name = Text::new(ledger::partition_key(
+                head.subscription,
+                advance.topic,
+                advance.partition,
+            ));
             let key = context.open(&name, Access::Write);
             compare(&key, &next_field, advance)?;
             keys.push((name, key));
@@ -64,7 +74,12 @@ impl Ledgers {
             }
             if origin == Origin::Worker(Propagate::Commands) {
                 let mut arguments = vec![name.raw()];
-                arguments.extend(fields.iter().zip(&values).flat_map(|(field, value)| [field.raw(), value.raw()]));
+                arguments.extend(
+                    fields
+                        .iter()
+                        .zip(&values)
+                        .flat_map(|(field, value)| [field.raw(), value.raw()]),
+                );
                 context.replicate(c"HSET", &arguments);
             }
             if advance.expected == Expected::Absent {
@@ -95,7 +110,13 @@ fn compare(key: &Key, next_field: &Text, advance: &PackedAdvance<'_>) -> Result<
 }
 
 /// Adds a partition to the subscription's list. On replay the time is this server's: it is for people only.
-fn list(context: Context, origin: Origin, subscription: &str, advance: &PackedAdvance<'_>, notices: &mut Notices) {
+fn list(
+    context: Context,
+    origin: Origin,
+    subscription: &str,
+    advance: &PackedAdvance<'_>,
+    notices: &mut Notices,
+) {
     let name = Text::new(ledger::known_key(subscription));
     let field = Text::new(format!("{}/{}", advance.topic, advance.partition));
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());

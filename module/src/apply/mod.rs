@@ -7,6 +7,7 @@ mod ledgers;
 mod notices;
 mod writes;
 
+use crate::callback::guarded;
 use crate::load::Propagate;
 use crate::redis::{Access, Context, Key, KeyKind, Text, may_write};
 use ledgers::Ledgers;
@@ -43,9 +44,26 @@ impl Applier for ModuleApplier<'_> {
     }
 
     fn apply(&mut self, unit: &mut Unit) -> Applied {
+        // A panic between the writes and the ledger leaves neither here nor there: never go on after it.
+        let applied = guarded("apply", || self.apply_unit(unit));
+        applied.unwrap_or_else(|| {
+            Applied::Failed("internal error while a unit was applied".to_owned())
+        })
+    }
+}
+
+impl ModuleApplier<'_> {
+    fn apply_unit(&mut self, unit: &mut Unit) -> Applied {
         let mut patches = Vec::new();
         let user = self.user.map(Text::new);
-        let applied = apply(self.context, Origin::Worker(self.propagate), &unit.packed, user.as_ref(), &unit.writers, &mut patches);
+        let applied = apply(
+            self.context,
+            Origin::Worker(self.propagate),
+            &unit.packed,
+            user.as_ref(),
+            &unit.writers,
+            &mut patches,
+        );
         match applied {
             Ok((applied, notices)) => {
                 if applied == Applied::Done && self.propagate == Propagate::Units {
@@ -110,7 +128,11 @@ fn apply(
     Ok((Applied::Done, notices))
 }
 
-fn open_groups<'a>(context: Context, head: &Head<'a>, reader: &mut Reader<'a>) -> Result<Vec<OpenGroup<'a>>, PackedError> {
+fn open_groups<'a>(
+    context: Context,
+    head: &Head<'a>,
+    reader: &mut Reader<'a>,
+) -> Result<Vec<OpenGroup<'a>>, PackedError> {
     let mut groups = Vec::with_capacity(head.groups);
     let mut first_write = 0;
     for _ in 0..head.groups {
@@ -130,7 +152,9 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
     let mut clashes = Vec::new();
     for open in groups {
         let fits = match (open.key.kind(), open.group.kind) {
-            (KeyKind::Empty, _) | (KeyKind::Stream, GroupKind::Stream(_)) | (KeyKind::Hash, GroupKind::Hash) => true,
+            (KeyKind::Empty, _)
+            | (KeyKind::Stream, GroupKind::Stream(_))
+            | (KeyKind::Hash, GroupKind::Hash) => true,
             (KeyKind::Stream | KeyKind::Hash | KeyKind::Other, _) => false,
         };
         let key = String::from_utf8_lossy(open.group.key);
@@ -139,7 +163,12 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
                 GroupKind::Stream(_) => "stream",
                 GroupKind::Hash => "hash",
             };
-            clashes.extend(clashes_of(open, 0, writers, &format!("WRONGTYPE key '{key}' is no {wanted}")));
+            clashes.extend(clashes_of(
+                open,
+                0,
+                writers,
+                &format!("WRONGTYPE key '{key}' is no {wanted}"),
+            ));
         } else if let Some(user) = user.filter(|user| !may_write(user, &open.name)) {
             let problem = format!("NOPERM user '{}' may not write key '{key}'", user.lossy());
             clashes.extend(clashes_of(open, 0, writers, &problem));
@@ -150,11 +179,16 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
 
 /// The records behind a group's writes from its `skip`-th on.
 fn clashes_of(open: &OpenGroup<'_>, skip: usize, writers: &[u32], problem: &str) -> Vec<Clash> {
-    let records = writers.iter().skip(open.first_write + skip).take(open.group.writes.saturating_sub(skip));
+    let records =
+        writers.iter().skip(open.first_write + skip).take(open.group.writes.saturating_sub(skip));
     let mut clashes: Vec<Clash> = Vec::new();
     for &record in records {
         if clashes.last().is_none_or(|last| last.record != record) {
-            clashes.push(Clash { record, key: open.group.key.to_vec(), problem: problem.to_owned() });
+            clashes.push(Clash {
+                record,
+                key: open.group.key.to_vec(),
+                problem: problem.to_owned(),
+            });
         }
     }
     clashes

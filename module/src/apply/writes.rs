@@ -4,7 +4,9 @@ use super::notices::Notices;
 use super::{OpenGroup, Origin};
 use crate::load::Propagate;
 use crate::redis::{Context, Event, KeyKind, StreamId, Text, Trimming};
-use redis_kafka_engine::unit::packed::{self, GroupKind, HashOperation, Head, PackedError, PackedTrim};
+use redis_kafka_engine::unit::packed::{
+    self, GroupKind, HashOperation, Head, PackedError, PackedTrim,
+};
 use redis_module::raw::RedisModuleString;
 
 /// A fact decided on the primary, to be filled into the packed unit.
@@ -60,15 +62,34 @@ pub struct Writer<'w, 'a> {
 }
 
 impl<'w, 'a> Writer<'w, 'a> {
-    pub fn new(context: Context, origin: Origin, head: &'w Head<'a>, patches: &'w mut Vec<Patch>, notices: &'w mut Notices) -> Self {
+    pub fn new(
+        context: Context,
+        origin: Origin,
+        head: &'w Head<'a>,
+        patches: &'w mut Vec<Patch>,
+        notices: &'w mut Notices,
+    ) -> Self {
         let names = head.names.iter().map(Text::new).collect();
-        Writer { context, origin, head, names, patches, notices, added: Vec::new(), values: Vec::new(), arguments: Vec::new() }
+        Writer {
+            context,
+            origin,
+            head,
+            names,
+            patches,
+            notices,
+            added: Vec::new(),
+            values: Vec::new(),
+            arguments: Vec::new(),
+        }
     }
 
     /// Writes everything, or nothing when a stream refuses an entry: streams come first in a
     /// unit, and their entries are taken out again. Bytes that do not fit the form are found
     /// before (replay) or cannot be (own units).
-    pub fn write_all(&mut self, groups: &mut [OpenGroup<'a>]) -> Result<Option<Failed>, PackedError> {
+    pub fn write_all(
+        &mut self,
+        groups: &mut [OpenGroup<'a>],
+    ) -> Result<Option<Failed>, PackedError> {
         for at in 0..groups.len() {
             let Some(open) = groups.get_mut(at) else { break };
             let failed = match open.group.kind {
@@ -122,7 +143,12 @@ impl<'w, 'a> Writer<'w, 'a> {
         Ok(())
     }
 
-    fn write_stream(&mut self, at: usize, open: &mut OpenGroup<'a>, trim: PackedTrim) -> Result<Option<Failed>, PackedError> {
+    fn write_stream(
+        &mut self,
+        at: usize,
+        open: &mut OpenGroup<'a>,
+        trim: PackedTrim,
+    ) -> Result<Option<Failed>, PackedError> {
         for number in 0..open.group.writes {
             let write = packed::read_stream_write(&mut open.writes)?;
             self.values.clear();
@@ -132,10 +158,14 @@ impl<'w, 'a> Writer<'w, 'a> {
             self.read_fields(open, write.fields)?;
             let wanted = (self.origin == Origin::Replay).then_some(write.id);
             let fields = self.arguments.get_mut(2..).unwrap_or_default();
-            let Ok(id) = open.key.stream_add(wanted, fields) else { return Ok(Some(Failed { group: at, write: number })) };
+            let Ok(id) = open.key.stream_add(wanted, fields) else {
+                return Ok(Some(Failed { group: at, write: number }));
+            };
             self.added.push((at, id));
             match self.origin {
-                Origin::Worker(Propagate::Units) => self.patches.push(Patch::Id { at: write.id_at, id }),
+                Origin::Worker(Propagate::Units) => {
+                    self.patches.push(Patch::Id { at: write.id_at, id })
+                }
                 Origin::Worker(Propagate::Commands) => self.replicate_entry(id),
                 Origin::Replay => {}
             }
@@ -157,7 +187,9 @@ impl<'w, 'a> Writer<'w, 'a> {
     fn trim(&mut self, at: usize, open: &OpenGroup<'a>, trim: PackedTrim) {
         let trimmed = match trim {
             PackedTrim::None => return,
-            PackedTrim::Approximate(entries) => open.key.stream_trim(Trimming::Approximate, entries),
+            PackedTrim::Approximate(entries) => {
+                open.key.stream_trim(Trimming::Approximate, entries)
+            }
             PackedTrim::Exact(entries) => open.key.stream_trim(Trimming::Exact, entries),
         };
         let length = (trimmed > 0).then(|| open.key.length() as u64);
@@ -179,7 +211,9 @@ impl<'w, 'a> Writer<'w, 'a> {
             self.arguments.push(open.name.raw());
             self.read_fields(open, fields)?;
             let deleted = packed::read_deleted_count(&mut open.writes)?;
-            if matches!(operation, HashOperation::Replace | HashOperation::Delete) && open.key.kind() != KeyKind::Empty {
+            if matches!(operation, HashOperation::Replace | HashOperation::Delete)
+                && open.key.kind() != KeyKind::Empty
+            {
                 open.key.delete();
                 self.tell(at, Event::KeyDeleted, c"DEL", &[open.name.raw()]);
             }
@@ -204,7 +238,12 @@ impl<'w, 'a> Writer<'w, 'a> {
         self.arguments = arguments;
     }
 
-    fn delete_fields(&mut self, at: usize, open: &mut OpenGroup<'a>, count: usize) -> Result<(), PackedError> {
+    fn delete_fields(
+        &mut self,
+        at: usize,
+        open: &mut OpenGroup<'a>,
+        count: usize,
+    ) -> Result<(), PackedError> {
         let mut gone = vec![open.name.raw()];
         for _ in 0..count {
             let name = packed::read_name(&mut open.writes, self.head)?;
@@ -223,7 +262,13 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     /// An event for those who listen, and the command itself where commands are propagated.
-    fn tell(&mut self, at: usize, event: Event, command: &std::ffi::CStr, arguments: &[*mut RedisModuleString]) {
+    fn tell(
+        &mut self,
+        at: usize,
+        event: Event,
+        command: &std::ffi::CStr,
+        arguments: &[*mut RedisModuleString],
+    ) {
         self.notices.add(at, event, 1);
         if self.is_propagating_commands() {
             self.context.replicate(command, arguments);

@@ -65,16 +65,28 @@ impl fmt::Display for CallError {
 
 impl Context {
     /// Calls a command.
-    pub fn call(self, command: &str, arguments: &[&str], manner: Manner) -> Result<Reply, CallError> {
+    pub fn call(
+        self,
+        command: &str,
+        arguments: &[&str],
+        manner: Manner,
+    ) -> Result<Reply, CallError> {
         let arguments: Vec<_> = arguments.iter().map(Text::new).collect();
         let pointers: Vec<_> = arguments.iter().map(Text::raw).collect();
-        let name = CString::new(command).map_err(|_| CallError("a command's name may not hold NUL".to_owned()))?;
+        let name = CString::new(command)
+            .map_err(|_| CallError("a command's name may not hold NUL".to_owned()))?;
         let format: &CStr = match manner {
             Manner::Local => c"Ev",
             Manner::Replicated => c"!Ev",
             Manner::AsScript => c"SEv",
         };
-        let reply = api!(RedisModule_Call(self.0, name.as_ptr(), format.as_ptr(), pointers.as_ptr(), pointers.len()));
+        let reply = api!(RedisModule_Call(
+            self.0,
+            name.as_ptr(),
+            format.as_ptr(),
+            pointers.as_ptr(),
+            pointers.len()
+        ));
         if reply.is_null() {
             return Err(CallError(format!("{command} could not be called")));
         }
@@ -93,18 +105,18 @@ fn read(reply: *mut raw::RedisModuleCallReply, depth: u32) -> Result<Reply, Call
     }
     let kind = api!(RedisModule_CallReplyType(reply)) as isize;
     let is = |other: isize| kind == other;
-    if is(raw::REDISMODULE_REPLY_INTEGER as isize) {
+    if is(raw::REDISMODULE_REPLY_INTEGER) {
         return Ok(Reply::Integer(api!(RedisModule_CallReplyInteger(reply))));
     }
-    if is(raw::REDISMODULE_REPLY_ARRAY as isize) {
+    if is(raw::REDISMODULE_REPLY_ARRAY) {
         let length = api!(RedisModule_CallReplyLength(reply));
         let element = |at| read(api!(RedisModule_CallReplyArrayElement(reply, at)), depth + 1);
         return (0..length).map(element).collect::<Result<_, _>>().map(Reply::List);
     }
-    if is(raw::REDISMODULE_REPLY_ERROR as isize) {
+    if is(raw::REDISMODULE_REPLY_ERROR) {
         return Err(CallError(String::from_utf8_lossy(&bytes(reply)).into_owned()));
     }
-    if is(raw::REDISMODULE_REPLY_STRING as isize) || is(raw::REDISMODULE_REPLY_VERBATIM_STRING as isize) {
+    if is(raw::REDISMODULE_REPLY_STRING) || is(raw::REDISMODULE_REPLY_VERBATIM_STRING) {
         return Ok(Reply::Text(bytes(reply)));
     }
     Ok(Reply::Null)

@@ -53,9 +53,9 @@ impl Key {
             return KeyKind::Empty;
         }
         match api!(RedisModule_KeyType(self.0)) as isize {
-            kind if kind == raw::REDISMODULE_KEYTYPE_EMPTY as isize => KeyKind::Empty,
-            kind if kind == raw::REDISMODULE_KEYTYPE_STREAM as isize => KeyKind::Stream,
-            kind if kind == raw::REDISMODULE_KEYTYPE_HASH as isize => KeyKind::Hash,
+            kind if kind == raw::REDISMODULE_KEYTYPE_EMPTY => KeyKind::Empty,
+            kind if kind == raw::REDISMODULE_KEYTYPE_STREAM => KeyKind::Stream,
+            kind if kind == raw::REDISMODULE_KEYTYPE_HASH => KeyKind::Hash,
             _ => KeyKind::Other,
         }
     }
@@ -72,7 +72,13 @@ impl Key {
         }
         let mut value: *mut raw::RedisModuleString = ptr::null_mut();
         let end: *mut c_char = ptr::null_mut();
-        api!(RedisModule_HashGet(self.0, raw::REDISMODULE_HASH_NONE as c_int, field.raw(), &mut value as *mut _, end));
+        api!(RedisModule_HashGet(
+            self.0,
+            raw::REDISMODULE_HASH_NONE as c_int,
+            field.raw(),
+            &mut value as *mut _,
+            end
+        ));
         Text::own(value)
     }
 
@@ -84,7 +90,13 @@ impl Key {
     /// As [`Key::hash_set`], for a field whose pointer is at hand; the string behind it is alive.
     pub fn hash_set_raw(&self, field: *mut raw::RedisModuleString, value: &Text) {
         let end: *mut c_char = ptr::null_mut();
-        api!(RedisModule_HashSet(self.0, raw::REDISMODULE_HASH_NONE as c_int, field, value.raw(), end));
+        api!(RedisModule_HashSet(
+            self.0,
+            raw::REDISMODULE_HASH_NONE as c_int,
+            field,
+            value.raw(),
+            end
+        ));
     }
 
     /// Deletes a field of a hash; the key too, with its last field. Whether the field was there.
@@ -92,18 +104,33 @@ impl Key {
         // The API's mark for "delete this field" in a value's place (REDISMODULE_HASH_DELETE).
         let delete = ptr::without_provenance_mut::<raw::RedisModuleString>(1);
         let end: *mut c_char = ptr::null_mut();
-        api!(RedisModule_HashSet(self.0, raw::REDISMODULE_HASH_NONE as c_int, field.raw(), delete, end)) > 0
+        api!(RedisModule_HashSet(
+            self.0,
+            raw::REDISMODULE_HASH_NONE as c_int,
+            field.raw(),
+            delete,
+            end
+        )) > 0
     }
 
     /// Adds an entry to a stream or an absent key; `fields` are names and values in turn.
     /// Without an ID Redis makes one.
-    pub fn stream_add(&self, id: Option<StreamId>, fields: &mut [*mut raw::RedisModuleString]) -> Result<StreamId, StreamFailure> {
+    pub fn stream_add(
+        &self,
+        id: Option<StreamId>,
+        fields: &mut [*mut raw::RedisModuleString],
+    ) -> Result<StreamId, StreamFailure> {
         let flags = if id.is_some() { 0 } else { raw::REDISMODULE_STREAM_ADD_AUTOID as c_int };
         let (ms, seq) = id.unwrap_or_default();
         let mut id = raw::RedisModuleStreamID { ms, seq };
         let count = (fields.len() / 2) as i64;
-        let status = api!(RedisModule_StreamAdd(self.0, flags, &mut id, fields.as_mut_ptr(), count));
-        if status == raw::REDISMODULE_OK as c_int { Ok((id.ms, id.seq)) } else { Err(StreamFailure) }
+        let status =
+            api!(RedisModule_StreamAdd(self.0, flags, &mut id, fields.as_mut_ptr(), count));
+        if status == raw::REDISMODULE_OK as c_int {
+            Ok((id.ms, id.seq))
+        } else {
+            Err(StreamFailure)
+        }
     }
 
     /// Takes an entry out of a stream again.

@@ -94,12 +94,24 @@ impl Context {
     /// Sends a command with these arguments to replicas and AOF; everything sent in one
     /// callback arrives as one MULTI.
     pub fn replicate(self, command: &CStr, arguments: &[*mut raw::RedisModuleString]) {
-        api!(RedisModule_Replicate(self.0, command.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len()));
+        api!(RedisModule_Replicate(
+            self.0,
+            command.as_ptr(),
+            c"v".as_ptr(),
+            arguments.as_ptr(),
+            arguments.len()
+        ));
     }
 
     /// Sends a command with one binary argument to replicas and AOF.
     pub fn replicate_bytes(self, command: &CStr, bytes: &[u8]) {
-        api!(RedisModule_Replicate(self.0, command.as_ptr(), c"b".as_ptr(), bytes.as_ptr(), bytes.len()));
+        api!(RedisModule_Replicate(
+            self.0,
+            command.as_ptr(),
+            c"b".as_ptr(),
+            bytes.as_ptr(),
+            bytes.len()
+        ));
     }
 
     /// Sends the command being executed to replicas and AOF as it came.
@@ -194,8 +206,11 @@ pub fn may_write(user: &Text, key: &Text) -> bool {
     if account.is_null() {
         return false;
     }
-    let wanted = (raw::REDISMODULE_CMD_KEY_INSERT | raw::REDISMODULE_CMD_KEY_UPDATE | raw::REDISMODULE_CMD_KEY_DELETE) as c_int;
-    let allowed = api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted)) == raw::REDISMODULE_OK as c_int;
+    let wanted = (raw::REDISMODULE_CMD_KEY_INSERT
+        | raw::REDISMODULE_CMD_KEY_UPDATE
+        | raw::REDISMODULE_CMD_KEY_DELETE) as c_int;
+    let allowed = api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted))
+        == raw::REDISMODULE_OK as c_int;
     api!(RedisModule_FreeModuleUser(account));
     allowed
 }
@@ -209,12 +224,29 @@ pub fn missing_function() -> Option<&'static str> {
         };
     }
     check!(
-        RedisModule_EventLoopAddOneShot, RedisModule_AvoidReplicaTraffic, RedisModule_GetUsedMemoryRatio,
-        RedisModule_StreamAdd, RedisModule_StreamDelete, RedisModule_StreamTrimByLength, RedisModule_HashSet,
-        RedisModule_HashGet, RedisModule_SetCommandInfo, RedisModule_GetCommand, RedisModule_ReplyWithMap,
-        RedisModule_GetModuleUserFromUserName, RedisModule_ACLCheckKeyPermissions, RedisModule_Replicate,
-        RedisModule_SubscribeToServerEvent, RedisModule_BlockClient, RedisModule_NotifyKeyspaceEvent,
-        RedisModule_CreateTimer, RedisModule_SetModuleOptions, RedisModule_RegisterInfoFunc, RedisModule_Call, RedisModule_GetCurrentUserName,
+        RedisModule_EventLoopAddOneShot,
+        RedisModule_AvoidReplicaTraffic,
+        RedisModule_GetUsedMemoryRatio,
+        RedisModule_StreamAdd,
+        RedisModule_StreamDelete,
+        RedisModule_StreamTrimByLength,
+        RedisModule_HashSet,
+        RedisModule_HashGet,
+        RedisModule_SetCommandInfo,
+        RedisModule_GetCommand,
+        RedisModule_ReplyWithMap,
+        RedisModule_GetModuleUserFromUserName,
+        RedisModule_ACLCheckKeyPermissions,
+        RedisModule_Replicate,
+        RedisModule_SubscribeToServerEvent,
+        RedisModule_BlockClient,
+        RedisModule_SetDisconnectCallback,
+        RedisModule_NotifyKeyspaceEvent,
+        RedisModule_CreateTimer,
+        RedisModule_SetModuleOptions,
+        RedisModule_RegisterInfoFunc,
+        RedisModule_Call,
+        RedisModule_GetCurrentUserName,
     );
     None
 }
@@ -224,7 +256,10 @@ pub type InfoHandler = unsafe extern "C" fn(*mut raw::RedisModuleInfoCtx, c_int)
 
 /// Tells Redis how the module wants to be treated: it copes with diskless loading, and has an INFO section.
 pub fn announce(context: Context, info: InfoHandler) {
-    api!(RedisModule_SetModuleOptions(context.0, raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int));
+    api!(RedisModule_SetModuleOptions(
+        context.0,
+        raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int
+    ));
     api!(RedisModule_RegisterInfoFunc(context.0, Some(info)));
 }
 
@@ -235,7 +270,11 @@ pub fn write_info(info: *mut raw::RedisModuleInfoCtx, fields: &[(&'static str, S
         return;
     }
     for (name, value) in fields {
-        let (Ok(name), Ok(value)) = (std::ffi::CString::new(*name), std::ffi::CString::new(value.replace('\0', ""))) else { continue };
+        let (Ok(name), Ok(value)) =
+            (std::ffi::CString::new(*name), std::ffi::CString::new(value.replace('\0', "")))
+        else {
+            continue;
+        };
         api!(RedisModule_InfoAddFieldCString(info, name.as_ptr(), value.as_ptr()));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Context, api};
 use redis_module::raw;
+use std::cell::RefCell;
 use std::ffi::{CString, c_long};
 use std::ptr;
 
@@ -17,7 +18,9 @@ impl Context {
 
     /// Blocks the client, without a time limit of Redis's own.
     pub fn block(self) -> Blocked {
-        Blocked(api!(RedisModule_BlockClient(self.0, None, None, None, 0)))
+        let client = api!(RedisModule_BlockClient(self.0, None, None, None, 0));
+        api!(RedisModule_SetDisconnectCallback(client, Some(on_disconnect)));
+        Blocked(client)
     }
 }
 
@@ -60,13 +63,31 @@ fn one_line(line: &str) -> String {
     line.chars().map(|c| if matches!(c, '\0' | '\r' | '\n') { ' ' } else { c }).collect()
 }
 
+thread_local! {
+    /// Blocked clients whose connection has closed.
+    static GONE: RefCell<Vec<*mut raw::RedisModuleBlockedClient>> = const { RefCell::new(Vec::new()) };
+}
+
+unsafe extern "C" fn on_disconnect(
+    _context: *mut raw::RedisModuleCtx,
+    client: *mut raw::RedisModuleBlockedClient,
+) {
+    crate::callback::guarded("disconnect", || GONE.with(|gone| gone.borrow_mut().push(client)));
+}
+
 /// A client that waits for its reply; answered exactly once.
 #[derive(Debug)]
 pub struct Blocked(*mut raw::RedisModuleBlockedClient);
 
 impl Blocked {
+    /// Whether its connection has closed: answer it all the same, so that Redis forgets it.
+    pub fn is_gone(&self) -> bool {
+        GONE.with(|gone| gone.borrow().contains(&self.0))
+    }
+
     /// Answers and lets the client go on. One that has gone in between is forgotten.
     pub fn answer(self, answer: impl FnOnce(Replies)) {
+        GONE.with(|gone| gone.borrow_mut().retain(|client| *client != self.0));
         let context = api!(RedisModule_GetThreadSafeContext(self.0));
         answer(Replies(context));
         api!(RedisModule_FreeThreadSafeContext(context));

@@ -57,11 +57,15 @@ pub(super) fn bytes_of(raw: &*mut raw::RedisModuleString) -> &[u8] {
 ///
 /// # Safety
 /// `argv` and `argc` are what Redis handed to the command callback now running.
-pub unsafe fn arguments<'a>(argv: *mut *mut raw::RedisModuleString, argc: std::ffi::c_int) -> Vec<&'a [u8]> {
+pub unsafe fn arguments<'a>(
+    argv: *mut *mut raw::RedisModuleString,
+    argc: std::ffi::c_int,
+) -> Vec<&'a [u8]> {
     if argv.is_null() {
         return Vec::new();
     }
     // SAFETY: Redis passes `argc` valid strings at `argv` for the duration of the callback.
-    let strings: &'a [*mut raw::RedisModuleString] = unsafe { std::slice::from_raw_parts(argv, usize::try_from(argc).unwrap_or(0)) };
+    let strings: &'a [*mut raw::RedisModuleString] =
+        unsafe { std::slice::from_raw_parts(argv, usize::try_from(argc).unwrap_or(0)) };
     strings.iter().map(bytes_of).collect()
 }

@@ -22,9 +22,7 @@ pub(super) fn string_run_end(bytes: &[u8], at: usize) -> usize {
 /// Where the first byte from `at` on stands that is a quote, a space or a
 /// control character; the length if there is none.
 pub(super) fn compact_run_end(bytes: &[u8], at: usize) -> usize {
-    run_end(bytes, at, |block| {
-        at_most(block, b' ') | block.simd_eq(u8x16::splat(b'"'))
-    })
+    run_end(bytes, at, |block| at_most(block, b' ') | block.simd_eq(u8x16::splat(b'"')))
 }
 
 /// Where the first byte from `at` on stands that is no digit; the length if there is none.
@@ -79,16 +77,8 @@ mod tests {
                     let string = byte < 0x20 || byte == b'"' || byte == b'\\';
                     let compact = byte <= 0x20 || byte == b'"';
                     let expected = |ends| if ends { place } else { length };
-                    assert_eq!(
-                        string_run_end(&bytes, 0),
-                        expected(string),
-                        "{byte} {place}"
-                    );
-                    assert_eq!(
-                        compact_run_end(&bytes, 0),
-                        expected(compact),
-                        "{byte} {place}"
-                    );
+                    assert_eq!(string_run_end(&bytes, 0), expected(string), "{byte} {place}");
+                    assert_eq!(compact_run_end(&bytes, 0), expected(compact), "{byte} {place}");
                     let mut bytes = vec![b'5'; length];
                     bytes[place] = byte;
                     let digits = !byte.is_ascii_digit();

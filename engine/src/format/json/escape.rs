@@ -47,9 +47,7 @@ fn character(escape: &[u8]) -> (char, usize) {
 fn unicode(escape: &[u8]) -> (char, usize) {
     let units = [code_unit(escape), escape.get(6..).and_then(code_unit)];
     let first = char::decode_utf16(units.into_iter().flatten()).next();
-    let character = first
-        .and_then(Result::ok)
-        .unwrap_or(char::REPLACEMENT_CHARACTER);
+    let character = first.and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER);
     (character, 6 * character.len_utf16())
 }
 

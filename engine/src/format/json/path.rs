@@ -25,9 +25,7 @@ pub fn descend<'a>(value: Value<'a>, step: Step<'_>) -> Option<Value<'a>> {
             let source = value.text;
             scanner
                 .members(|name, value| {
-                    let text = source
-                        .get(name.span.start..name.span.end)
-                        .unwrap_or_default();
+                    let text = source.get(name.span.start..name.span.end).unwrap_or_default();
                     let same = match name.kind {
                         Kind::EscapedString => escape::stands_for(text, wanted),
                         _ => text == wanted,
@@ -53,9 +51,6 @@ pub fn descend<'a>(value: Value<'a>, step: Step<'_>) -> Option<Value<'a>> {
     }
     found.map(|token| Value {
         kind: token.kind,
-        text: value
-            .text
-            .get(token.span.start..token.span.end)
-            .unwrap_or_default(),
+        text: value.text.get(token.span.start..token.span.end).unwrap_or_default(),
     })
 }

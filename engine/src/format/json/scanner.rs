@@ -120,11 +120,7 @@ impl<'a> Scanner<'a> {
     /// Passes white space, then wants the end of the text.
     pub(super) fn end(&mut self) -> Result<(), Problem> {
         self.white_space();
-        if self.at < self.bytes.len() {
-            Err(Problem::Trailing)
-        } else {
-            Ok(())
-        }
+        if self.at < self.bytes.len() { Err(Problem::Trailing) } else { Ok(()) }
     }
 
     /// Passes the inside of an object, from behind its `{` to behind its `}`,
@@ -169,13 +165,7 @@ impl<'a> Scanner<'a> {
             Some(b'[') => self.container(outer, Kind::Array)?,
             _ => self.scalar()?,
         };
-        Ok(Token {
-            kind,
-            span: Span {
-                start,
-                end: self.at,
-            },
-        })
+        Ok(Token { kind, span: Span { start, end: self.at } })
     }
 
     #[inline(always)]
@@ -205,9 +195,7 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn pass_name(&mut self, name: &[u8]) -> bool {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let rest = rest
-            .strip_prefix(b"\"")
-            .and_then(|rest| rest.strip_prefix(name));
+        let rest = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_prefix(name));
         let passed = rest.is_some_and(|rest| rest.first() == Some(&b'"'));
         if passed {
             self.at += name.len() + 2;
@@ -251,10 +239,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes the object or array that begins here, with all that is in it.
     fn container(&mut self, outer: u32, kind: Kind) -> Result<Kind, Problem> {
-        let mut nesting = Nesting {
-            objects: 0,
-            depth: outer,
-        };
+        let mut nesting = Nesting { objects: 0, depth: outer };
         loop {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
@@ -316,10 +301,7 @@ impl<'a> Scanner<'a> {
             self.at = block::string_run_end(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => {
-                    let span = Span {
-                        start,
-                        end: self.at,
-                    };
+                    let span = Span { start, end: self.at };
                     self.at += 1;
                     return Ok(Token { kind, span });
                 }
@@ -386,11 +368,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Result<(), Problem> {
         let start = self.at;
         self.at = block::digits_end(self.bytes, start);
-        if self.at > start {
-            Ok(())
-        } else {
-            Err(Problem::Number)
-        }
+        if self.at > start { Ok(()) } else { Err(Problem::Number) }
     }
 
     #[inline(always)]

@@ -27,10 +27,7 @@ fn decode(document: &[u8]) -> Result<Decoded, DecodeError> {
     let shown = |result: &(Decoded, _)| {
         let Decoded { names, fields } = &result.0;
         let name = |field: &Field| names.get(field.name).to_vec();
-        let fields = fields
-            .all()
-            .iter()
-            .map(|field| (name(field), field.kind, field.span));
+        let fields = fields.all().iter().map(|field| (name(field), field.kind, field.span));
         fields.collect::<Vec<_>>()
     };
     assert_eq!((shown(&fresh), &fresh.1), (shown(&seen), &seen.1));
@@ -95,10 +92,7 @@ fn assert_same(value: Value<'_>, oracle: &Oracle) {
             assert_eq!(text, compacted(value.text));
             for (name, member) in members {
                 let step = Step::Field(name.as_bytes());
-                assert_same(
-                    descend(value, step).expect("a field the oracle has"),
-                    member,
-                );
+                assert_same(descend(value, step).expect("a field the oracle has"), member);
             }
             assert_eq!(descend(value, Step::Field(b"no such name")), None);
             assert_eq!(descend(value, Step::Index(0)), None);
@@ -106,10 +100,7 @@ fn assert_same(value: Value<'_>, oracle: &Oracle) {
         (Kind::Array, Oracle::Array(elements)) => {
             assert_eq!(text, compacted(value.text));
             for (index, element) in elements.iter().enumerate() {
-                assert_same(
-                    descend(value, Step::Index(index)).expect("an element"),
-                    element,
-                );
+                assert_same(descend(value, Step::Index(index)).expect("an element"), element);
             }
             assert_eq!(descend(value, Step::Index(elements.len())), None);
             assert_eq!(descend(value, Step::Field(b"a")), None);
@@ -133,11 +124,8 @@ fn agree(document: &[u8]) -> bool {
         (Err(error), Ok(_)) => panic!("{error}: serde_json accepts {shown}"),
     };
     let Decoded { names, fields } = &decoded;
-    let found: Vec<_> = fields
-        .all()
-        .iter()
-        .map(|field| (names.get(field.name), field.value(document)))
-        .collect();
+    let found: Vec<_> =
+        fields.all().iter().map(|field| (names.get(field.name), field.value(document))).collect();
     match (fields.shape(), &oracle) {
         (Shape::Fields, Oracle::Object(members)) => {
             let oracle_names: Vec<_> = members.keys().map(String::as_bytes).collect();
@@ -204,11 +192,7 @@ fn document() -> impl Strategy<Value = String> {
 
 fn join(open: &'static str, close: &'static str) -> impl Fn((Vec<String>, String)) -> String {
     move |(parts, inside)| {
-        let inside = if parts.is_empty() {
-            inside
-        } else {
-            parts.join(",")
-        };
+        let inside = if parts.is_empty() { inside } else { parts.join(",") };
         format!("{open}{inside}{close}")
     }
 }

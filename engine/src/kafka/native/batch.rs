@@ -69,10 +69,7 @@ impl Batch {
     /// The records and problems, in the order librdkafka handed them out.
     pub fn events(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
         let slots = self.slots.iter().copied();
-        self.messages
-            .iter()
-            .zip(slots)
-            .map(|(message, slot)| event(*message, slot))
+        self.messages.iter().zip(slots).map(|(message, slot)| event(*message, slot))
     }
 
     /// Replaces the content: waits up to `timeout` for one message, then takes what is there without
@@ -90,10 +87,7 @@ impl Batch {
         }
         self.messages.reserve(max);
         self.slots.reserve(max);
-        let Some((first, rest)) = self
-            .incoming
-            .get_mut(..max)
-            .and_then(<[_]>::split_first_mut)
+        let Some((first, rest)) = self.incoming.get_mut(..max).and_then(<[_]>::split_first_mut)
         else {
             return Ok(());
         };
@@ -158,10 +152,8 @@ fn event<'b>(message: NonNull<sys::rd_kafka_message_t>, slot: u32) -> Event<'b> 
         let (Some(slot), 0) = (slot, code) else {
             let words = String::from_utf8_lossy(value.unwrap_or_default());
             let offset = (*pointer).offset;
-            let problem = Problem {
-                offset: (offset >= 0).then_some(offset),
-                ..Problem::new(code, &words)
-            };
+            let problem =
+                Problem { offset: (offset >= 0).then_some(offset), ..Problem::new(code, &words) };
             return Event::Problem { slot, problem };
         };
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
@@ -234,10 +226,7 @@ impl<'b> Record<'b> {
 
     /// The value of the last header of this name; the inner None is Kafka's null.
     pub fn header(&self, name: &[u8]) -> Option<Option<&'b [u8]>> {
-        self.headers()
-            .filter(|(header, _)| *header == name)
-            .last()
-            .map(|(_, value)| value)
+        self.headers().filter(|(header, _)| *header == name).last().map(|(_, value)| value)
     }
 }
 

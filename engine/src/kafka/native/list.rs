@@ -50,10 +50,7 @@ impl PartitionList {
     pub(super) fn offsets(&self) -> Result<Vec<i64>, Problem> {
         // SAFETY: the list is ours and holds `cnt` elements at `elems`.
         let elements = unsafe { elements(self.0.as_ref().elems, self.0.as_ref().cnt) };
-        elements
-            .iter()
-            .map(|element| check(element.err).map(|()| element.offset))
-            .collect()
+        elements.iter().map(|element| check(element.err).map(|()| element.offset)).collect()
     }
 }
 

@@ -323,11 +323,7 @@ fn errors_name_the_place_and_the_cause() {
         ("\u{feff}{}", "byte 0: byte order mark"),
     ] {
         let error = decode(document.as_bytes()).err().expect("an error");
-        assert_eq!(
-            error.to_string(),
-            format!("invalid JSON at {message}"),
-            "{document}"
-        );
+        assert_eq!(error.to_string(), format!("invalid JSON at {message}"), "{document}");
     }
 }
 
@@ -340,26 +336,15 @@ fn nested(depth: usize, open: &str, inside: &str, close: &str) -> String {
 #[test]
 fn depth_is_limited() {
     let limit = MAX_DEPTH as usize;
-    for (open, inside, close) in [
-        ("[", "", "]"),
-        ("{\"a\":", "1", "}"),
-        ("[{\"a\":", "[]", "}]"),
-    ] {
+    for (open, inside, close) in [("[", "", "]"), ("{\"a\":", "1", "}"), ("[{\"a\":", "[]", "}]")] {
         let levels = open.matches(['[', '{']).count();
         let inner = usize::from(inside == "[]");
         let deepest = nested((limit - inner) / levels, open, inside, close);
         assert!(decode(deepest.as_bytes()).is_ok(), "{open}");
         let accepted = nested((limit - 1 - inner) / levels, open, inside, close);
         assert!(agree(accepted.as_bytes()), "{open}");
-        let error = decode(nested(limit + 1, open, inside, close).as_bytes())
-            .err()
-            .unwrap();
-        assert!(
-            error
-                .problem
-                .starts_with("more than 128 objects and arrays"),
-            "{error}"
-        );
+        let error = decode(nested(limit + 1, open, inside, close).as_bytes()).err().unwrap();
+        assert!(error.problem.starts_with("more than 128 objects and arrays"), "{error}");
         assert!(decode(open.repeat(1_000_000).as_bytes()).is_err());
     }
     let error = decode("[".repeat(1_000_000).as_bytes()).err().unwrap();
@@ -380,10 +365,7 @@ fn the_last_of_two_equal_names_stands_at_the_place_of_the_first() {
         [(b"a", b"3".to_vec()), (b"b", b"2".to_vec()), (b"n", nested)];
     assert_eq!(found, expected);
     let nested = fields.all()[2].value(document);
-    assert_eq!(
-        descend(nested, Step::Field(b"x")).map(text_of),
-        Some(b"2".to_vec())
-    );
+    assert_eq!(descend(nested, Step::Field(b"x")).map(text_of), Some(b"2".to_vec()));
 }
 
 /// A name that is expected is compared with the document before its end is looked for.
@@ -412,18 +394,9 @@ fn an_expected_name_is_no_other_name() {
 
 #[test]
 fn numbers_keep_their_text() {
-    for number in [
-        "13.40",
-        "-0",
-        "1E400",
-        "0.1e-7",
-        "123456789012345678901234567890.10",
-    ] {
+    for number in ["13.40", "-0", "1E400", "0.1e-7", "123456789012345678901234567890.10"] {
         let document = format!("{{\"n\": {number} }}");
         let fields = decode(document.as_bytes()).unwrap().fields;
-        assert_eq!(
-            text_of(fields.all()[0].value(document.as_bytes())),
-            number.as_bytes()
-        );
+        assert_eq!(text_of(fields.all()[0].value(document.as_bytes())), number.as_bytes());
     }
 }
