@@ -97,8 +97,9 @@ pub enum BrokerError {
 /// A running embedded broker; ends when dropped.
 pub struct Broker {
     // Dropped first: nobody is to be forwarded to a cluster that is gone.
-    forwarder: Option<Forwarder>,
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    _forwarder: Option<Forwarder>,
+    _cluster: MockCluster<'static, DefaultProducerContext>,
+    bootstrap: String,
 }
 
 impl Broker {
@@ -115,21 +116,21 @@ impl Broker {
                 .create_topic(&topic.name, topic.partitions, 1)
                 .map_err(|error| BrokerError::Topic { name: topic.name.clone(), error })?;
         }
-        let forwarder = port
-            .map(|port| {
-                Forwarder::start(port, cluster.bootstrap_servers())
-                    .map_err(|error| BrokerError::Port { port, error })
-            })
-            .transpose()?;
-        Ok(Broker { forwarder, cluster })
+        let target = cluster.bootstrap_servers();
+        let (forwarder, bootstrap) = match port {
+            None => (None, target),
+            Some(port) => {
+                let forwarder = Forwarder::start(port, &target)
+                    .map_err(|error| BrokerError::Port { port, error })?;
+                (Some(forwarder), format!("127.0.0.1:{port}"))
+            }
+        };
+        Ok(Broker { _forwarder: forwarder, _cluster: cluster, bootstrap })
     }
 
     /// The address for `bootstrap.servers`, `host:port`.
-    pub fn bootstrap(&self) -> String {
-        match &self.forwarder {
-            Some(forwarder) => forwarder.address().to_string(),
-            None => self.cluster.bootstrap_servers(),
-        }
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
     }
 }
 
@@ -170,7 +171,7 @@ pub fn run(args: &BrokerArgs) -> Result<(), BrokerError> {
         .listen_file
         .as_deref()
         .map(|path| {
-            ListenFile::write(path, &address)
+            ListenFile::write(path, address)
                 .map_err(|error| BrokerError::ListenFile { path: path.to_owned(), error })
         })
         .transpose()?;

@@ -50,7 +50,7 @@ impl Running {
                 Some(status) => break status,
                 None => assert!(Instant::now() < deadline, "{signal} did not end it"),
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(10));
         };
         let mut stderr = String::new();
         self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();

@@ -1,7 +1,7 @@
 //! A fixed bootstrap port in front of the mock cluster, which always listens on a free one.
 
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -10,10 +10,10 @@ use std::thread;
 /// for the first metadata request and keep it idle.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Forwards TCP connections from a port of 127.0.0.1 to one address, with a thread for
-/// accepting and two for each connection.
+/// Forwards TCP connections from a port of this machine's loopback to one address, with a thread
+/// for accepting (two where there is IPv6) and two for each connection.
 pub struct Forwarder {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -22,40 +22,55 @@ impl Forwarder {
     ///
     /// # Errors
     /// The port is taken, or not allowed.
-    pub fn start(port: u16, target: String) -> io::Result<Forwarder> {
+    pub fn start(port: u16, target: &str) -> io::Result<Forwarder> {
+        let mut forwarder =
+            Forwarder { addresses: Vec::new(), stopping: Arc::new(AtomicBool::new(false)) };
+        let open = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        let address = listener.local_addr()?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&stopping);
-        thread::Builder::new()
-            .name("forward-accept".to_owned())
-            .spawn(move || accept(&listener, &target, &stop))?;
-        Ok(Forwarder { address, stopping })
+        forwarder.take_connections(listener, target, &open)?;
+        // Where localhost is ::1 first, clients would otherwise log a refused connection.
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
+            Ok(listener) => forwarder.take_connections(listener, target, &open)?,
+            Err(error) => log::debug!("port {port} is for IPv4 alone: {error}"),
+        }
+        Ok(forwarder)
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    fn take_connections(
+        &mut self,
+        listener: TcpListener,
+        target: &str,
+        open: &Arc<AtomicUsize>,
+    ) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        let (target, stopping) = (target.to_owned(), Arc::clone(&self.stopping));
+        let open = Arc::clone(open);
+        thread::Builder::new()
+            .name("forward-accept".to_owned())
+            .spawn(move || accept(&listener, &target, &stopping, &open))?;
+        self.addresses.push(address);
+        Ok(())
     }
 }
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
-        // Wakes the accepting thread, which then sees the flag and closes the port.
-        if let Err(error) = TcpStream::connect(self.address) {
-            log::debug!("port {} is closed already: {error}", self.address);
+        for address in &self.addresses {
+            // Wakes the accepting thread, which then sees the flag and closes the port.
+            if let Err(error) = TcpStream::connect(address) {
+                log::debug!("port {address} is closed already: {error}");
+            }
         }
     }
 }
 
-fn accept(listener: &TcpListener, target: &str, stopping: &AtomicBool) {
-    let open = Arc::new(AtomicUsize::new(0));
+fn accept(listener: &TcpListener, target: &str, stopping: &AtomicBool, open: &Arc<AtomicUsize>) {
     for connection in listener.incoming() {
         if stopping.load(Ordering::Relaxed) {
             return;
         }
-        let forwarded = connection.and_then(|client| forward(client, target, &open));
+        let forwarded = connection.and_then(|client| forward(client, target, open));
         if let Err(error) = forwarded {
             log::warn!("a bootstrap connection failed: {error}");
         }

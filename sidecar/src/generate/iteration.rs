@@ -115,7 +115,8 @@ fn decimal(
     };
     json.as_f64()
         .filter(|number| number.is_finite())
-        .and_then(|_| BigDecimal::from_str(&json.to_string()).ok())
+        // The shortest text of the double, as in the reference: 0.1 counts in tenths.
+        .and_then(|number| BigDecimal::from_str(&number.to_string()).ok())
         .map(Some)
         .ok_or_else(|| annotations.error(format!("iteration: {name} must be a number, not {json}")))
 }

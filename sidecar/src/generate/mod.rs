@@ -136,7 +136,7 @@ fn send_all(
         progress.update(producer.sent(), producer.delivered());
         let wait = pace.wait(Instant::now());
         if !wait.is_zero() {
-            producer.poll(wait);
+            producer.idle(wait);
             continue;
         }
         let (key, value) = source.next(producer.sent() + 1)?;

@@ -10,6 +10,7 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -222,10 +223,12 @@ impl RecordProducer {
         self.check()
     }
 
-    /// Takes acknowledgements for `wait`, but for 1 ms at least and a tenth of a second at most.
-    pub fn poll(&self, wait: Duration) {
-        // librdkafka counts in whole milliseconds: less than one would not wait at all.
-        self.producer.poll(wait.clamp(Duration::from_millis(1), SLICE));
+    /// Lets `wait` pass, but 1 ms at least and a tenth of a second at most, then takes the
+    /// acknowledgements that came.
+    pub fn idle(&self, wait: Duration) {
+        // Not poll(wait): it spins through the last part of a millisecond, at high rates all of it.
+        thread::sleep(wait.clamp(Duration::from_millis(1), SLICE));
+        self.producer.poll(Duration::ZERO);
     }
 
     /// Waits until every record sent is acknowledged or has failed: 30 s at most, and once one

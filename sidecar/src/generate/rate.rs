@@ -48,22 +48,26 @@ impl Pace {
     pub fn wait(&self, now: Instant) -> Duration {
         match self.rate {
             Rate::Max => Duration::ZERO,
-            Rate::PerSecond(rate) => {
-                let due = self.start + Duration::from_secs_f64(self.since_start as f64 / rate);
-                due.saturating_duration_since(now)
-            }
+            Rate::PerSecond(rate) => self.due(rate).saturating_duration_since(now),
         }
     }
 
     /// One record was sent at `now`.
     pub fn sent(&mut self, now: Instant) {
         self.since_start += 1;
-        if let Rate::PerSecond(rate) = self.rate {
-            let due = self.start + Duration::from_secs_f64(self.since_start as f64 / rate);
-            if now.saturating_duration_since(due) > MAX_LAG {
-                *self = Pace::new(self.rate, now);
-            }
+        if let Rate::PerSecond(rate) = self.rate
+            && now.saturating_duration_since(self.due(rate)) > MAX_LAG
+        {
+            *self = Pace::new(self.rate, now);
         }
+    }
+
+    /// When the next record is due; at once, should that lie beyond all reckoning.
+    fn due(&self, rate: f64) -> Instant {
+        Duration::try_from_secs_f64(self.since_start as f64 / rate)
+            .ok()
+            .and_then(|since| self.start.checked_add(since))
+            .unwrap_or(self.start)
     }
 }
 

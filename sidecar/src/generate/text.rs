@@ -1,6 +1,6 @@
 //! Strings: by regex, by kind, or of random characters.
 
-use super::annotation::{Annotations, Length, SchemaError};
+use super::annotation::{Annotations, Length, MAX_LENGTH, SchemaError};
 use rand::Rng;
 use rand::distr::Distribution;
 use rand::rngs::StdRng;
@@ -166,6 +166,9 @@ fn regex_source(
     let wrong =
         |error: &dyn std::fmt::Display| annotations.error(format!("regex {pattern}: {error}"));
     let hir = regex_syntax::Parser::new().parse(&pattern).map_err(|error| wrong(&error))?;
+    if hir.properties().minimum_len().is_some_and(|least| least > MAX_LENGTH) {
+        return Err(wrong(&format!("its strings are longer than {MAX_LENGTH} bytes")));
+    }
     let regex = Regex::with_hir(readable(hir), repeat).map_err(|error| wrong(&error))?;
     if !regex.is_utf8() {
         return Err(wrong(&"it makes strings that are not UTF-8"));
@@ -331,6 +334,7 @@ mod tests {
             (json!({"regex": "("}), "regex"),
             (json!({"regex": r"a\b"}), "regex"),
             (json!({"regex": 5}), "regex"),
+            (json!({"regex": "((a{1000}){1000}){1000}"}), "longer"),
             (json!({"kind": "iban"}), "iban"),
             (json!({"rnage": {}}), "rnage"),
             (json!({"range": {"min": 1}}), "range"),
