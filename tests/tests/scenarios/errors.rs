@@ -206,10 +206,10 @@ fn an_unreachable_broker_waits_and_answers_within_two_seconds() {
     let line = format!("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:{port}");
     let reply = server.ok(&line);
     assert!(asked.elapsed() < Duration::from_millis(3500), "{:?}", asked.elapsed());
-    assert!(reply.starts_with("OK waiting: ") && reply.contains(&port.to_string()), "{reply}");
+    assert!(reply.starts_with("OK waiting: ") && reply.contains("broker"), "{reply}");
     redis_kafka_tests::oracle::declare_routes(&server);
     let info = server.wait_state("rides", "waiting");
-    assert!(info.reason.contains("broker") && !info.action.is_empty(), "{info:#?}");
+    assert!(info.reason.contains(&port.to_string()) && !info.action.is_empty(), "{info:#?}");
     server.ok("KAFKA.UNSUBSCRIBE rides");
     assert_eq!(server.text("KAFKA.LIST"), "");
 }

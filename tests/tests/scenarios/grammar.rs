@@ -16,6 +16,7 @@ fn paused() -> (RedisServer, String) {
     let topic = kafka.topic("commands", 1);
     let server = server();
     server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED", kafka.brokers()));
+    server.wait_state("rides", "paused");
     (server, topic)
 }
 
@@ -192,7 +193,7 @@ fn what_only_replication_or_an_admin_may_do_is_refused() {
     let error = refused.expect_err("no write access to secret:*");
     assert!(error.contains("secret:"), "{error}");
     narrow.line(r#"KAFKA.ROUTE r FROM rides TO STREAM "allowed:%{key}""#).expect("allowed");
-    server.ok("ACL SETUSER reader on >pw +@read ~*");
+    server.ok("ACL SETUSER reader on >pw +kafka.list ~*");
     let mut reader = server.connect(Protocol::Resp3);
     reader.line("AUTH reader pw").expect("AUTH");
     reader.line("KAFKA.LIST").expect("LIST is for readers");
