@@ -25,6 +25,6 @@ partial=$(mktemp -d "$home/partial.XXXXXX")
 trap 'rm -rf "$partial"' EXIT
 mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$partial/lib"
-rm -rf "$home/lib"
+rm -rf "${home:?}/lib"
 mv "$partial/lib" "$home/lib"
 echo "Kafka $version: $home/lib"
