@@ -221,6 +221,11 @@ impl Cursor {
         self.standing.epoch
     }
 
+    /// Takes the log as it is, whatever epoch it was read under before.
+    pub fn forget_epoch(&mut self) {
+        self.standing.epoch = None;
+    }
+
     /// The ledger's counters.
     pub fn counters(&self) -> Counters {
         self.standing.counters

@@ -222,7 +222,13 @@ impl Registry {
             self.take_over(name, definition);
         }
         if is_primary {
-            self.run_all(&stored);
+            return self.run_all(&stored);
+        }
+        for known in self.subscriptions.values_mut() {
+            match &mut known.fault {
+                Some(fault) => fault.change(standby()),
+                None => known.fault = Some(standby()),
+            }
         }
     }
 
@@ -330,16 +336,18 @@ impl Subscription {
     pub fn status(&self, hold: Option<&Status>) -> Status {
         match (&self.lane, &self.fault, hold) {
             (None, Some(fault), _) => fault.clone(),
-            (None, None, _) => Status::new(State::Standby, "a replica: the primary consumes", ""),
+            (None, None, _) => standby(),
             (Some(lane), _, hold) => {
                 let status = lane.shared.status();
-                match hold {
-                    Some(hold) if matches!(status.state, State::Running) => hold.clone(),
-                    _ => status,
-                }
+                let is_held = status.state == State::Running || lane.has_work();
+                hold.filter(|_| is_held).cloned().unwrap_or(status)
             }
         }
     }
+}
+
+fn standby() -> Status {
+    Status::new(State::Standby, "a replica: the primary consumes", "")
 }
 
 impl Propagate {

@@ -93,6 +93,9 @@ impl Module {
         if !self.waiting.is_empty() {
             self.waiting.look(&self.registry);
         }
+        if !flags.is_primary() {
+            return;
+        }
         let Some(name) = self.next_lane() else { return };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);

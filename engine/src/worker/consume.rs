@@ -1,12 +1,12 @@
 //! The fetch loop: batches in, units out.
 
-use super::lane::{Control, RecordId};
 use super::letters::Letters;
 use super::plan::{NotBuilt, Plan, RecordError, Stage};
-use super::session::trouble_of;
+use super::session::{broker_trouble, trouble_of};
+use super::shared::{Control, RecordId};
 use super::{Keep, StopCause, Trouble, Worker};
 use crate::command::{OnError, Settle};
-use crate::kafka::{Assignment, Batch, Commit, Event, Problem, ProblemKind, Record};
+use crate::kafka::{Assignment, Batch, Commit, Event, Problem, ProblemKind, Record, TopicsError};
 use crate::ledger::{Cursor, Outcome};
 use crate::state::{State, Status};
 use crate::unit::{Builder, RecordRef};
@@ -68,7 +68,10 @@ impl Worker {
         }
     }
 
-    fn flow(&mut self, control: &Control, cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
+    fn flow(&mut self, control: &Control, mut cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
+        if self.settles(control, &StopCause::Truncated) {
+            cursors.iter_mut().for_each(Cursor::forget_epoch);
+        }
         let plan = Plan::new(self.spec.key, self.spec.value, &control.routes).map_err(
             |NotBuilt(format)| {
                 self.stop(
@@ -155,11 +158,7 @@ impl Worker {
                 "{at}: written under leader epoch {}, before the ledger's {epoch} (the log was truncated)",
                 record.leader_epoch
             );
-            self.flush(flow)?;
-            return Err(self.stop(
-                reason,
-                "compare with Kafka's log, then KAFKA.UNSUBSCRIBE and subscribe again with START",
-            ));
+            return self.stop_truncated(flow, reason);
         }
         let mark =
             flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
@@ -191,6 +190,15 @@ impl Worker {
             self.flush(flow)?;
         }
         Ok(())
+    }
+
+    /// What was applied last is not what Kafka holds now.
+    fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
+        self.flush(flow)?;
+        self.stopped = Some(StopCause::Truncated);
+        let name = &self.spec.name;
+        Err(self
+            .stop(reason, format!("KAFKA.RESUME {name} SKIP goes on with what Kafka holds now")))
     }
 
     fn deal_with_bad(
@@ -270,11 +278,12 @@ impl Worker {
                 Err(Trouble::Recheck)
             }
             // librdkafka goes on behind an unreadable batch, and so does whoever reads on after it.
-            ProblemKind::Truncated | ProblemKind::Unreadable => {
+            ProblemKind::Unreadable => {
                 self.flush(flow)?;
                 let action = format!("see Kafka's log, then KAFKA.RESUME {}", self.spec.name);
                 Err(self.stop(format!("{at}{problem}"), action))
             }
+            ProblemKind::Truncated => self.stop_truncated(flow, format!("{at}{problem}")),
             ProblemKind::Other if slot.is_some() => {
                 self.flush(flow)?;
                 Err(trouble_of(problem))
@@ -378,7 +387,12 @@ impl Worker {
 
     /// Ends the session when topics or partitions are other ones than those assigned.
     fn rediscover(&mut self, flow: &Flow) -> Result<(), Trouble> {
-        let Ok(topics) = self.discover() else { return Ok(()) };
+        let topics = match self.ask_topics()? {
+            Ok(topics) => topics,
+            Err(error @ TopicsError::Missing { .. }) => return Err(broker_trouble(&error)),
+            // Nothing is known to have changed; a broker that is away is told by the fetches.
+            Err(_) => return Ok(()),
+        };
         let now = topics.iter().flat_map(|topic| {
             topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition))
         });

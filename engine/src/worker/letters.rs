@@ -1,7 +1,7 @@
 //! Dead letters: a bad record as an entry of `kafka:deadletters:<subscription>`, written in the unit.
 
-use super::lane::RecordId;
 use super::plan::RecordError;
+use super::shared::RecordId;
 use crate::kafka::Record;
 use crate::ledger;
 use crate::record::Names;

@@ -5,22 +5,21 @@
 //! *session* starts again at what the ledger holds.
 
 mod consume;
-pub mod lane;
+mod lane;
 mod letters;
 mod plan;
 mod session;
+mod shared;
 
-pub use lane::{
-    Control, Ends, Farewell, Lane, LaneWorker, Progress, RecordId, Shared, Turn, Wanted, lane,
-};
+pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
 pub use plan::{RecordError, Stage};
+pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
 
 use crate::command::{OnError, Settle};
 use crate::format::Format;
 use crate::kafka::{self, Connection, Consumer, Position, Profiles, Topics};
 use crate::state::{State, Status};
 use crate::target::Target;
-use lane::Changed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -115,6 +114,8 @@ enum StopCause {
     Record(RecordId),
     /// Records lost or a topic made anew.
     Gap,
+    /// A log that was cut below the ledger and has grown again.
+    Truncated,
 }
 
 /// Starts the worker's thread.
@@ -234,9 +235,9 @@ impl Worker {
         self.consumer.as_mut().ok_or(Trouble::Recheck)
     }
 
-    /// Whether RESUME settles the thing that stopped the last session.
-    fn settles_gap(&self, control: &Control) -> bool {
-        control.settle == Some(Settle::Skip) && self.stopped == Some(StopCause::Gap)
+    /// Whether RESUME SKIP settles the thing that stopped the last session.
+    fn settles(&self, control: &Control, cause: &StopCause) -> bool {
+        control.settle == Some(Settle::Skip) && self.stopped.as_ref() == Some(cause)
     }
 
     fn say_farewell(mut self, farewell: Farewell) {

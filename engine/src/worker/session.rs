@@ -1,6 +1,6 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
-use super::lane::{Control, Ends, Progress, Wanted};
+use super::shared::{Control, Ends, Progress, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
@@ -52,11 +52,13 @@ impl Worker {
         }
     }
 
-    pub(super) fn discover(&mut self) -> Result<Vec<TopicInfo>, Trouble> {
+    fn discover(&mut self) -> Result<Vec<TopicInfo>, Trouble> {
+        self.ask_topics()?.map_err(|error| broker_trouble(&error))
+    }
+
+    pub(super) fn ask_topics(&mut self) -> Result<Result<Vec<TopicInfo>, TopicsError>, Trouble> {
         let wanted = self.spec.topics.clone();
-        let topics =
-            self.connect()?.topics(&wanted, ASK).map_err(|error| broker_trouble(&error))?;
-        Ok(topics)
+        Ok(self.connect()?.topics(&wanted, ASK))
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
@@ -178,7 +180,9 @@ impl Worker {
             let marks = self.watermarks(&known.topic, known.partition)?;
             let problem = match misfit_of(standing, topic, marks) {
                 None => continue,
-                Some(Misfit::Beyond) if !self.settles_gap(control) && self.is_recent() => {
+                Some(Misfit::Beyond)
+                    if !self.settles(control, &StopCause::Gap) && self.is_recent() =>
+                {
                     beyond = Some(format!(
                         "{}/{} ends at {} before the ledger's next offset {}",
                         known.topic, known.partition, marks.end, standing.next
@@ -187,7 +191,7 @@ impl Worker {
                 }
                 Some(problem) => problem,
             };
-            if !self.settles_gap(control) {
+            if !self.settles(control, &StopCause::Gap) {
                 self.stopped = Some(StopCause::Gap);
                 let (reason, action) = problem.describe(&self.spec.name, known, standing, marks);
                 return Err(self.stop(reason, action));
@@ -396,7 +400,7 @@ fn jump(known: &Known, standing: &Standing, topic: &TopicInfo, marks: Watermarks
 }
 
 /// What a failed question to the broker means for the subscription.
-fn broker_trouble(error: &TopicsError) -> Trouble {
+pub(super) fn broker_trouble(error: &TopicsError) -> Trouble {
     let (connection, action) = match error {
         TopicsError::Missing { pattern: false, .. } => {
             (Keep::Keep, "create the topic, or KAFKA.SUBSCRIBE … REPLACE with the right name")
