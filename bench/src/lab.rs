@@ -61,8 +61,10 @@ impl Lab {
             .config("loglevel", "notice")
             .config("auto-aof-rewrite-percentage", "0")
             .config("unixsocket", SOCKET);
-        match subject.propagation() {
-            Some(way) => setup.module(&self.options.module, &["PROPAGATE", way]).start(),
+        let Some(way) = subject.propagation() else { return setup.start() };
+        let setup = setup.module(&self.options.module, &["PROPAGATE", way]);
+        match self.options.unit {
+            Some(records) => setup.module_args(&["UNIT", &records.to_string()]).start(),
             None => setup.start(),
         }
     }

@@ -81,6 +81,9 @@ pub struct Options {
     /// The module to load
     #[arg(long, global = true, value_name = "FILE", env = "REDIS_KAFKA_MODULE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/libredis_kafka.so"))]
     module: PathBuf,
+    /// Records a unit at most; the module's own default without it
+    #[arg(long, global = true, value_name = "RECORDS")]
+    unit: Option<u32>,
     /// Also write all figures to this file
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -98,6 +98,8 @@ pub struct Report {
     streams: u64,
     rounds: u32,
     bridge_socket: Socket,
+    /// None: the module's default.
+    unit: Option<u32>,
     sections: Vec<Section>,
 }
 
@@ -128,6 +130,7 @@ impl Report {
             streams: options.streams,
             rounds: options.rounds,
             bridge_socket: options.bridge_socket,
+            unit: options.unit,
             sections: Vec::new(),
         })
     }
