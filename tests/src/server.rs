@@ -1,7 +1,7 @@
 //! A real redis-server in a directory of its own.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -337,7 +337,7 @@ impl RedisServer {
     }
 
     /// The DEBUG DIGEST of the whole data set.
-    pub fn digest(&self) -> String {
+    fn digest(&self) -> String {
         self.text("DEBUG DIGEST")
     }
 
@@ -357,9 +357,34 @@ impl RedisServer {
     /// Waits until this server has the same data as another one.
     pub fn wait_equal(&self, other: &RedisServer) {
         wait_for("two servers to be equal", START, || {
-            let (here, there) = (self.digest(), other.digest());
-            if here == there { Ok(()) } else { Err((here, there)) }
+            if self.digest() == other.digest() { Ok(()) } else { Err(self.differences(other)) }
         });
+    }
+
+    /// The digest of every key.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        let digest = |key: String| {
+            let reply = self.line(&format!("DEBUG DIGEST-VALUE \"{key}\""));
+            (key, text(&items(&reply)[0]))
+        };
+        self.keys("*").into_iter().map(digest).collect()
+    }
+
+    /// The keys that are not the same on another server.
+    fn differences(&self, other: &RedisServer) -> Vec<String> {
+        let (here, there) = (self.digests(), other.digests());
+        let keys = here.keys().chain(there.keys()).filter(|key| here.get(*key) != there.get(*key));
+        keys.map(|key| self.describe(other, key)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Both sides of a key that differs.
+    fn describe(&self, other: &RedisServer, key: &str) -> String {
+        let show = |server: &RedisServer| match server.text(&format!("TYPE \"{key}\"")).as_str() {
+            "hash" => format!("{:?}", server.hash(key)),
+            "stream" => format!("{:?}", server.line(&format!("XINFO STREAM \"{key}\""))),
+            other => other.to_string(),
+        };
+        format!("{key}: here {}, there {}", show(self), show(other))
     }
 
     /// Waits until the server answers PING and has loaded its data.

@@ -1,12 +1,14 @@
 //! Exactly once across kill -9 of Redis and of the broker, under load.
 
+use std::time::Duration;
+
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale};
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
 use redis_kafka_tests::producer::Load;
 use redis_kafka_tests::server::Append;
 use redis_kafka_tests::subject::Subject;
-use redis_kafka_tests::wait::elapse;
+use redis_kafka_tests::wait::{elapse, wait_for};
 
 redis_kafka_tests::for_each_subject!(
     redis_killed_with_aof_always,
@@ -58,8 +60,11 @@ fn broker_killed_and_restarted(subject: Subject) {
         server.wait_consumed(SUBSCRIPTION, consumed + 100);
         elapse(dice.millis(0..=300));
         kafka.kill();
-        let info = server.wait_state(SUBSCRIPTION, "waiting");
-        assert!(info.reason.contains("broker"), "{info:#?}");
+        wait_for("the reason to name the broker", Duration::from_secs(30), || {
+            let info = server.subscription(SUBSCRIPTION);
+            let named = info.state == "waiting" && info.reason.contains("broker");
+            if named { Ok(()) } else { Err(Box::new(info)) }
+        });
         kafka.restart();
     }
     let load = load.stop();

@@ -8,6 +8,7 @@ use redis_kafka_tests::producer::{send_raw, send_texts};
 use redis_kafka_tests::reply::{Info, items, text};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::wait_for;
 
 redis_kafka_tests::for_each_subject!(
     onerror_stop_then_resume_skip,
@@ -208,8 +209,11 @@ fn an_unreachable_broker_waits_and_answers_within_two_seconds() {
     assert!(asked.elapsed() < Duration::from_millis(3500), "{:?}", asked.elapsed());
     assert!(reply.starts_with("OK waiting: ") && reply.contains("broker"), "{reply}");
     redis_kafka_tests::oracle::declare_routes(&server);
-    let info = server.wait_state("rides", "waiting");
-    assert!(info.reason.contains(&port.to_string()) && !info.action.is_empty(), "{info:#?}");
+    let info = wait_for("the broker's name in the reason", Duration::from_secs(20), || {
+        let info = server.subscription("rides");
+        if info.reason.contains(&port.to_string()) { Ok(info) } else { Err(Box::new(info)) }
+    });
+    assert!(info.state == "waiting" && !info.action.is_empty(), "{info:#?}");
     server.ok("KAFKA.UNSUBSCRIBE rides");
     assert_eq!(server.text("KAFKA.LIST"), "");
 }
