@@ -311,7 +311,7 @@ impl Worker {
         }
         flow.ticked = Instant::now();
         self.commit(flow);
-        self.refresh_ends(flow);
+        self.refresh_ends(flow, idle);
         let memory = flow.builder.memory();
         self.lane.shared.set_memory(memory);
         self.watch_connection(flow, idle)?;
@@ -322,8 +322,21 @@ impl Worker {
         Ok(())
     }
 
-    fn refresh_ends(&self, flow: &Flow) {
+    /// Shows the lag. What fetches tell counts records of open transactions, so that a partition
+    /// that seems behind though nothing comes is asked for its last stable offset.
+    fn refresh_ends(&mut self, flow: &Flow, idle: bool) {
         let Some(consumer) = &self.consumer else { return };
+        let is_behind = |cursor: &Cursor| {
+            consumer
+                .cached_end(&cursor.topic, cursor.partition)
+                .is_some_and(|end| end > cursor.next())
+        };
+        if idle && flow.cursors.iter().any(is_behind) {
+            if let Ok(ends) = self.ask_ends(&flow.cursors) {
+                self.publish_lag(&ends);
+            }
+            return;
+        }
         let ends = flow.cursors.iter().filter_map(|cursor| {
             Some((
                 cursor.topic.clone(),
