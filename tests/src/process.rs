@@ -95,11 +95,13 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The log's last lines, for a failure's message.
+    /// The log's last lines, or a crash report's first ones, for a failure's message.
     pub fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        let crash = lines.iter().position(|line| line.contains("BUG REPORT START"));
+        let from = crash.unwrap_or(lines.len().saturating_sub(40));
+        lines[from..].iter().take(60).copied().collect::<Vec<_>>().join("\n")
     }
 }
 
