@@ -6,6 +6,7 @@
 //!
 //! - `REDIS_KAFKA_CACHE`: where the jars are (`~/.cache/redis-kafka`)
 //! - `REDIS_KAFKA_MODULE`: the module to load (`target/release/libredis_kafka.so`)
+//! - `REDIS_KAFKA_PANIC_MODULE`: the one with `panic-injection` (built when not given)
 //! - `REDIS_KAFKA_FAULTS`: `small` (default) or `full`, see [`faults::Scale`]
 //! - `REDIS_KAFKA_SEED`: repeats a failed run's random choices
 

@@ -44,23 +44,30 @@ pub fn module() -> PathBuf {
     path
 }
 
-/// A module whose callbacks can be made to panic (feature `panic-injection`),
-/// built once a process, beside the real one so as never to replace it.
+/// A module whose callbacks can be made to panic (feature `panic-injection`):
+/// `REDIS_KAFKA_PANIC_MODULE`, else built once a process, beside the real one so
+/// as never to replace it.
 pub fn panicking_module() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(|| {
-        let directory = target().join("panic-injection");
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--package", "redis-kafka-module"])
-            .args(["--features", "panic-injection", "--target-dir"])
-            .arg(&directory)
-            .current_dir(workspace())
-            .status()
-            .expect("run cargo");
-        assert!(status.success(), "build the module with panic-injection");
-        directory.join("release/libredis_kafka.so")
-    });
-    path.clone()
+    BUILT
+        .get_or_init(|| match std::env::var("REDIS_KAFKA_PANIC_MODULE") {
+            Ok(path) => PathBuf::from(path),
+            Err(_) => build_panicking_module(),
+        })
+        .clone()
+}
+
+fn build_panicking_module() -> PathBuf {
+    let directory = target().join("panic-injection");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "--package", "redis-kafka-module"])
+        .args(["--features", "panic-injection", "--target-dir"])
+        .arg(&directory)
+        .current_dir(workspace())
+        .status()
+        .expect("run cargo");
+    assert!(status.success(), "build the module with panic-injection");
+    directory.join("release/libredis_kafka.so")
 }
 
 /// The workspace's directory.
