@@ -27,7 +27,7 @@ build: ## Build target/release/libredis_kafka.so (the module) and target/release
 demo: build ## Show live records arriving in Redis; KAFKA=host:port uses that broker
 	@KAFKA="$(KAFKA)" demo/demo.sh
 
-test: build module-with-panics ## Run unit and integration tests on a real Kafka and redis-server
+test: module-with-panics build ## Run unit and integration tests on a real Kafka and redis-server
 	@scripts/setup.sh test
 	$(CARGO) test --release --workspace --lib --bins --tests
 
@@ -36,7 +36,8 @@ test-faults: test ## The same tests with the full counts of kills and cuts (take
 
 module-with-panics:
 	@scripts/setup.sh build
-	$(CARGO) build --release -p redis-kafka-module --features panic-injection --target-dir $(PANIC_TARGET)
+	$(CARGO) build --release -p redis-kafka-module --features panic-injection
+	@mkdir -p $(PANIC_TARGET) && cp target/release/libredis_kafka.so $(PANIC_TARGET)/libredis_kafka.so
 
 bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
 	@scripts/setup.sh test

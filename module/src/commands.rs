@@ -10,7 +10,7 @@ use redis_kafka_engine::command::{
 };
 use redis_kafka_engine::kafka::{Connection, Profiles};
 use redis_kafka_engine::ledger;
-use redis_kafka_engine::state::State;
+use redis_kafka_engine::state::{State, Status};
 use redis_kafka_engine::worker::{Farewell, Wanted};
 use std::time::Duration;
 
@@ -356,9 +356,15 @@ fn set_initial(
         registry.start(name);
     } else if let Some(lane) = &known.lane {
         let wanted = if initial == Initial::Paused { Wanted::Pause } else { Wanted::Run };
+        // Nobody who asks from now on, such as a WAIT, may hear of the state before.
+        let (state, reason) = match initial {
+            Initial::Paused => (State::Paused, "paused"),
+            Initial::Running => (State::Waiting, "resuming"),
+        };
         lane.shared.change(|control| {
             control.wanted = wanted;
             control.settle = settle;
+            lane.shared.set_status(Status::new(state, reason, ""));
         });
     }
     ok()

@@ -59,7 +59,7 @@ impl Worker {
             Ok(flow) => flow,
             Err(trouble) => return trouble,
         };
-        self.lane.shared.set_status(Status::new(State::Running, "", ""));
+        self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
@@ -391,9 +391,9 @@ impl Worker {
                     }
                     _ => running,
                 };
-                self.lane.shared.set_status(status);
+                self.lane.shared.say(flow.generation, status);
             }
-            _ => self.lane.shared.set_status(running),
+            _ => self.lane.shared.say(flow.generation, running),
         }
         Ok(())
     }

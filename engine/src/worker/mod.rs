@@ -153,7 +153,7 @@ impl Worker {
             }
             let trouble = match &control.wanted {
                 Wanted::Hold(status) => {
-                    self.lane.shared.set_status(status.clone());
+                    self.lane.shared.say(control.generation, status.clone());
                     self.drop_consumer();
                     self.hold(control.generation);
                     continue;
@@ -173,7 +173,7 @@ impl Worker {
                 self.lane.shared.greet(Err(reason.clone()));
                 let paused = control.wanted == Wanted::Pause;
                 let state = if paused { State::Paused } else { State::Waiting };
-                self.lane.shared.set_status(Status::new(state, reason, action));
+                self.lane.shared.say(control.generation, Status::new(state, reason, action));
                 self.lane.wake_applier();
                 if connection == Keep::Reconnect {
                     self.drop_consumer();
@@ -183,7 +183,8 @@ impl Worker {
             Trouble::Stop { reason, action } => {
                 log::warn!("subscription {} stopped: {reason}", self.spec.name);
                 self.lane.shared.greet(Err(reason.clone()));
-                self.lane.shared.set_status(Status::new(State::Stopped, reason, action));
+                let status = Status::new(State::Stopped, reason, action);
+                self.lane.shared.say(control.generation, status);
                 self.lane.wake_applier();
                 self.hold(control.generation);
             }

@@ -279,7 +279,7 @@ impl Worker {
 
     /// Holds with a status, keeping lag up to date and answering questions.
     fn stay(&mut self, control: &Control, status: Status, cursors: &[Cursor]) -> Trouble {
-        self.lane.shared.set_status(status);
+        self.lane.shared.say(control.generation, status);
         loop {
             match self.ask_ends(cursors) {
                 Ok(ends) => self.publish_ends(ends),

@@ -199,7 +199,15 @@ impl Shared {
         self.status.lock().clone()
     }
 
-    /// Says what the worker does; keeps `since` when nothing changed.
+    /// Says what the worker does, unless it does not know of the last change yet.
+    pub(super) fn say(&self, generation: u64, status: Status) {
+        let control = self.control.lock();
+        if control.generation == generation {
+            self.set_status(status);
+        }
+    }
+
+    /// Says what the subscription does; keeps `since` when nothing changed.
     pub fn set_status(&self, status: Status) {
         if status.state == State::Stopped {
             *self.last_error.lock() = status.reason.clone();

@@ -17,7 +17,8 @@ impl Text {
 
     /// Takes over a string that the API handed to us to free.
     pub(super) fn own(raw: *mut raw::RedisModuleString) -> Option<Text> {
-        (!raw.is_null()).then_some(Text(raw))
+        // Not `then_some`: a text without a string must not come to be, as dropping it would free null.
+        (!raw.is_null()).then(|| Text(raw))
     }
 
     /// The pointer, for the API; valid as long as `self`.
