@@ -6,6 +6,8 @@
 
 mod build;
 pub mod packed;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Builder, Entry, KeyError, Mark, Trim, WriteKind};
 
