@@ -35,8 +35,9 @@ pub struct Config {
     pub unit_records: usize,
 }
 
-/// Records a unit at most, unless UNIT says otherwise.
-const UNIT_RECORDS: usize = 512;
+/// Records a unit at most, unless UNIT says otherwise: with 512 other clients wait twice as long
+/// (p50 of a foreign GET 0.7–1.6 ms instead of 0.3–0.6), and ingest is hardly faster.
+const UNIT_RECORDS: usize = 256;
 
 /// The greatest UNIT: a unit is applied in one go, during which nobody else is served.
 const UNIT_LIMIT: usize = 4096;

@@ -6,6 +6,8 @@
 
 mod consume;
 mod lane;
+#[cfg(test)]
+mod lane_tests;
 mod letters;
 mod plan;
 mod session;

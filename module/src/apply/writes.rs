@@ -39,6 +39,17 @@ pub fn patch(bytes: &mut [u8], patches: &[Patch]) {
     }
 }
 
+/// An entry's ID as commands write it.
+fn id_text(id: StreamId) -> Text {
+    let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (ms, seq) = (ms.format(id.0).as_bytes(), seq.format(id.1).as_bytes());
+    // Two numbers of 64 bits and a hyphen take 41 bytes at most.
+    let mut text = [0; 41];
+    let parts = ms.iter().chain(b"-").chain(seq);
+    let length = text.iter_mut().zip(parts).map(|(place, byte)| *place = *byte).count();
+    Text::new(text.get(..length).unwrap_or_default())
+}
+
 /// A write that Redis refused: the group's number and the write's number in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Failed {
@@ -114,7 +125,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             let Some(open) = groups.get(group) else { continue };
             open.key.stream_delete(id);
             if sent {
-                let id = Text::new(format!("{}-{}", id.0, id.1));
+                let id = id_text(id);
                 self.context.replicate(c"XDEL", &[open.name.raw(), id.raw()]);
             }
         }
@@ -149,6 +160,7 @@ impl<'w, 'a> Writer<'w, 'a> {
         open: &mut OpenGroup<'a>,
         trim: PackedTrim,
     ) -> Result<Option<Failed>, PackedError> {
+        let mut last: Option<StreamId> = None;
         for number in 0..open.group.writes {
             let write = packed::read_stream_write(&mut open.writes)?;
             self.values.clear();
@@ -156,12 +168,17 @@ impl<'w, 'a> Writer<'w, 'a> {
             // Room for the key and the ID, which XADD wants before the fields.
             self.arguments.extend([open.name.raw(), open.name.raw()]);
             self.read_fields(open, write.fields)?;
-            let wanted = (self.origin == Origin::Replay).then_some(write.id);
+            let wanted = match self.origin {
+                Origin::Replay => Some(write.id),
+                // What Redis itself would choose within the same millisecond, without asking the clock.
+                Origin::Worker(_) => last.and_then(|(ms, seq)| Some((ms, seq.checked_add(1)?))),
+            };
             let fields = self.arguments.get_mut(2..).unwrap_or_default();
             let Ok(id) = open.key.stream_add(wanted, fields) else {
                 return Ok(Some(Failed { group: at, write: number }));
             };
             self.added.push((at, id));
+            last = Some(id);
             match self.origin {
                 Origin::Worker(Propagate::Units) => {
                     self.patches.push(Patch::Id { at: write.id_at, id })
@@ -176,7 +193,7 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     fn replicate_entry(&mut self, id: StreamId) {
-        let id = Text::new(format!("{}-{}", id.0, id.1));
+        let id = id_text(id);
         if let Some(place) = self.arguments.get_mut(1) {
             *place = id.raw();
         }
