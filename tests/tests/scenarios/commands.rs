@@ -166,7 +166,8 @@ fn list_is_one_line_a_subscription() {
     let (before, after) = list.trim_end().split_once(" since=").expect("since=");
     assert!(before.starts_with("sub=rides state=paused reason=\""), "{list}");
     assert!(after.contains(" lag=") && after.contains(" action=\"KAFKA.RESUME rides\""), "{list}");
-    assert_eq!(server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#), list);
+    let scripted = server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#);
+    assert!(scripted.starts_with(before), "{scripted}");
     let names = server.line(r#"EVAL "return redis.call('KAFKA.INFO', 'rides')" 0"#);
     assert_eq!(field(&names, "name").map(text).as_deref(), Some("rides"));
 }
