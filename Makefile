@@ -29,7 +29,7 @@ demo: build ## Show live records arriving in Redis; KAFKA=host:port uses that br
 
 test: module-with-panics build ## Run unit and integration tests on a real Kafka and redis-server
 	@scripts/setup.sh test
-	$(CARGO) test --release --workspace --lib --bins --tests
+	REDIS_KAFKA_PANIC_MODULE=$(CURDIR)/$(PANIC_TARGET)/libredis_kafka.so $(CARGO) test --release --workspace --lib --bins --tests
 
 test-faults: export REDIS_KAFKA_FAULTS = full
 test-faults: test ## The same tests with the full counts of kills and cuts (takes long)

@@ -175,7 +175,10 @@ impl fmt::Display for LedgerFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// No ledger, and the partition not known: the unit makes it.
-    Absent,
+    Absent {
+        /// When the partition was found, in ms since 1970: for people, kept in the list of partitions.
+        since: i64,
+    },
     /// Exactly this next offset.
     Next(i64),
 }

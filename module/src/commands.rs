@@ -42,7 +42,7 @@ fn apply(module: &mut Module, context: Context, statement: Statement) -> Outcome
     let command = statement.entry().clause.name;
     let fail = |problem: String| CommandError::new(problem).of(command);
     if context.flags().is_cluster() && !matches!(statement, Statement::Help { .. }) {
-        return Err(fail("Redis Cluster is not supported yet".to_owned()));
+        return Err(fail("Redis Cluster is not supported yet, neither by the module nor by the sidecar: use a server or a primary with replicas".to_owned()));
     }
     if module.is_unsynchronised && !context.flags().is_loading() {
         module.is_unsynchronised = false;

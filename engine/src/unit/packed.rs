@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! u8 version            text subscription
-//! varint advances   of  text topic, varint partition, i64 expected next (-1: absent), i64 next,
+//! varint advances   of  text topic, varint partition,
+//!                       i64 expected next, or -1 for none and i64 ms since the partition is known; i64 next,
 //!                       i32 epoch (-1: unknown), 16 bytes topic id, varint × 5 counters
 //! varint names      of  text                                the field names used below
 //! varint groups     of  text key, u8 kind (1 stream, 2 hash), u8 trim (0 none, 1 ~, 2 =), u64 entries to keep,
@@ -23,6 +24,9 @@ use std::fmt;
 
 /// The version written; readers refuse any other.
 pub const VERSION: u8 = 1;
+
+/// Stands for "no next offset yet".
+const ABSENT: i64 = -1;
 
 /// A stream group's kind byte.
 pub const KIND_STREAM: u8 = 1;
@@ -182,11 +186,13 @@ impl<'a> PackedAdvance<'a> {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_text(out, self.topic.as_bytes());
         put_varint(out, u64::from(self.partition.max(0) as u32));
-        let expected = match self.expected {
-            Expected::Absent => -1,
-            Expected::Next(next) => next,
-        };
-        out.extend_from_slice(&expected.to_le_bytes());
+        match self.expected {
+            Expected::Absent { since } => {
+                out.extend_from_slice(&ABSENT.to_le_bytes());
+                out.extend_from_slice(&since.to_le_bytes());
+            }
+            Expected::Next(next) => out.extend_from_slice(&next.to_le_bytes()),
+        }
         out.extend_from_slice(&self.standing.next.to_le_bytes());
         out.extend_from_slice(&self.standing.epoch.unwrap_or(-1).to_le_bytes());
         out.extend_from_slice(&self.standing.topic_id.bytes());
@@ -200,7 +206,10 @@ impl<'a> PackedAdvance<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<PackedAdvance<'a>, PackedError> {
         let topic = reader.utf8()?;
         let partition = i32::try_from(reader.varint()?).map_err(|_| PackedError::Truncated)?;
-        let expected = i64::from_le_bytes(reader.array()?);
+        let expected = match i64::from_le_bytes(reader.array()?) {
+            ABSENT => Expected::Absent { since: i64::from_le_bytes(reader.array()?) },
+            next => Expected::Next(next),
+        };
         let next = i64::from_le_bytes(reader.array()?);
         let epoch = i32::from_le_bytes(reader.array()?);
         let topic_id = TopicId::from_bytes(reader.array()?);
@@ -214,7 +223,7 @@ impl<'a> PackedAdvance<'a> {
         Ok(PackedAdvance {
             topic,
             partition,
-            expected: if expected < 0 { Expected::Absent } else { Expected::Next(expected) },
+            expected,
             standing: Standing { next, epoch: (epoch >= 0).then_some(epoch), topic_id, counters },
         })
     }

@@ -252,7 +252,7 @@ fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
         .find(|advance| advance.partition == record.partition && advance.topic == record.topic);
     match advance.map(|advance| advance.expected) {
         Some(Expected::Next(next)) => record.offset >= next,
-        Some(Expected::Absent) | None => true,
+        Some(Expected::Absent { .. }) | None => true,
     }
 }
 

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How long the broker may take to answer one question.
 const ASK: Duration = Duration::from_secs(5);
 
+/// The same for the first one, so that SUBSCRIBE hears within its 2 s what is wrong.
+const FIRST_ASK: Duration = Duration::from_millis(1500);
+
 /// How long a ledger may stand beyond the end before it counts as truncation: a
 /// new leader may know of fewer records for a moment.
 const BEYOND: Duration = Duration::from_secs(10);
@@ -58,7 +61,8 @@ impl Worker {
 
     pub(super) fn ask_topics(&mut self) -> Result<Result<Vec<TopicInfo>, TopicsError>, Trouble> {
         let wanted = self.spec.topics.clone();
-        Ok(self.connect()?.topics(&wanted, ASK))
+        let is_first = self.lane.shared.greeting().is_none();
+        Ok(self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK }))
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
@@ -95,6 +99,7 @@ impl Worker {
         if first && start != Position::Committed {
             self.refuse_orphaned_commits(missing)?;
         }
+        let since = jiff::Timestamp::now().as_millisecond();
         for (topic, partition) in missing {
             let next = self.resolve(&start, topic, *partition)?;
             let id = topics
@@ -105,7 +110,7 @@ impl Worker {
             advances.push(Advance {
                 topic,
                 partition,
-                expected: Expected::Absent,
+                expected: Expected::Absent { since },
                 standing: Standing::start(next, id),
             });
         }
@@ -118,8 +123,10 @@ impl Worker {
         let name = self.spec.name.clone();
         let partitions: Vec<_> =
             missing.iter().map(|(topic, partition)| (&**topic, *partition)).collect();
-        let committed =
-            self.connect()?.committed(&partitions, ASK).map_err(|error| failure_trouble(&error))?;
+        let committed = self
+            .connect()?
+            .committed(&partitions, ASK)
+            .map_err(|failure| self.explain(&failure))?;
         let found = committed
             .iter()
             .zip(&partitions)
@@ -144,13 +151,13 @@ impl Worker {
             Position::Offset(offset) => (*offset).clamp(marks.earliest, marks.end),
             Position::Committed => {
                 let committed =
-                    consumer.committed(&one, ASK).map_err(|error| failure_trouble(&error))?;
+                    consumer.committed(&one, ASK).map_err(|failure| self.explain(&failure))?;
                 committed.first().copied().flatten().unwrap_or(marks.earliest)
             }
             Position::Timestamp(_) | Position::Ago(_) => {
                 let at = start.timestamp_ms(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
                 let found =
-                    consumer.offsets_at(&one, at, ASK).map_err(|error| failure_trouble(&error))?;
+                    consumer.offsets_at(&one, at, ASK).map_err(|failure| self.explain(&failure))?;
                 found.first().copied().flatten().unwrap_or(marks.end)
             }
         };
@@ -158,7 +165,23 @@ impl Worker {
     }
 
     fn watermarks(&mut self, topic: &str, partition: i32) -> Result<Watermarks, Trouble> {
-        self.connect()?.watermarks(topic, partition, ASK).map_err(|error| failure_trouble(&error))
+        let marks = self.connect()?.watermarks(topic, partition, ASK);
+        marks.map_err(|failure| self.explain(&failure))
+    }
+
+    /// What a failed question means. A time-out's cause is what the connection last complained of.
+    fn explain(&self, failure: &Failure) -> Trouble {
+        let last = || self.consumer.as_ref()?.last_problem();
+        match failure.problem.kind {
+            ProblemKind::Transport => {
+                let cause = last().unwrap_or_else(|| failure.problem.clone());
+                broker_trouble(&match cause.kind {
+                    ProblemKind::Authentication | ProblemKind::Tls => TopicsError::Refused(cause),
+                    _ => TopicsError::Unreachable(cause),
+                })
+            }
+            _ => trouble_of(&failure.problem),
+        }
     }
 
     /// Holds the ledger against what Kafka has: topics made anew, records lost to retention, truncated logs.
@@ -418,13 +441,6 @@ pub(super) fn broker_trouble(error: &TopicsError) -> Trouble {
         TopicsError::Failed(_) => (Keep::Keep, "see the broker's log; it is tried again"),
     };
     Trouble::Wait { reason: error.to_string(), action: action.to_owned(), connection }
-}
-
-fn failure_trouble(failure: &Failure) -> Trouble {
-    let Trouble::Wait { action, connection, .. } = trouble_of(&failure.problem) else {
-        return Trouble::Recheck;
-    };
-    Trouble::Wait { reason: failure.to_string(), action, connection }
 }
 
 /// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.

@@ -7,7 +7,6 @@ use crate::redis::{Access, Context, Event, Key, KeyKind, Manner, Text};
 use redis_kafka_engine::applier::{Applied, Known, Positions};
 use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Standing};
 use redis_kafka_engine::unit::packed::{Head, PackedAdvance};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Reads what Redis holds of a subscription's ledger.
 pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
@@ -82,8 +81,8 @@ impl Ledgers {
                 );
                 context.replicate(c"HSET", &arguments);
             }
-            if advance.expected == Expected::Absent {
-                list(context, origin, head.subscription, advance, notices);
+            if let Expected::Absent { since } = advance.expected {
+                list(context, origin, head.subscription, advance, since, notices);
             }
             notices.add_own(Event::HashSet, name);
         }
@@ -94,8 +93,8 @@ fn compare(key: &Key, next_field: &Text, advance: &PackedAdvance<'_>) -> Result<
     let partition = || format!("{}/{}", advance.topic, advance.partition);
     let refuse = |fault| Err(Applied::Ledger { partition: partition(), fault });
     match (key.kind(), advance.expected) {
-        (KeyKind::Empty, Expected::Absent) => Ok(()),
-        (KeyKind::Hash, Expected::Absent) => refuse(LedgerFault::Unlisted),
+        (KeyKind::Empty, Expected::Absent { .. }) => Ok(()),
+        (KeyKind::Hash, Expected::Absent { .. }) => refuse(LedgerFault::Unlisted),
         (KeyKind::Empty, Expected::Next(_)) => refuse(LedgerFault::Missing),
         (KeyKind::Stream | KeyKind::Other, _) => refuse(LedgerFault::WrongType),
         (KeyKind::Hash, Expected::Next(expected)) => {
@@ -109,17 +108,17 @@ fn compare(key: &Key, next_field: &Text, advance: &PackedAdvance<'_>) -> Result<
     }
 }
 
-/// Adds a partition to the subscription's list. On replay the time is this server's: it is for people only.
+/// Adds a partition to the subscription's list.
 fn list(
     context: Context,
     origin: Origin,
     subscription: &str,
     advance: &PackedAdvance<'_>,
+    since: i64,
     notices: &mut Notices,
 ) {
     let name = Text::new(ledger::known_key(subscription));
     let field = Text::new(format!("{}/{}", advance.topic, advance.partition));
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
     let since = Text::new(since.to_string());
     let key = context.open(&name, Access::Write);
     if !matches!(key.kind(), KeyKind::Hash | KeyKind::Empty) {
