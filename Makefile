@@ -9,9 +9,11 @@ CARGO ?= cargo
 export REDIS_KAFKA_CACHE ?= $(HOME)/.cache/redis-kafka
 # A variant of the module with a command that injects panics: tests only.
 PANIC_TARGET := target/panic-injection
+# How long each fuzz target runs.
+FUZZ_SECONDS ?= 60
 SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 
-.PHONY: help setup build demo test test-faults module-with-panics bench lint clean
+.PHONY: help setup build demo test test-faults module-with-panics bench fuzz lint clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -42,6 +44,13 @@ module-with-panics:
 bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
 	@scripts/setup.sh test
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- $(ARGS)
+
+fuzz: ## Fuzz every parser of bytes for FUZZ_SECONDS each (cargo-fuzz, nightly Rust)
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz: cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }
+	@for target in $$(cargo +nightly fuzz list); do \
+	  mkdir -p fuzz/corpus/$$target; \
+	  cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 lint: ## Check format, clippy, and, where installed, cargo-deny and shellcheck
 	$(CARGO) fmt --all --check
