@@ -263,3 +263,6 @@ fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, String)> {
     let id = RecordId { topic: partition.0.clone(), partition: partition.1, offset: record.offset };
     Some((id, clash.problem))
 }
+
+#[cfg(test)]
+mod tests;

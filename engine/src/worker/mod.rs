@@ -6,8 +6,6 @@
 
 mod consume;
 mod lane;
-#[cfg(test)]
-mod lane_tests;
 mod letters;
 mod plan;
 mod session;

@@ -1,7 +1,7 @@
 //! What a lane does with every answer of an applier, told by an applier that is a list of answers.
 
-use super::lane::{Lane, LaneWorker, Turn, lane};
-use super::shared::Wanted;
+use super::super::shared::Wanted;
+use super::{Lane, LaneWorker, Turn, lane};
 use crate::applier::{Applied, Applier, Clash, Positions};
 use crate::kafka::TopicId;
 use crate::ledger::{self, Advance, Expected, LedgerFault, Standing};
