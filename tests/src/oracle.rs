@@ -60,9 +60,12 @@ pub fn check_data(server: &RedisServer, load: &Load) {
     assert_eq!(server.keys(&format!("{HASH}*")).len(), expected.len(), "number of hashes");
 }
 
+/// By key, each entry's or hash's fields.
+pub type Contents = BTreeMap<String, Vec<BTreeMap<String, String>>>;
+
 /// Every stream, hash and next offset of the pipeline without what may differ
 /// from run to run (entry IDs): two runs of one load must be equal in it.
-pub fn contents(server: &RedisServer) -> BTreeMap<String, Vec<BTreeMap<String, String>>> {
+pub fn contents(server: &RedisServer) -> Contents {
     let sorted = |fields: std::collections::HashMap<String, String>| fields.into_iter().collect();
     let mut contents = BTreeMap::new();
     for key in server.keys(&format!("{STREAM}*")) {

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Mutex;
 
 use redis_kafka_tests::aof;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::Scale;
-use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
+use redis_kafka_tests::oracle::{self, Contents, SUBSCRIPTION};
 use redis_kafka_tests::producer::Load;
-use redis_kafka_tests::server::Append;
+use redis_kafka_tests::server::{Append, Setup};
 use redis_kafka_tests::subject::Subject;
 
 redis_kafka_tests::for_each_subject!(
@@ -37,15 +38,27 @@ fn aof_cut_in_its_last_units(subject: Subject) {
     uncut.kill();
     let cuts = cuts(&aof::incremental(uncut.directory()));
     println!("{} cuts from byte {:?} to {:?}", cuts.len(), cuts.first(), cuts.last());
-    for length in cuts {
-        println!("cut at byte {length}");
-        let cut = |copy: &Path| aof::cut(&aof::incremental(copy), length);
-        let mut server = setup.start_on_copy(uncut.directory(), cut);
-        server.wait_applied(SUBSCRIPTION);
-        server.kill_and_start();
-        server.wait_applied(SUBSCRIPTION);
-        assert_eq!(oracle::contents(&server), expected, "cut at byte {length}");
-    }
+    // A cut waits for its server and the broker most of the time: several at once.
+    let (cuts, directory) = (Mutex::new(cuts.into_iter()), uncut.directory());
+    let next = || cuts.lock().expect("no other cut failed").next();
+    std::thread::scope(|scope| {
+        for _ in 0..Scale::from_env().pick(2, 8) {
+            scope.spawn(|| {
+                while let Some(length) = next() {
+                    cut_at(length, &setup, directory, &expected);
+                }
+            });
+        }
+    });
+}
+
+fn cut_at(length: u64, setup: &Setup, uncut: &Path, expected: &Contents) {
+    let cut = |copy: &Path| aof::cut(&aof::incremental(copy), length);
+    let mut server = setup.start_on_copy(uncut, cut);
+    server.wait_applied(SUBSCRIPTION);
+    server.kill_and_start();
+    server.wait_applied(SUBSCRIPTION);
+    assert_eq!(&oracle::contents(&server), expected, "cut at byte {length}");
 }
 
 /// Where to cut: every byte of the last three units, or their commands'
