@@ -29,17 +29,16 @@ build: ## Build target/release/libredis_kafka.so (the module) and target/release
 demo: build ## Show live records arriving in Redis; KAFKA=host:port uses that broker
 	@KAFKA="$(KAFKA)" demo/demo.sh
 
-test: module-with-panics build ## Run unit and integration tests on a real Kafka and redis-server
+test: build module-with-panics ## Run unit and integration tests on a real Kafka and redis-server
 	@scripts/setup.sh test
-	REDIS_KAFKA_PANIC_MODULE=$(CURDIR)/$(PANIC_TARGET)/libredis_kafka.so $(CARGO) test --release --workspace --lib --bins --tests
+	REDIS_KAFKA_PANIC_MODULE=$(CURDIR)/$(PANIC_TARGET)/release/libredis_kafka.so $(CARGO) test --release --workspace --lib --bins --tests
 
 test-faults: export REDIS_KAFKA_FAULTS = full
 test-faults: test ## The same tests with the full counts of kills and cuts (takes long)
 
 module-with-panics:
 	@scripts/setup.sh build
-	$(CARGO) build --release -p redis-kafka-module --features panic-injection
-	@mkdir -p $(PANIC_TARGET) && cp target/release/libredis_kafka.so $(PANIC_TARGET)/libredis_kafka.so
+	$(CARGO) build --release -p redis-kafka-module --features panic-injection --target-dir $(PANIC_TARGET)
 
 bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
 	@scripts/setup.sh test

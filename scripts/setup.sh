@@ -9,7 +9,7 @@
 # everywhere else the script ends with the command that would install them.
 set -euo pipefail
 
-readonly RUST_MINIMUM=1.88
+readonly RUST_MINIMUM=1.89
 readonly JAVA_MINIMUM=17
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

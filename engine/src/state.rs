@@ -30,6 +30,17 @@ impl State {
     }
 }
 
+/// What RESUME with SKIP or DEADLETTER can settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settles {
+    /// Nothing: the cause must be mended.
+    Nothing,
+    /// One bad record, by SKIP or DEADLETTER.
+    Record,
+    /// Records that Kafka has lost, by SKIP alone.
+    Gap,
+}
+
 /// A state with its reason and the way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -39,6 +50,8 @@ pub struct Status {
     pub reason: String,
     /// A command to paste or a thing to check; empty when there is nothing to do.
     pub action: String,
+    /// What RESUME can settle.
+    pub settles: Settles,
     /// When this state with this reason began.
     pub since: Timestamp,
 }
@@ -46,7 +59,18 @@ pub struct Status {
 impl Status {
     /// A status that begins now.
     pub fn new(state: State, reason: impl Into<String>, action: impl Into<String>) -> Status {
-        Status { state, reason: reason.into(), action: action.into(), since: Timestamp::now() }
+        Status {
+            state,
+            reason: reason.into(),
+            action: action.into(),
+            settles: Settles::Nothing,
+            since: Timestamp::now(),
+        }
+    }
+
+    /// The same, with what RESUME can settle.
+    pub fn settled_by(self, settles: Settles) -> Status {
+        Status { settles, ..self }
     }
 
     /// `since` as ISO 8601 in whole seconds, UTC.

@@ -1,6 +1,6 @@
 //! The commands: parse in the engine, then apply here.
 
-use crate::redis::{self, Context, Manner, Text};
+use crate::redis::{self, Context, Manner, Rights, Text};
 use crate::registry::{KnownRoute, Registry, Subscription};
 use crate::report;
 use crate::turn::Module;
@@ -10,7 +10,7 @@ use redis_kafka_engine::command::{
 };
 use redis_kafka_engine::kafka::{Connection, Profiles};
 use redis_kafka_engine::ledger;
-use redis_kafka_engine::state::{State, Status};
+use redis_kafka_engine::state::{Settles, State, Status};
 use redis_kafka_engine::worker::{Farewell, Wanted};
 use std::time::Duration;
 
@@ -112,7 +112,15 @@ fn refresh_standby(module: &mut Module, context: Context) {
 fn unknown(registry: &Registry, name: &str, what: &str) -> CommandError {
     let names = registry.subscriptions.keys().chain(registry.routes.keys()).map(String::as_str);
     let near = redis_kafka_engine::nearest::nearest(name, names);
-    let error = CommandError::new(format!("no {what} named '{name}'")).at(1);
+    if registry.subscriptions.contains_key(name) {
+        let problem = format!("'{name}' is a subscription, not a {what}");
+        return CommandError::new(problem).hint("KAFKA.UNSUBSCRIBE removes it");
+    }
+    if let Some(route) = registry.routes.get(name) {
+        let problem = format!("'{name}' is a route from '{}', not a {what}", route.declared.from);
+        return CommandError::new(problem).hint("KAFKA.UNROUTE removes it");
+    }
+    let error = CommandError::new(format!("no {what} named '{name}'"));
     match near {
         Some(near) => error.did_you_mean(Some(near)),
         None => error.hint("KAFKA.LIST shows them"),
@@ -146,6 +154,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
     }
     let name = given.name.clone();
     let registry = &mut module.registry;
+    let mut note = String::new();
     let statement = Statement::Subscribe(given.clone());
     if let Some(stored) = registry.stored(&name) {
         if let Some(conflict) = command::conflict(&statement, &stored) {
@@ -155,6 +164,9 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         if let Statement::Subscribe(stored) = stored {
             given.group = given.group.or(stored.group);
             if same && given.replace == Replace::No {
+                if (given.initial, stored.initial) == (Initial::Paused, Initial::Running) {
+                    note = format!("; unchanged, it runs on: KAFKA.PAUSE {name} pauses it");
+                }
                 given.initial = stored.initial;
             }
         }
@@ -180,7 +192,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         );
         registry.start(&name);
     }
-    let note = eviction_note(context);
+    note += &eviction_note(context);
     if !module.waiting.has_room() {
         return Ok(Answer::Ok(format!("OK{note}")));
     }
@@ -228,7 +240,7 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
         ))
         .hint("SELECT that one first"));
     }
-    check_rights(context, &given)?;
+    check_rights(context, registry.config.user.as_deref(), &given)?;
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }
@@ -255,25 +267,31 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     ok()
 }
 
-/// Who makes a route must be allowed to write where it writes: the keys that start with its literal prefix.
-fn check_rights(context: Context, given: &Route) -> Result<(), CommandError> {
-    let Some(user) = context.user_name() else { return Ok(()) };
+/// Who makes a route must be allowed to write where it writes, the keys that start with its
+/// literal prefix; and so must the user whose rights the writes have.
+fn check_rights(context: Context, writer: Option<&str>, given: &Route) -> Result<(), CommandError> {
     let prefix = given.target.key().literal_prefix();
     let mut examples = vec![prefix.to_vec()];
     if !given.target.key().is_constant() {
         // Redis 7.0 can only be asked about a key: one that no pattern but `prefix*` would match.
         examples.push([prefix, b"\x01kafka?any".as_slice()].concat());
     }
-    let refused = examples.iter().any(|example| !redis::may_write(&user, &Text::new(example)));
-    match refused {
-        true => Err(CommandError::new(format!(
-            "user '{}' may not write keys that start with '{}'",
-            user.lossy(),
-            String::from_utf8_lossy(prefix)
-        ))
-        .hint("grant it with ACL SETUSER")),
-        false => Ok(()),
+    for user in context.user_name().into_iter().chain(writer.map(Text::new)) {
+        let rights = examples.iter().map(|example| redis::rights(&user, &Text::new(example)));
+        let Some(refused) = rights.into_iter().find(|rights| *rights != Rights::Write) else {
+            continue;
+        };
+        let name = user.lossy();
+        let problem = match refused {
+            Rights::NoSuchUser => format!("there is no ACL user '{name}' (load argument USER)"),
+            _ => format!(
+                "user '{name}' may not write keys that start with '{}'",
+                String::from_utf8_lossy(prefix)
+            ),
+        };
+        return Err(CommandError::new(problem).hint("grant it with ACL SETUSER"));
     }
+    Ok(())
 }
 
 fn unroute(module: &mut Module, context: Context, name: &str) -> Outcome {
@@ -340,11 +358,12 @@ fn set_initial(
     let (db, made) = (known.db, known.made);
     let mut declared = known.declared.clone();
     let status = known.lane.as_ref().map(|lane| lane.shared.status());
-    if settle.is_some() && status.is_none_or(|status| status.state != State::Stopped) {
-        return Err(CommandError::new(format!(
-            "'{name}' is not stopped: there is no record to settle"
-        ))
-        .hint("KAFKA.RESUME without SKIP or DEADLETTER"));
+    if let Some(fault) = known.fault.as_ref().filter(|fault| fault.state == State::Stopped) {
+        let problem = format!("'{name}' cannot go on: {}", fault.reason);
+        return Err(CommandError::new(problem).hint(fault.action.clone()));
+    }
+    if let Some(settle) = settle {
+        check_settlement(name, settle, status.as_ref())?;
     }
     declared.initial = initial;
     store(context, db, made, Statement::Subscribe(declared.clone()))?;
@@ -357,17 +376,41 @@ fn set_initial(
     } else if let Some(lane) = &known.lane {
         let wanted = if initial == Initial::Paused { Wanted::Pause } else { Wanted::Run };
         // Nobody who asks from now on, such as a WAIT, may hear of the state before.
-        let (state, reason) = match initial {
-            Initial::Paused => (State::Paused, "paused"),
-            Initial::Running => (State::Waiting, "resuming"),
+        let status = match initial {
+            Initial::Paused => Status::new(State::Paused, "paused", format!("KAFKA.RESUME {name}")),
+            Initial::Running => Status::new(State::Waiting, "resuming", ""),
         };
         lane.shared.change(|control| {
             control.wanted = wanted;
             control.settle = settle;
-            lane.shared.set_status(Status::new(state, reason, ""));
+            lane.shared.set_status(status);
         });
     }
     ok()
+}
+
+/// Whether the thing that stopped a subscription can be settled that way.
+fn check_settlement(
+    name: &str,
+    settle: Settle,
+    status: Option<&Status>,
+) -> Result<(), CommandError> {
+    let Some(status) = status.filter(|status| status.state == State::Stopped) else {
+        let problem = format!("'{name}' is not stopped: there is no record to settle");
+        return Err(CommandError::new(problem).hint("KAFKA.RESUME without SKIP or DEADLETTER"));
+    };
+    match (status.settles, settle) {
+        (Settles::Record, _) | (Settles::Gap, Settle::Skip) => Ok(()),
+        (Settles::Gap, Settle::DeadLetter) => {
+            let problem = "records that Kafka has lost cannot be put aside";
+            Err(CommandError::new(problem)
+                .hint(format!("KAFKA.RESUME {name} SKIP accepts the gap")))
+        }
+        (Settles::Nothing, _) => {
+            let problem = format!("no single record stopped '{name}': {}", status.reason);
+            Err(CommandError::new(problem).hint(status.action.clone()))
+        }
+    }
 }
 
 fn wait(module: &mut Module, context: Context, name: &str, timeout: Duration) -> Outcome {

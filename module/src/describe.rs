@@ -43,8 +43,29 @@ pub fn register(context: Context, handler: Handler) -> Result<(), &'static str> 
         {
             return Err(described.name);
         }
+        categorise(context, &name, entry.flags);
     }
     Ok(())
+}
+
+/// Puts a command into Redis's ACL categories, where the server can (Redis 7.2 and later; on 7.0
+/// module commands are in none, and users are granted them by name).
+fn categorise(context: Context, name: &CStr, flags: &[Flag]) {
+    let categories = match (flags.contains(&Flag::Admin), flags.contains(&Flag::ReadOnly)) {
+        (true, _) => c"admin dangerous",
+        (false, true) => c"read",
+        (false, false) => return,
+    };
+    // SAFETY: the command was just created, and the module is still being loaded.
+    let status = unsafe {
+        match (raw::RedisModule_GetCommand, raw::RedisModule_SetCommandACLCategories) {
+            (Some(get), Some(set)) => set(get(context.0, name.as_ptr()), categories.as_ptr()),
+            _ => return,
+        }
+    };
+    if status != raw::REDISMODULE_OK as c_int {
+        log::warn!("{} could not be put into ACL categories", name.to_string_lossy());
+    }
 }
 
 /// Texts and arrays that a description points to: Redis copies them all, so they live for the call.

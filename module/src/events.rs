@@ -1,13 +1,47 @@
 //! Server events: the turn of the event loop, and everything after which the ledger must be read again.
 
 use crate::callback::guarded;
-use crate::redis::Context;
+use crate::redis::{self, Context};
 use crate::turn;
+use redis_kafka_engine::command::definition::KEY;
 use redis_module::raw;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_int, c_void};
 
 type Handler =
     unsafe extern "C" fn(*mut raw::RedisModuleCtx, raw::RedisModuleEvent, u64, *mut c_void);
+
+/// Watches the key of the definitions: its loss would go unnoticed until the next start.
+/// False when the server refuses.
+pub fn watch_definitions(context: Context) -> bool {
+    let kinds = raw::REDISMODULE_NOTIFY_GENERIC
+        | raw::REDISMODULE_NOTIFY_EXPIRED
+        | raw::REDISMODULE_NOTIFY_EVICTED;
+    // SAFETY: called while the module is loaded, with the context Redis gave; the handler is a
+    // plain function of this library.
+    let status = unsafe {
+        match raw::RedisModule_SubscribeToKeyspaceEvents {
+            Some(subscribe) => subscribe(context.0, kinds, Some(on_key)),
+            None => return false,
+        }
+    };
+    status == raw::REDISMODULE_OK as c_int
+}
+
+/// A key was deleted, renamed, expired or evicted.
+unsafe extern "C" fn on_key(
+    _context: *mut raw::RedisModuleCtx,
+    _kind: c_int,
+    _event: *const c_char,
+    key: *mut raw::RedisModuleString,
+) -> c_int {
+    guarded("key", || {
+        // Our own changes come from inside the module's work, which `with` does not enter twice.
+        if redis::is_text(&key, KEY.as_bytes()) {
+            turn::with(|module| module.start_over());
+        }
+    });
+    raw::REDISMODULE_OK as c_int
+}
 
 /// Subscribes to all events; the number of the one that the server refused otherwise.
 pub fn subscribe(context: Context) -> Result<(), u64> {

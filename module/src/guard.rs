@@ -34,18 +34,26 @@ impl Guard {
     pub fn check(&mut self, context: Context) -> Option<&Status> {
         match self.reason(context) {
             None => self.hold = None,
-            Some((reason, action)) => {
-                let status = Status::new(State::Waiting, reason, action);
-                match &mut self.hold {
-                    Some(hold) => hold.change(status),
-                    None => {
-                        log::warn!("holding: {}", status.reason);
-                        self.hold = Some(status);
-                    }
-                }
-            }
+            Some((reason, action)) => self.hold_for(&reason, &action),
         }
         self.hold.as_ref()
+    }
+
+    /// Nothing is queued, so nothing is held.
+    pub fn release(&mut self) {
+        self.hold = None;
+    }
+
+    /// Holds for a reason found elsewhere, until the next check.
+    pub fn hold_for(&mut self, reason: &str, action: &str) {
+        let status = Status::new(State::Waiting, reason, action);
+        match &mut self.hold {
+            Some(hold) => hold.change(status),
+            None => {
+                log::warn!("holding: {reason}");
+                self.hold = Some(status);
+            }
+        }
     }
 
     /// Why writing was held at the last check.

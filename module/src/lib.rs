@@ -71,7 +71,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     match loaded {
         Some(Ok(())) => OK,
         Some(Err(problem)) => {
-            Context(context).log(log::Level::Error, &format!("<kafka> not loaded: {problem}"));
+            Context(context).log(log::Level::Error, &format!("not loaded: {problem}"));
             ERR
         }
         None => ERR,
@@ -94,6 +94,9 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
     }
     events::subscribe(context)
         .map_err(|event| format!("the server refuses to tell of event {event}"))?;
+    if !events::watch_definitions(context) {
+        return Err("the server refuses to tell of keyspace events".to_owned());
+    }
     redis::announce(context, on_info);
     if config.propagate.needs_module() {
         log::info!(
@@ -124,7 +127,7 @@ pub unsafe extern "C" fn RedisModule_OnUnload(context: *mut raw::RedisModuleCtx)
     }
     Context(context).log(
         log::Level::Warn,
-        "<kafka> not unloaded: there are subscriptions; KAFKA.UNSUBSCRIBE them first",
+        "not unloaded: there are subscriptions; KAFKA.UNSUBSCRIBE them first",
     );
     ERR
 }

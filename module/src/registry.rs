@@ -115,7 +115,7 @@ impl Registry {
             (None, Initial::Paused) => Wanted::Pause,
             (None, Initial::Running) => Wanted::Run,
         };
-        let (end, lane) = lane(name, routes, wanted, Arc::new(redis::wake));
+        let (end, lane) = lane(name, routes, wanted, Arc::new(wake));
         match worker::spawn(spec, end) {
             Ok(_) => known.lane = Some(lane),
             Err(error) => {
@@ -263,25 +263,36 @@ impl Registry {
         let names: Vec<_> = self.subscriptions.keys().cloned().collect();
         for name in &names {
             let Some(known) = self.subscriptions.get_mut(name) else { continue };
-            known.fault = match stored.contains_key(name) {
-                true => None,
-                false => {
-                    let reason = "its definition is gone from kafka:definitions (flushed, deleted, or an older dump)";
-                    log::warn!("subscription {name} stopped: {reason}");
-                    Some(Status::new(State::Stopped, reason, GONE))
-                }
-            };
+            let was_at_fault = known.fault.take().is_some();
+            if !stored.contains_key(name) {
+                known.fault = Some(gone(name));
+            }
             match (&known.lane, &known.fault) {
                 (Some(lane), Some(fault)) => {
-                    lane.shared.set_status(fault.clone());
                     let fault = fault.clone();
+                    lane.shared.set_status(fault.clone());
                     lane.shared.change(|control| control.wanted = Wanted::Hold(fault));
+                    self.reroute(name);
                 }
-                (Some(_), None) => self.reroute(name),
-                (None, _) => self.start(name),
+                (Some(_), None) if !was_at_fault => self.reroute(name),
+                _ => self.start(name),
             }
         }
     }
+}
+
+/// Called by workers, on their own threads.
+fn wake() {
+    #[cfg(feature = "panic-injection")]
+    crate::panic_injection::panic_if_armed("worker");
+    redis::wake();
+}
+
+fn gone(name: &str) -> Status {
+    let reason =
+        "its definition is gone from kafka:definitions (flushed, deleted, or an older dump)";
+    log::warn!("subscription {name} stopped: {reason}");
+    Status::new(State::Stopped, reason, GONE)
 }
 
 fn in_definitions<T>(

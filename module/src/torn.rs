@@ -52,7 +52,7 @@ impl TornTail {
                 *self = rewrite(context);
             }
             TornTail::Rewriting => {
-                if !is_rewriting(context) {
+                if is_whole(context) {
                     log::info!("the AOF is whole again");
                     *self = TornTail::Immune;
                 }
@@ -94,9 +94,13 @@ fn setting(context: Context, name: &str) -> Option<String> {
     reply.list().last().map(|value| value.text())
 }
 
-fn is_rewriting(context: Context) -> bool {
+/// Whether a new AOF stands. Redis itself tries again after a rewrite that failed.
+fn is_whole(context: Context) -> bool {
     let Ok(info) = context.call("INFO", &["persistence"], Manner::Local) else { return false };
     let info = info.text();
-    let is_set = |field: &str| info.lines().any(|line| line.trim_end() == format!("{field}:1"));
-    is_set("aof_rewrite_in_progress") || is_set("aof_rewrite_scheduled")
+    let says = |line: &str| info.lines().any(|found| found.trim_end() == line);
+    says("aof_enabled:1")
+        && says("aof_rewrite_in_progress:0")
+        && says("aof_rewrite_scheduled:0")
+        && says("aof_last_bgrewrite_status:ok")
 }

@@ -84,6 +84,7 @@ impl Module {
             return;
         }
         if self.torn.is_mending(context) {
+            self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
             return self.look_again_later(context);
         }
         if self.is_unsynchronised {
@@ -96,7 +97,7 @@ impl Module {
         if !flags.is_primary() {
             return;
         }
-        let Some(name) = self.next_lane() else { return };
+        let Some(name) = self.next_lane() else { return self.guard.release() };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);
         }

@@ -138,7 +138,7 @@ impl Worker {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
-        if idle || flow.ticked.elapsed() >= TICK {
+        if idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK {
             self.tick(flow, idle)?;
         }
         Ok(())
@@ -192,13 +192,29 @@ impl Worker {
         Ok(())
     }
 
+    fn action_for(&self, error: &RecordError) -> String {
+        let name = &self.spec.name;
+        match error.stage {
+            Stage::Apply if error.problem.starts_with("NOPERM") => {
+                format!(
+                    "grant it with ACL SETUSER and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
+            Stage::Apply => {
+                format!(
+                    "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
+            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
+        }
+    }
+
     /// What was applied last is not what Kafka holds now.
     fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
         self.flush(flow)?;
-        self.stopped = Some(StopCause::Truncated);
-        let name = &self.spec.name;
-        Err(self
-            .stop(reason, format!("KAFKA.RESUME {name} SKIP goes on with what Kafka holds now")))
+        let action =
+            format!("KAFKA.RESUME {} SKIP goes on with what Kafka holds now", self.spec.name);
+        Err(self.stop_for(StopCause::Truncated, reason, action))
     }
 
     fn deal_with_bad(
@@ -222,16 +238,9 @@ impl Worker {
             }
             Policy::Stop => {
                 self.flush(flow)?;
-                let name = &self.spec.name;
-                let action = match error.stage {
-                    Stage::Apply => format!(
-                        "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                    ),
-                    _ => format!("KAFKA.RESUME {name} SKIP"),
-                };
                 let reason = format!("{id} {error}");
-                self.stopped = Some(StopCause::Record(id));
-                Err(self.stop(reason, action))
+                let action = self.action_for(&error);
+                Err(self.stop_for(StopCause::Record(id), reason, action))
             }
         }
     }

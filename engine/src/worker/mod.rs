@@ -18,7 +18,7 @@ pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
 use crate::command::{OnError, Settle};
 use crate::format::Format;
 use crate::kafka::{self, Connection, Consumer, Position, Profiles, Topics};
-use crate::state::{State, Status};
+use crate::state::{Settles, State, Status};
 use crate::target::Target;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ enum Trouble {
     /// Something heals by itself: try again after a while.
     Wait { reason: String, action: String, connection: Keep },
     /// A person is needed.
-    Stop { reason: String, action: String },
+    Stop { reason: String, action: String, settles: Settles },
     /// Fetching met something that only a look at the whole can explain: begin anew at once.
     Recheck,
 }
@@ -89,6 +89,9 @@ impl Trouble {
         Trouble::Wait { reason: reason.into(), action: action.into(), connection: Keep::Keep }
     }
 }
+
+/// How often ends are looked up while nothing is fetched.
+const IDLE_LOOK: Duration = Duration::from_secs(5);
 
 /// First and longest pause between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -118,12 +121,21 @@ enum StopCause {
     Truncated,
 }
 
+impl StopCause {
+    fn settles(&self) -> Settles {
+        match self {
+            StopCause::Record(_) => Settles::Record,
+            StopCause::Gap | StopCause::Truncated => Settles::Gap,
+        }
+    }
+}
+
 /// Starts the worker's thread.
 pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
     // Linux keeps 15 characters of a thread's name.
     let name = format!("kafka-{}", spec.name).chars().take(15).collect();
     std::thread::Builder::new().name(name).spawn(move || {
-        let shared = lane.shared.clone();
+        let (shared, name) = (lane.shared.clone(), spec.name.clone());
         let worker = Worker {
             spec,
             lane,
@@ -138,7 +150,7 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             shared.set_status(Status::new(
                 State::Stopped,
                 reason,
-                "report it, then restart the server",
+                format!("report it, then KAFKA.RESUME {name}"),
             ));
         }
     })
@@ -154,7 +166,6 @@ impl Worker {
             let trouble = match &control.wanted {
                 Wanted::Hold(status) => {
                     self.lane.shared.say(control.generation, status.clone());
-                    self.drop_consumer();
                     self.hold(control.generation);
                     continue;
                 }
@@ -180,10 +191,10 @@ impl Worker {
                 }
                 self.pause_before_retry(control.generation);
             }
-            Trouble::Stop { reason, action } => {
+            Trouble::Stop { reason, action, settles } => {
                 log::warn!("subscription {} stopped: {reason}", self.spec.name);
                 self.lane.shared.greet(Err(reason.clone()));
-                let status = Status::new(State::Stopped, reason, action);
+                let status = Status::new(State::Stopped, reason, action).settled_by(settles);
                 self.lane.shared.say(control.generation, status);
                 self.lane.wake_applier();
                 self.hold(control.generation);
@@ -191,10 +202,15 @@ impl Worker {
         }
     }
 
-    /// Waits for the next change. Questions stay: the next session answers them.
+    /// Waits for the next change, fetching nothing but keeping the lag up to date. Questions
+    /// stay: the next session answers them.
     fn hold(&mut self, generation: u64) {
+        if self.consumer.as_mut().is_some_and(|consumer| consumer.unassign().is_err()) {
+            self.drop_consumer();
+        }
         while self.lane.shared.generation() == generation {
-            self.lane.shared.wait_change(generation, Duration::from_secs(3600));
+            self.refresh_lag();
+            self.lane.shared.wait_change(generation, IDLE_LOOK);
         }
     }
 

@@ -1,13 +1,13 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
 use super::shared::{Control, Ends, Progress, Wanted};
-use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
+use super::{BACKOFF, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
     self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
 };
 use crate::ledger::{Advance, Cursor, Expected, Standing};
-use crate::state::{State, Status};
+use crate::state::{Settles, State, Status};
 use crate::unit::Builder;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,9 +21,6 @@ const FIRST_ASK: Duration = Duration::from_millis(1500);
 /// How long a ledger may stand beyond the end before it counts as truncation: a
 /// new leader may know of fewer records for a moment.
 const BEYOND: Duration = Duration::from_secs(10);
-
-/// How often ends are looked up while nothing is fetched.
-const IDLE_LOOK: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Runs until something ends it.
@@ -192,7 +189,7 @@ impl Worker {
         positions: &Positions,
         advances: &mut Vec<Advance>,
     ) -> Result<(), Trouble> {
-        let mut beyond = None;
+        let (mut beyond, mut gaps, mut jumps) = (None, Vec::new(), Vec::new());
         for known in &positions.partitions {
             let Ok(standing) = &known.standing else { continue };
             let Some(topic) = topics.iter().find(|topic| {
@@ -214,12 +211,11 @@ impl Worker {
                 }
                 Some(problem) => problem,
             };
-            if !self.settles(control, &StopCause::Gap) {
-                self.stopped = Some(StopCause::Gap);
-                let (reason, action) = problem.describe(&self.spec.name, known, standing, marks);
-                return Err(self.stop(reason, action));
-            }
-            advances.push(jump(known, standing, topic, marks));
+            gaps.push(problem.describe(known, standing, marks));
+            jumps.push(jump(known, standing, topic, marks));
+        }
+        if !gaps.is_empty() {
+            return self.settle_gaps(control, &gaps, jumps, advances);
         }
         match beyond {
             Some(reason) => Err(Trouble::wait(reason, "")),
@@ -230,13 +226,46 @@ impl Worker {
         }
     }
 
+    /// All gaps are told together, and accepted together.
+    fn settle_gaps(
+        &mut self,
+        control: &Control,
+        gaps: &[String],
+        jumps: Vec<Advance>,
+        advances: &mut Vec<Advance>,
+    ) -> Result<(), Trouble> {
+        if self.settles(control, &StopCause::Gap) {
+            for (gap, jump) in gaps.iter().zip(&jumps) {
+                let (name, next) = (&self.spec.name, jump.standing.next);
+                log::warn!("subscription {name} goes on at {next} by command: {gap}");
+            }
+            advances.extend(jumps);
+            return Ok(());
+        }
+        let action = format!("KAFKA.RESUME {} SKIP goes on with what Kafka has", self.spec.name);
+        Err(self.stop_for(StopCause::Gap, gaps.join("; "), action))
+    }
+
     /// Whether a ledger beyond the end was seen only a moment ago for the first time.
     fn is_recent(&mut self) -> bool {
         self.beyond_since.get_or_insert_with(Instant::now).elapsed() < BEYOND
     }
 
     pub(super) fn stop(&self, reason: impl Into<String>, action: impl Into<String>) -> Trouble {
-        Trouble::Stop { reason: reason.into(), action: action.into() }
+        let (reason, action) = (reason.into(), action.into());
+        Trouble::Stop { reason, action, settles: Settles::Nothing }
+    }
+
+    /// A stop that RESUME can settle.
+    pub(super) fn stop_for(
+        &mut self,
+        cause: StopCause,
+        reason: impl Into<String>,
+        action: impl Into<String>,
+    ) -> Trouble {
+        let settles = cause.settles();
+        self.stopped = Some(cause);
+        Trouble::Stop { reason: reason.into(), action: action.into(), settles }
     }
 
     /// Sends a unit that only moves the ledger.
@@ -289,12 +318,17 @@ impl Worker {
 
     /// Publishes where the ledger stands.
     fn show(&self, cursors: &[Cursor]) {
+        let known = self.lane.shared.progress();
+        let end = |cursor: &Cursor| {
+            let same = |p: &&Progress| p.partition == cursor.partition && p.topic == cursor.topic;
+            known.iter().find(same)?.end
+        };
         let progress = cursors.iter().map(|cursor| Progress {
             topic: cursor.topic.clone(),
             partition: cursor.partition,
             next: cursor.next(),
             epoch: cursor.epoch(),
-            end: None,
+            end: end(cursor),
             counters: cursor.counters(),
         });
         self.lane.shared.set_progress(progress.collect());
@@ -312,6 +346,21 @@ impl Worker {
             if self.lane.shared.generation() != control.generation {
                 return Trouble::Changed;
             }
+        }
+    }
+
+    /// Shows the lag of what is known while nothing is consumed, as far as the broker answers.
+    pub(super) fn refresh_lag(&mut self) {
+        if self.consumer.is_none() {
+            return;
+        }
+        let progress = self.lane.shared.progress();
+        let ends = progress.into_iter().map(|p| {
+            let end = self.watermarks(&p.topic, p.partition)?.end;
+            Ok::<_, Trouble>((p.topic, p.partition, end))
+        });
+        if let Ok(ends) = ends.collect::<Result<Vec<_>, _>>() {
+            self.publish_lag(&ends);
         }
     }
 
@@ -376,35 +425,23 @@ fn misfit_of(standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Optio
 }
 
 impl Misfit {
-    fn describe(
-        self,
-        subscription: &str,
-        known: &Known,
-        standing: &Standing,
-        marks: Watermarks,
-    ) -> (String, String) {
+    fn describe(self, known: &Known, standing: &Standing, marks: Watermarks) -> String {
         let at = format!("{}/{}", known.topic, known.partition);
         let (next, Watermarks { earliest, end }) = (standing.next, marks);
-        let reason = match self {
+        match self {
             Misfit::Recreated => format!(
                 "topic '{}' was deleted and made anew: the ledger of {at} stands at {next} of the former topic, the new one holds {earliest} to {end}",
                 known.topic
             ),
-            Misfit::Retention => {
-                format!(
-                    "{at}: {} records are gone from Kafka, {next} to {earliest} (retention); the ledger's next offset is {next}, the earliest kept is {earliest}",
-                    earliest - next
-                )
-            }
-            Misfit::Beyond => {
-                format!(
-                    "{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)",
-                    next - end
-                )
-            }
-        };
-        let from = if self == Misfit::Beyond { end } else { earliest };
-        (reason, format!("KAFKA.RESUME {subscription} SKIP goes on at {from}"))
+            Misfit::Retention => format!(
+                "{at}: {} records are gone from Kafka (retention): the ledger's next offset is {next}, the earliest kept is {earliest}",
+                earliest - next
+            ),
+            Misfit::Beyond => format!(
+                "{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)",
+                next - end
+            ),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod writes;
 
 use crate::callback::guarded;
 use crate::load::Propagate;
-use crate::redis::{Access, Context, Key, KeyKind, Text, may_write};
+use crate::redis::{Access, Context, Key, KeyKind, Rights, Text, rights};
 use ledgers::Ledgers;
 use notices::Notices;
 use redis_kafka_engine::applier::{Applied, Applier, Clash, Positions};
@@ -169,12 +169,23 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
                 writers,
                 &format!("WRONGTYPE key '{key}' is no {wanted}"),
             ));
-        } else if let Some(user) = user.filter(|user| !may_write(user, &open.name)) {
-            let problem = format!("NOPERM user '{}' may not write key '{key}'", user.lossy());
+        } else if let Some(problem) = user.and_then(|user| refusal(user, open)) {
             clashes.extend(clashes_of(open, 0, writers, &problem));
         }
     }
     clashes
+}
+
+/// Why the user whose rights count may not write a key; none when it may.
+fn refusal(user: &Text, open: &OpenGroup<'_>) -> Option<String> {
+    let (name, key) = (user.lossy(), String::from_utf8_lossy(open.group.key));
+    match rights(user, &open.name) {
+        Rights::Write => None,
+        Rights::Less => Some(format!("NOPERM user '{name}' may not write key '{key}'")),
+        Rights::NoSuchUser => {
+            Some(format!("NOPERM there is no ACL user '{name}' (load argument USER)"))
+        }
+    }
 }
 
 /// The records behind a group's writes from its `skip`-th on.

@@ -10,7 +10,7 @@ mod text;
 pub use call::{CallError, Manner};
 pub use key::{Access, Key, KeyKind, StreamId, Trimming};
 pub use reply::{Blocked, Replies};
-pub use text::{Text, arguments};
+pub use text::{Text, arguments, is_text};
 
 use redis_module::raw;
 use std::ffi::{CStr, c_int, c_void};
@@ -200,19 +200,29 @@ pub fn used_memory_ratio() -> f32 {
     api!(RedisModule_GetUsedMemoryRatio())
 }
 
-/// Whether an ACL user may write a key. False also when there is no such user.
-pub fn may_write(user: &Text, key: &Text) -> bool {
+/// What an ACL user may do with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Insert, update and delete.
+    Write,
+    /// Less than that.
+    Less,
+    /// Nothing: there is no such user.
+    NoSuchUser,
+}
+
+/// What an ACL user may do with a key.
+pub fn rights(user: &Text, key: &Text) -> Rights {
     let account = api!(RedisModule_GetModuleUserFromUserName(user.raw()));
     if account.is_null() {
-        return false;
+        return Rights::NoSuchUser;
     }
     let wanted = (raw::REDISMODULE_CMD_KEY_INSERT
         | raw::REDISMODULE_CMD_KEY_UPDATE
         | raw::REDISMODULE_CMD_KEY_DELETE) as c_int;
-    let allowed = api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted))
-        == raw::REDISMODULE_OK as c_int;
+    let checked = api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted));
     api!(RedisModule_FreeModuleUser(account));
-    allowed
+    if checked == raw::REDISMODULE_OK as c_int { Rights::Write } else { Rights::Less }
 }
 
 /// Functions this module cannot do without; the name of the first one that the server lacks.

@@ -54,6 +54,11 @@ pub(super) fn bytes_of(raw: &*mut raw::RedisModuleString) -> &[u8] {
     unsafe { std::slice::from_raw_parts(start.cast(), length) }
 }
 
+/// Whether a string that Redis handed to a callback is this text.
+pub fn is_text(raw: &*mut raw::RedisModuleString, text: &[u8]) -> bool {
+    bytes_of(raw) == text
+}
+
 /// The arguments of a command, as bytes that live as long as the callback.
 ///
 /// # Safety
