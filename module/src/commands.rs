@@ -11,7 +11,7 @@ use redis_kafka_engine::command::{
 use redis_kafka_engine::kafka::{Connection, Profiles};
 use redis_kafka_engine::ledger;
 use redis_kafka_engine::state::{Settles, State, Status};
-use redis_kafka_engine::worker::{Farewell, Wanted};
+use redis_kafka_engine::worker::{Farewell, Progress, Wanted};
 use std::time::Duration;
 
 /// What a command answers when it is not blocked.
@@ -197,7 +197,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         return Ok(Answer::Ok(format!("OK{note}")));
     }
     module.waiting.for_greeting(context, &name, note);
-    module.waiting.look(&module.registry);
+    module.waiting.look(&module.registry, module.guard.hold());
     Ok(Answer::Given)
 }
 
@@ -307,7 +307,8 @@ fn unroute(module: &mut Module, context: Context, name: &str) -> Outcome {
 
 fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offsets) -> Outcome {
     let registry = &mut module.registry;
-    let db = known(registry, name)?.db;
+    let subscription = known(registry, name)?;
+    let (db, progress) = (subscription.db, subscription.progress());
     let routes: Vec<_> =
         registry.routes_of(name).iter().map(|route| route.declared.name.clone()).collect();
     let names: Vec<_> = routes.iter().map(String::as_str).chain([name]).collect();
@@ -322,25 +323,26 @@ fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offse
     if offsets == Offsets::Delete {
         let client_db = context.db();
         context.select(db);
-        let deleted = delete_ledger(context, name);
+        let deleted = delete_ledger(context, name, &progress);
         context.select(client_db);
         deleted.map_err(CommandError::new)?;
     }
     ok()
 }
 
-fn delete_ledger(context: Context, name: &str) -> Result<(), String> {
+fn delete_ledger(context: Context, name: &str, progress: &[Progress]) -> Result<(), String> {
     let list = ledger::known_key(name);
     let partitions = context
         .call("HKEYS", &[&list], Manner::Local)
         .map_err(|error| format!("{list}: {error}"))?;
     let of = |field: String| {
-        field
-            .rsplit_once('/')
-            .and_then(|(topic, n)| Some(ledger::partition_key(name, topic, n.parse().ok()?)))
+        let (topic, partition) = field.rsplit_once('/')?;
+        Some(ledger::partition_key(name, topic, partition.parse().ok()?))
     };
-    let keys: Vec<_> =
-        partitions.list().iter().filter_map(|field| of(field.text())).chain([list]).collect();
+    let listed = partitions.list().iter().filter_map(|field| of(field.text()));
+    // The list may have been lost; what the worker knew is deleted all the same.
+    let known = progress.iter().map(|p| ledger::partition_key(name, &p.topic, p.partition));
+    let keys: Vec<_> = listed.chain(known).chain([list.clone()]).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
     context.call("DEL", &keys, Manner::Replicated).map(|_| ()).map_err(|error| error.to_string())
 }
@@ -429,6 +431,6 @@ fn wait(module: &mut Module, context: Context, name: &str, timeout: Duration) ->
     let ends = lane.shared.ask_ends();
     let time = (!timeout.is_zero()).then_some(timeout);
     module.waiting.for_end(context, name, ends, time);
-    module.waiting.look(&module.registry);
+    module.waiting.look(&module.registry, module.guard.hold());
     Ok(Answer::Given)
 }

@@ -1,6 +1,7 @@
 //! May we write now? The low-level API checks nothing of what stops clients' writes.
 
 use crate::redis::{Context, Manner, avoids_replica_traffic, used_memory_ratio};
+use redis_kafka_engine::command::definition::KEY;
 use redis_kafka_engine::state::{State, Status};
 use std::time::{Duration, Instant};
 
@@ -129,9 +130,16 @@ impl Guard {
     }
 }
 
+/// No definition has this name.
+const NO_NAME: &str = "?";
+
 /// A write that changes nothing, refused where clients' writes are: read-only, too few replicas, disk errors.
 fn probe(context: Context) -> Option<(String, String)> {
-    let refused = context.call("DEL", &["kafka:probe"], Manner::AsScript).err()?;
+    let db = context.db();
+    context.select(0);
+    let probed = context.call("HDEL", &[KEY, NO_NAME], Manner::AsScript);
+    context.select(db);
+    let refused = probed.err().filter(|refused| !refused.0.starts_with("WRONGTYPE"))?;
     let action = match refused.0.split(' ').next().unwrap_or_default() {
         "NOREPLICAS" => "bring replicas back, or CONFIG SET min-replicas-to-write",
         "MISCONF" => "make room on the disk, see the server's log",

@@ -8,7 +8,7 @@ use redis_kafka_engine::applier::Applier;
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{Initial, Route, Statement, Subscribe};
 use redis_kafka_engine::state::{State, Status};
-use redis_kafka_engine::worker::{self, Farewell, Lane, RouteSpec, Spec, Wanted, lane};
+use redis_kafka_engine::worker::{self, Farewell, Lane, Progress, RouteSpec, Spec, Wanted, lane};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -343,6 +343,11 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
 }
 
 impl Subscription {
+    /// How far each partition is, as far as a worker here knows.
+    pub fn progress(&self) -> Vec<Progress> {
+        self.lane.as_ref().map(|lane| lane.shared.progress()).unwrap_or_default()
+    }
+
     /// The state to show: the server's own reasons first, then the worker's.
     pub fn status(&self, hold: Option<&Status>) -> Status {
         match (&self.lane, &self.fault, hold) {

@@ -44,12 +44,6 @@ pub fn list(registry: &Registry, hold: Option<&Status>) -> String {
     lines
 }
 
-impl Subscription {
-    fn progress(&self) -> Vec<Progress> {
-        self.lane.as_ref().map(|lane| lane.shared.progress()).unwrap_or_default()
-    }
-}
-
 fn sum(progress: &[Progress]) -> Counters {
     let mut sum = Counters::default();
     progress.iter().for_each(|progress| sum.add(&progress.counters));

@@ -10,6 +10,10 @@
 use crate::load::Propagate;
 use crate::redis::{Context, Manner};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long after a failure the AOF is switched again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Where the mending stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,12 @@ pub enum TornTail {
     Immune,
     /// The file and its size before loading.
     Watched { file: PathBuf, size: u64 },
+    /// It was torn: the AOF is to be switched off.
+    Torn,
+    /// It is switched off, and to be switched on.
+    Off,
+    /// Switching failed; tried again from that time on.
+    Failed { back_to: Box<TornTail>, at: Instant },
     /// A new AOF is being written.
     Rewriting,
 }
@@ -49,29 +59,39 @@ impl TornTail {
                     file.display(),
                     *size - now
                 );
-                *self = rewrite(context);
+                *self = TornTail::Torn;
             }
-            TornTail::Rewriting => {
-                if is_whole(context) {
-                    log::info!("the AOF is whole again");
-                    *self = TornTail::Immune;
-                }
+            TornTail::Failed { back_to, at } if Instant::now() >= *at => {
+                *self = (**back_to).clone()
             }
+            _ => {}
         }
-        *self == TornTail::Rewriting
+        let next = match self {
+            TornTail::Torn => Some(switch(context, "no", TornTail::Torn, TornTail::Off)),
+            TornTail::Off => Some(switch(context, "yes", TornTail::Off, TornTail::Rewriting)),
+            TornTail::Rewriting if is_whole(context) => {
+                log::info!("the AOF is whole again");
+                Some(TornTail::Immune)
+            }
+            _ => None,
+        };
+        if let Some(next) = next {
+            *self = next;
+        }
+        *self != TornTail::Immune
     }
 }
 
-fn rewrite(context: Context) -> TornTail {
-    for value in ["no", "yes"] {
-        if let Err(error) = context.call("CONFIG", &["SET", "appendonly", value], Manner::Local) {
-            log::warn!(
-                "CONFIG SET appendonly {value}: {error}; run redis-check-aof --fix before the next start"
-            );
-            return TornTail::Immune;
+/// One step of the way: off, on again, and whole. A step that fails is tried again at the next
+/// look; going on without an AOF that was wanted is no way out.
+fn switch(context: Context, value: &str, now: TornTail, then: TornTail) -> TornTail {
+    match context.call("CONFIG", &["SET", "appendonly", value], Manner::Local) {
+        Ok(_) => then,
+        Err(error) => {
+            log::warn!("CONFIG SET appendonly {value}: {error}; tried again until it works");
+            TornTail::Failed { back_to: Box::new(now), at: Instant::now() + RETRY }
         }
     }
-    TornTail::Rewriting
 }
 
 /// The last incremental file of a multi-part AOF, by its manifest.

@@ -83,6 +83,12 @@ impl Module {
         if flags.is_loading() || flags.is_async_loading() {
             return;
         }
+        if !self.waiting.is_empty() {
+            self.waiting.look(&self.registry, self.guard.hold());
+        }
+        if flags.is_cluster() {
+            return;
+        }
         if self.torn.is_mending(context) {
             self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
             return self.look_again_later(context);
@@ -90,9 +96,6 @@ impl Module {
         if self.is_unsynchronised {
             self.is_unsynchronised = false;
             self.registry.synchronise(context);
-        }
-        if !self.waiting.is_empty() {
-            self.waiting.look(&self.registry);
         }
         if !flags.is_primary() {
             return;
@@ -126,7 +129,7 @@ impl Module {
         {
             let mut applier = Registry::applier(config, context, db);
             if lane.turn(&name, &mut applier) == Turn::Worked && !self.waiting.is_empty() {
-                self.waiting.look(&self.registry);
+                self.waiting.look(&self.registry, self.guard.hold());
             }
         }
         self.served = name;

@@ -5,7 +5,7 @@
 use crate::redis::{Blocked, Context};
 use crate::registry::{Registry, Subscription};
 use parking_lot::Mutex;
-use redis_kafka_engine::state::State;
+use redis_kafka_engine::state::{State, Status};
 use redis_kafka_engine::worker::{Ends, Progress};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,14 +84,14 @@ impl Waiting {
     }
 
     /// Answers everybody who can be answered.
-    pub fn look(&mut self, registry: &Registry) {
+    pub fn look(&mut self, registry: &Registry, hold: Option<&Status>) {
         let now = Instant::now();
         let (done, waiting) = std::mem::take(&mut self.0)
             .into_iter()
-            .partition::<Vec<_>, _>(|w| w.answer(registry, now).is_some());
+            .partition::<Vec<_>, _>(|w| w.answer(registry, hold, now).is_some());
         self.0 = waiting;
         for waiter in done {
-            match waiter.answer(registry, now) {
+            match waiter.answer(registry, hold, now) {
                 Some(Answer::Ok(line)) => waiter.client.answer(|replies| replies.simple(&line)),
                 Some(Answer::Error(line)) => waiter.client.answer(|replies| replies.error(&line)),
                 None => self.0.push(waiter),
@@ -101,14 +101,14 @@ impl Waiting {
 }
 
 impl Waiter {
-    fn answer(&self, registry: &Registry, now: Instant) -> Option<Answer> {
+    fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Answer> {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         if self.client.is_gone() {
             return Some(Answer::Error("ERR the client is gone".to_owned()));
         }
         let known = registry.subscriptions.get(&self.subscription);
         match &self.question {
-            Question::Greeting { note } => greeting(known, late).map(|mut line| {
+            Question::Greeting { note } => greeting(known, hold, late).map(|mut line| {
                 line.push_str(note);
                 Answer::Ok(line)
             }),
@@ -150,13 +150,14 @@ impl Waiter {
     }
 }
 
-fn greeting(known: Option<&Subscription>, late: bool) -> Option<String> {
+fn greeting(known: Option<&Subscription>, hold: Option<&Status>, late: bool) -> Option<String> {
     let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
         return Some("OK".to_owned());
     };
     match lane.shared.greeting() {
         Some(Ok(())) => Some("OK".to_owned()),
         Some(Err(reason)) => Some(format!("OK waiting: {reason}")),
+        None if late && let Some(hold) = hold => Some(format!("OK waiting: {}", hold.reason)),
         None if late => Some(
             "OK waiting: no answer from the broker within 2 s; it is tried again and again"
                 .to_owned(),

@@ -15,6 +15,9 @@ use super::problem::{Failure, Operation, Problem, ProblemKind};
 use super::topic_id::TopicId;
 use crate::nearest::nearest;
 
+/// The timestamp that stands for the end in ListOffsets.
+const LATEST: i64 = -1;
+
 /// A topic as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {
@@ -279,6 +282,18 @@ impl Consumer {
         let names = c_topics(partitions.iter().map(|(topic, _)| *topic), operation)?;
         let entries = partition_offsets(&names, partitions, timestamp_ms);
         self.handle.offsets_for_times(entries, timeout).map(known).map_err(named(operation))
+    }
+
+    /// Where each partition ends: its last stable offset under read_committed. One question to
+    /// each leader, all at once. Blocks up to `timeout`.
+    pub fn ends(&self, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<i64>, Failure> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ends: Option<Vec<i64>> =
+            self.offsets_at(partitions, LATEST, timeout)?.into_iter().collect();
+        let code = Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE as i32;
+        ends.ok_or_else(|| named(Operation::Watermarks)(Problem::new(code, "an end is not known")))
     }
 
     /// What the group has committed (the next offset); None where nothing. Blocks up to `timeout`.

@@ -37,7 +37,6 @@ struct Flow {
     builder: Builder,
     letters: Letters,
     verdicts: Vec<(RecordId, String)>,
-    settle: Option<(RecordId, Settle)>,
     committed: Vec<i64>,
     committed_at: Instant,
     ticked: Instant,
@@ -63,13 +62,14 @@ impl Worker {
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                self.commit(&mut flow);
                 return trouble;
             }
         }
     }
 
     fn flow(&mut self, control: &Control, mut cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
-        if self.settles(control, &StopCause::Truncated) {
+        if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
         let plan = Plan::new(self.spec.key, self.spec.value, &control.routes).map_err(
@@ -94,21 +94,16 @@ impl Worker {
             action: String::new(),
             connection: Keep::Reconnect,
         })?;
-        let settle = match (&self.stopped, control.settle) {
-            (Some(StopCause::Record(record)), Some(settle)) => Some((record.clone(), settle)),
-            _ => None,
-        };
         let now = Instant::now();
         Ok(Flow {
             generation: control.generation,
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
-            committed: cursors.iter().map(Cursor::next).collect(),
+            committed: vec![-1; cursors.len()],
             cursors,
             plan,
             builder: Builder::new(),
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),
-            settle,
             committed_at: now,
             ticked: now,
             discovered: now,
@@ -134,11 +129,12 @@ impl Worker {
             }
         }
         batch.clear();
-        if idle {
+        let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
+        if is_due {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
-        if idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK {
+        if is_due {
             self.tick(flow, idle)?;
         }
         Ok(())
@@ -227,8 +223,8 @@ impl Worker {
             return Err(Trouble::Recheck);
         };
         let id = RecordId { topic, partition, offset: record.offset };
-        let settled =
-            flow.settle.as_ref().filter(|(settled, _)| *settled == id).map(|(_, settle)| *settle);
+        let settled = self.consent.take_if(|(cause, _)| *cause == StopCause::Record(id.clone()));
+        let settled = settled.map(|(_, settle)| settle);
         self.lane.shared.set_last_error(format!("{id} {error}"));
         match policy(settled, self.spec.on_error) {
             Policy::Skip => Ok(Outcome::Skipped),
@@ -261,7 +257,8 @@ impl Worker {
         Ok(())
     }
 
-    /// With nothing to fetch, control records and compacted tails are behind us too.
+    /// Once all that was handed out is taken, control records and compacted tails behind it are
+    /// passed too: the position moves only when records are handed out.
     fn pass_control_records(&mut self, flow: &mut Flow) {
         let Some(consumer) = &self.consumer else { return };
         for (slot, cursor) in flow.cursors.iter_mut().enumerate() {
@@ -310,9 +307,16 @@ impl Worker {
     /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
     fn tick(&mut self, flow: &mut Flow, idle: bool) -> Result<(), Trouble> {
         if self.lane.shared.is_asked() {
+            if flow.discovered.elapsed() >= TICK {
+                flow.discovered = Instant::now();
+                self.rediscover(flow)?;
+            }
             // Without an answer the question stays for the next tick; who asked has a time limit.
-            if let Ok(ends) = self.ask_ends(&flow.cursors) {
-                self.publish_ends(ends);
+            if self.answer_questions(&flow.cursors).is_err() {
+                log::debug!(
+                    "subscription {}: the broker did not say where it ends",
+                    self.spec.name
+                );
             }
         }
         if flow.ticked.elapsed() < TICK {

@@ -7,7 +7,7 @@
 
 use super::shared::{Farewell, RecordId, Shared, Wanted};
 use crate::applier::{Applied, Applier, Clash, Positions};
-use crate::ledger::{self, Expected};
+use crate::ledger::{self, Expected, LedgerFault};
 use crate::state::{State, Status};
 use crate::unit::Unit;
 use crossbeam_channel::{
@@ -212,6 +212,15 @@ impl Lane {
                     "unit refused: {partition} stands at {found}, not {expected}; reading the ledger again"
                 );
                 self.shared.change(|_| {});
+            }
+            Applied::Ledger { partition, fault: LedgerFault::Unlisted } => {
+                let fault = LedgerFault::Unlisted;
+                let key = format!("{}:{partition}", ledger::known_key(subscription));
+                let action = format!(
+                    "restore {}, or DEL {key} to begin anew",
+                    ledger::known_key(subscription)
+                );
+                self.stop(format!("the ledger of {partition} {fault}"), &action)
             }
             Applied::Ledger { partition, fault } => {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)

@@ -106,8 +106,10 @@ struct Worker {
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
-    /// The cause of the last stop that RESUME SKIP can settle.
+    /// The cause of the last stop, where RESUME can settle it.
     stopped: Option<StopCause>,
+    /// What a person has settled, until it is used.
+    consent: Option<(StopCause, Settle)>,
 }
 
 /// What a settlement is about.
@@ -115,17 +117,27 @@ struct Worker {
 enum StopCause {
     /// One bad record.
     Record(RecordId),
-    /// Records lost or a topic made anew.
-    Gap,
+    /// Records lost or topics made anew, as they were told.
+    Gaps(Vec<Gap>),
     /// A log that was cut below the ledger and has grown again.
     Truncated,
+}
+
+/// A partition whose ledger does not fit what Kafka has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Gap {
+    topic: String,
+    partition: i32,
+    /// The ledger's next offset.
+    next: i64,
+    misfit: session::Misfit,
 }
 
 impl StopCause {
     fn settles(&self) -> Settles {
         match self {
             StopCause::Record(_) => Settles::Record,
-            StopCause::Gap | StopCause::Truncated => Settles::Gap,
+            StopCause::Gaps(_) | StopCause::Truncated => Settles::Gap,
         }
     }
 }
@@ -143,6 +155,7 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,
+            consent: None,
         };
         let run = std::panic::AssertUnwindSafe(|| worker.run());
         if std::panic::catch_unwind(run).is_err() {
@@ -163,6 +176,9 @@ impl Worker {
             if let Wanted::Exit(farewell) = control.wanted {
                 return self.say_farewell(farewell);
             }
+            if let Some(settle) = self.lane.shared.take_settle() {
+                self.consent = self.stopped.take().map(|cause| (cause, settle));
+            }
             let trouble = match &control.wanted {
                 Wanted::Hold(status) => {
                     self.lane.shared.say(control.generation, status.clone());
@@ -171,7 +187,7 @@ impl Worker {
                 }
                 _ => self.session(&control),
             };
-            self.lane.shared.forget_settled(control.generation);
+            self.lane.shared.forget_verdicts(control.generation);
             self.deal_with(trouble, &control);
         }
     }
@@ -193,6 +209,7 @@ impl Worker {
             }
             Trouble::Stop { reason, action, settles } => {
                 log::warn!("subscription {} stopped: {reason}", self.spec.name);
+                self.consent = None;
                 self.lane.shared.greet(Err(reason.clone()));
                 let status = Status::new(State::Stopped, reason, action).settled_by(settles);
                 self.lane.shared.say(control.generation, status);
@@ -252,9 +269,9 @@ impl Worker {
         self.consumer.as_mut().ok_or(Trouble::Recheck)
     }
 
-    /// Whether RESUME SKIP settles the thing that stopped the last session.
-    fn settles(&self, control: &Control, cause: &StopCause) -> bool {
-        control.settle == Some(Settle::Skip) && self.stopped.as_ref() == Some(cause)
+    /// Whether RESUME SKIP settled this gap, and not just any.
+    fn accepts(&self, gap: &Gap) -> bool {
+        matches!(&self.consent, Some((StopCause::Gaps(gaps), Settle::Skip)) if gaps.contains(gap))
     }
 
     fn say_farewell(mut self, farewell: Farewell) {

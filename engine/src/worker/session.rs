@@ -1,7 +1,7 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
 use super::shared::{Control, Ends, Progress, Wanted};
-use super::{BACKOFF, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
+use super::{BACKOFF, Gap, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
     self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
@@ -41,7 +41,7 @@ impl Worker {
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
-                self.check(control, &topics, &positions, &mut advances)?;
+                self.check(&topics, &positions, &mut advances)?;
             } else {
                 self.register(&topics, &positions, &missing, &mut advances)?;
             }
@@ -49,6 +49,8 @@ impl Worker {
                 return self.cursors(&topics, &positions);
             }
             self.send_advances(control, advances)?;
+            // What was accepted is on its way; another gap is another question.
+            self.consent.take_if(|(cause, _)| matches!(cause, StopCause::Gaps(_)));
         }
     }
 
@@ -145,7 +147,14 @@ impl Worker {
         let found = match start {
             Position::Earliest => marks.earliest,
             Position::Latest => marks.end,
-            Position::Offset(offset) => (*offset).clamp(marks.earliest, marks.end),
+            Position::Offset(offset) if (marks.earliest..=marks.end).contains(offset) => *offset,
+            Position::Offset(offset) => {
+                let Watermarks { earliest, end } = marks;
+                let reason = format!(
+                    "START OFFSET {offset} is not in {topic}/{partition}, which holds {earliest} to {end}"
+                );
+                return Err(self.stop(reason, "KAFKA.SUBSCRIBE … REPLACE with another START"));
+            }
             Position::Committed => {
                 let committed =
                     consumer.committed(&one, ASK).map_err(|failure| self.explain(&failure))?;
@@ -184,12 +193,11 @@ impl Worker {
     /// Holds the ledger against what Kafka has: topics made anew, records lost to retention, truncated logs.
     fn check(
         &mut self,
-        control: &Control,
         topics: &[TopicInfo],
         positions: &Positions,
         advances: &mut Vec<Advance>,
     ) -> Result<(), Trouble> {
-        let (mut beyond, mut gaps, mut jumps) = (None, Vec::new(), Vec::new());
+        let (mut beyond, mut told, mut gaps) = (None, Vec::new(), Vec::new());
         for known in &positions.partitions {
             let Ok(standing) = &known.standing else { continue };
             let Some(topic) = topics.iter().find(|topic| {
@@ -198,24 +206,24 @@ impl Worker {
                 continue;
             };
             let marks = self.watermarks(&known.topic, known.partition)?;
-            let problem = match misfit_of(standing, topic, marks) {
-                None => continue,
-                Some(Misfit::Beyond)
-                    if !self.settles(control, &StopCause::Gap) && self.is_recent() =>
-                {
-                    beyond = Some(format!(
-                        "{}/{} ends at {} before the ledger's next offset {}",
-                        known.topic, known.partition, marks.end, standing.next
-                    ));
-                    continue;
-                }
-                Some(problem) => problem,
-            };
-            gaps.push(problem.describe(known, standing, marks));
-            jumps.push(jump(known, standing, topic, marks));
+            let Some(misfit) = misfit_of(standing, topic, marks) else { continue };
+            let (name, partition, next) = (known.topic.clone(), known.partition, standing.next);
+            let gap = Gap { topic: name, partition, next, misfit };
+            let description = misfit.describe(known, standing, marks);
+            if self.accepts(&gap) {
+                log::warn!("subscription {} goes on by command: {description}", self.spec.name);
+                advances.push(jump(known, standing, topic, marks));
+            } else if misfit == Misfit::Beyond && self.is_recent() {
+                beyond = Some(description);
+            } else {
+                told.push(description);
+                gaps.push(gap);
+            }
         }
         if !gaps.is_empty() {
-            return self.settle_gaps(control, &gaps, jumps, advances);
+            let action =
+                format!("KAFKA.RESUME {} SKIP goes on with what Kafka has", self.spec.name);
+            return Err(self.stop_for(StopCause::Gaps(gaps), told.join("; "), action));
         }
         match beyond {
             Some(reason) => Err(Trouble::wait(reason, "")),
@@ -224,26 +232,6 @@ impl Worker {
                 Ok(())
             }
         }
-    }
-
-    /// All gaps are told together, and accepted together.
-    fn settle_gaps(
-        &mut self,
-        control: &Control,
-        gaps: &[String],
-        jumps: Vec<Advance>,
-        advances: &mut Vec<Advance>,
-    ) -> Result<(), Trouble> {
-        if self.settles(control, &StopCause::Gap) {
-            for (gap, jump) in gaps.iter().zip(&jumps) {
-                let (name, next) = (&self.spec.name, jump.standing.next);
-                log::warn!("subscription {name} goes on at {next} by command: {gap}");
-            }
-            advances.extend(jumps);
-            return Ok(());
-        }
-        let action = format!("KAFKA.RESUME {} SKIP goes on with what Kafka has", self.spec.name);
-        Err(self.stop_for(StopCause::Gap, gaps.join("; "), action))
     }
 
     /// Whether a ledger beyond the end was seen only a moment ago for the first time.
@@ -292,7 +280,12 @@ impl Worker {
                     .get(&topic.name, partition)
                     .and_then(|known| known.standing.as_ref().ok());
                 let Some(standing) = known else { return Err(Trouble::Recheck) };
-                cursors.push(Cursor::new(name.clone(), partition, *standing));
+                let mut standing = *standing;
+                if !standing.topic_id.is_known() {
+                    // The broker could not tell when the ledger was made; the next unit writes it.
+                    standing.topic_id = topic.id;
+                }
+                cursors.push(Cursor::new(name.clone(), partition, standing));
             }
         }
         Ok(cursors)
@@ -338,9 +331,8 @@ impl Worker {
     fn stay(&mut self, control: &Control, status: Status, cursors: &[Cursor]) -> Trouble {
         self.lane.shared.say(control.generation, status);
         loop {
-            match self.ask_ends(cursors) {
-                Ok(ends) => self.publish_ends(ends),
-                Err(trouble) => return trouble,
+            if let Err(trouble) = self.answer_questions(cursors) {
+                return trouble;
             }
             self.lane.shared.wait_question(control.generation, IDLE_LOOK);
             if self.lane.shared.generation() != control.generation {
@@ -351,16 +343,12 @@ impl Worker {
 
     /// Shows the lag of what is known while nothing is consumed, as far as the broker answers.
     pub(super) fn refresh_lag(&mut self) {
-        if self.consumer.is_none() {
-            return;
-        }
         let progress = self.lane.shared.progress();
-        let ends = progress.into_iter().map(|p| {
-            let end = self.watermarks(&p.topic, p.partition)?.end;
-            Ok::<_, Trouble>((p.topic, p.partition, end))
-        });
-        if let Ok(ends) = ends.collect::<Result<Vec<_>, _>>() {
-            self.publish_lag(&ends);
+        let partitions: Vec<_> = progress.iter().map(|p| (&*p.topic, p.partition)).collect();
+        // Without an answer the lag stays as it was known last.
+        if let Some(Ok(ends)) = self.consumer.as_ref().map(|known| known.ends(&partitions, ASK)) {
+            let end = |(p, end): (&Progress, i64)| (p.topic.clone(), p.partition, end);
+            self.publish_lag(&progress.iter().zip(ends).map(end).collect::<Vec<_>>());
         }
     }
 
@@ -369,23 +357,30 @@ impl Worker {
         &mut self,
         cursors: &[Cursor],
     ) -> Result<Vec<(Arc<str>, i32, i64)>, Trouble> {
-        let end = |cursor: &Cursor| {
-            Ok((
-                cursor.topic.clone(),
-                cursor.partition,
-                self.watermarks(&cursor.topic, cursor.partition)?.end,
-            ))
-        };
-        cursors.iter().map(end).collect()
+        let partitions: Vec<_> = cursors.iter().map(|c| (&*c.topic, c.partition)).collect();
+        let ends =
+            self.connect()?.ends(&partitions, ASK).map_err(|failure| self.explain(&failure))?;
+        let end = |(cursor, end): (&Cursor, i64)| (cursor.topic.clone(), cursor.partition, end);
+        Ok(cursors.iter().zip(ends).map(end).collect())
     }
 
-    /// Shows ends as lag and answers whoever asked for them.
-    pub(super) fn publish_ends(&self, ends: Vec<(Arc<str>, i32, i64)>) {
+    /// Asks where the partitions end, shows it as lag, and answers those who asked before this
+    /// question: what came to Kafka after it need not be in the answer.
+    pub(super) fn answer_questions(&mut self, cursors: &[Cursor]) -> Result<(), Trouble> {
+        let questions = self.lane.shared.take_questions();
+        let ends = match self.ask_ends(cursors) {
+            Ok(ends) => ends,
+            Err(trouble) => {
+                self.lane.shared.put_back(questions);
+                return Err(trouble);
+            }
+        };
         self.publish_lag(&ends);
-        for question in self.lane.shared.take_questions() {
+        for question in questions {
             *question.lock() = Ends::Known(ends.clone());
             self.lane.wake_applier();
         }
+        Ok(())
     }
 
     /// Shows where partitions end.
@@ -403,7 +398,7 @@ impl Worker {
 
 /// Why a ledger and a partition do not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Misfit {
+pub(super) enum Misfit {
     /// The topic is another one of the same name.
     Recreated,
     /// Kafka has deleted records that were not applied.

@@ -181,11 +181,15 @@ impl Shared {
         }
     }
 
-    /// Drops a settlement and verdicts that a finished session has used up.
-    pub(super) fn forget_settled(&self, generation: u64) {
+    /// Takes what a person decided about the last stop: it counts once.
+    pub(super) fn take_settle(&self) -> Option<Settle> {
+        self.control.lock().settle.take()
+    }
+
+    /// Drops verdicts that a finished session has used up.
+    pub(super) fn forget_verdicts(&self, generation: u64) {
         let mut control = self.control.lock();
         if control.generation == generation {
-            control.settle = None;
             control.verdicts.clear();
         }
     }
@@ -278,6 +282,12 @@ impl Shared {
     /// Whether somebody waits to hear where the topics end.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire) > 0
+    }
+
+    /// Gives back questions that could not be answered.
+    pub(super) fn put_back(&self, questions: Vec<Arc<Mutex<Ends>>>) {
+        self.asked.fetch_add(questions.len(), Ordering::Release);
+        self.questions.lock().extend(questions);
     }
 
     pub(super) fn take_questions(&self) -> Vec<Arc<Mutex<Ends>>> {

@@ -114,8 +114,7 @@ fn apply(
         Err(refused) => return Ok((refused, notices)),
     };
     let mut groups = open_groups(context, &head, &mut reader)?;
-    let clashes = find_clashes(&groups, user, writers);
-    if !clashes.is_empty() {
+    if let Some(clashes) = find_clashes(&groups, user, writers) {
         return Ok((Applied::Clash(clashes), notices));
     }
     let mut writer = writes::Writer::new(context, origin, &head, patches, &mut notices);
@@ -147,9 +146,14 @@ fn open_groups<'a>(
     Ok(groups)
 }
 
-/// Keys of another type, and keys the user may not write: found before the first write.
-fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) -> Vec<Clash> {
-    let mut clashes = Vec::new();
+/// Keys of another type, and keys the user may not write: found before the first write. None
+/// when all fit.
+fn find_clashes(
+    groups: &[OpenGroup<'_>],
+    user: Option<&Text>,
+    writers: &[u32],
+) -> Option<Vec<Clash>> {
+    let (mut clashes, mut is_refused) = (Vec::new(), false);
     for open in groups {
         let fits = match (open.key.kind(), open.group.kind) {
             (KeyKind::Empty, _)
@@ -159,6 +163,7 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
         };
         let key = String::from_utf8_lossy(open.group.key);
         if !fits {
+            is_refused = true;
             let wanted = match open.group.kind {
                 GroupKind::Stream(_) => "stream",
                 GroupKind::Hash => "hash",
@@ -170,10 +175,12 @@ fn find_clashes(groups: &[OpenGroup<'_>], user: Option<&Text>, writers: &[u32]) 
                 &format!("WRONGTYPE key '{key}' is no {wanted}"),
             ));
         } else if let Some(problem) = user.and_then(|user| refusal(user, open)) {
+            is_refused = true;
             clashes.extend(clashes_of(open, 0, writers, &problem));
         }
     }
-    clashes
+    // A replayed unit names no records, but is refused all the same.
+    is_refused.then_some(clashes)
 }
 
 /// Why the user whose rights count may not write a key; none when it may.
