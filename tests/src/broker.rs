@@ -188,6 +188,12 @@ impl Kafka {
         }
     }
 
+    /// Every consumer group the broker knows.
+    pub fn groups(&self) -> Vec<String> {
+        let list = self.consumer().fetch_group_list(None, TIMEOUT).expect("consumer groups");
+        list.groups().iter().map(|group| group.name().to_string()).collect()
+    }
+
     fn consumer(&self) -> BaseConsumer {
         self.client().create().expect("a consumer")
     }

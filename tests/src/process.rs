@@ -65,6 +65,15 @@ impl Process {
         self.child.id()
     }
 
+    /// The names of its threads (Linux keeps 15 characters of each).
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = Path::new("/proc").join(self.pid().to_string()).join("task");
+        let tasks = std::fs::read_dir(tasks).expect("list threads").flatten();
+        // A thread may end between the listing and the reading.
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+        tasks.filter_map(name).map(|name| name.trim_end().to_string()).collect()
+    }
+
     /// kill -9, and the process reaped.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

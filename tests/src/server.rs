@@ -174,6 +174,11 @@ impl RedisServer {
         self.process.log()
     }
 
+    /// The names of the server's threads.
+    pub fn threads(&self) -> Vec<String> {
+        self.process.threads()
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -322,6 +327,27 @@ impl RedisServer {
         wait_for(&format!("{name} to consume {records}"), Duration::from_secs(60), || {
             let info = self.subscription(name);
             if info.counters.consumed >= records { Ok(()) } else { Err(Box::new(info)) }
+        });
+    }
+
+    /// A field of the subscription's line in KAFKA.LIST that holds no blank (`state`, `lag`).
+    pub fn listed(&self, name: &str, wanted: &str) -> String {
+        let list = self.text("KAFKA.LIST");
+        let start = format!("sub={name} ");
+        let line = list.lines().find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {list}"));
+        let prefix = format!("{wanted}=");
+        // What is asked for stands outside of the quoted reason and action.
+        let outside = line.split('"').step_by(2).flat_map(str::split_whitespace);
+        let found = outside.filter_map(|word| word.strip_prefix(&prefix)).next();
+        found.unwrap_or_else(|| panic!("no {wanted} in {line}")).to_string()
+    }
+
+    /// Waits until KAFKA.LIST gives the subscription this lag.
+    pub fn wait_lag(&self, name: &str, lag: i64) {
+        wait_for(&format!("{name} to lag {lag} behind"), Duration::from_secs(30), || {
+            let listed = self.listed(name, "lag");
+            if listed == lag.to_string() { Ok(()) } else { Err(listed) }
         });
     }
 

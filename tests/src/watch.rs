@@ -55,3 +55,12 @@ impl Watch {
         self.seen.join().expect("the watching thread")
     }
 }
+
+/// How often [`Watch::keyevents`] saw an event of a key of database 0.
+pub fn fired(seen: &str, event: &str, key: &str) -> usize {
+    let is_it = |message: &&str| {
+        let mut lines = message.split("\r\n");
+        (lines.next(), lines.nth(1)) == (Some(event), Some(key))
+    };
+    seen.split("__keyevent@0__:").filter(is_it).count()
+}

@@ -23,7 +23,7 @@ pub fn example_configuration() -> String {
 /// A redis-server on a socket and in a directory of its own.
 pub struct Server {
     directory: tempfile::TempDir,
-    _process: Process,
+    process: Process,
 }
 
 impl Server {
@@ -40,12 +40,17 @@ impl Server {
         let log = directory.path().join("log");
         let process =
             Process::start("redis-server", &[configuration.display().to_string()], &[], &log);
-        let server = Server { directory, _process: process };
+        let server = Server { directory, process };
         wait_for("redis-server to answer", STARTED, || match server.run("PING\n").as_str() {
             "PONG\n" => Ok(()),
             other => Err(format!("{other}\n{}", std::fs::read_to_string(&log).unwrap_or_default())),
         });
         server
+    }
+
+    /// The names of the server's threads.
+    pub fn threads(&self) -> Vec<String> {
+        self.process.threads()
     }
 
     /// What redis-cli prints for these lines.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use redis_kafka_tests::process::Process;
-use redis_kafka_tests::wait::wait_for;
+use redis_kafka_tests::wait::{wait_for, wait_until};
 use regex::Regex;
 
 use crate::configuration::{Server, example_configuration};
@@ -70,7 +70,11 @@ fn session_runs_as_written() {
     let directory = tempfile::tempdir().expect("a directory");
     let kafka = Kafka::start(directory.path());
     let server = Server::start(&example_configuration());
+    let consumes = || server.threads().iter().any(|thread| thread == "kafka-sensors");
     for line in blocks("redis").concat().lines() {
+        if line.starts_with("KAFKA.UNSUBSCRIBE") {
+            assert!(consumes(), "{:?}", server.threads());
+        }
         let typed = line.replace("localhost:9092", &kafka.address);
         // A definition is typed once; a look is repeated until the generator has made that key.
         if line.starts_with("KAFKA.") {
@@ -83,6 +87,10 @@ fn session_runs_as_written() {
             });
         }
     }
+    // The worker says its farewell to the broker on its own: the server outlives that.
+    wait_until("the worker to end", DEADLINE, || !consumes());
+    assert_eq!(server.run("PING\n"), "PONG\n");
+    assert_eq!(server.run("KAFKA.LIST\n").trim(), "");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The commands as users and clients meet them.
 
+use std::time::Duration;
+
 use redis::Value;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::client::Protocol;
@@ -8,6 +10,7 @@ use redis_kafka_tests::producer::{Load, send_texts};
 use redis_kafka_tests::reply::{field, items, text};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::{wait_for, wait_until};
 
 fn server() -> RedisServer {
     Subject::ModuleUnits.setup().start()
@@ -138,6 +141,80 @@ fn unsubscribe_keepoffsets_goes_on_where_it_was() {
     server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{key}" NOW"#);
     server.ok(r#"KAFKA.ROUTE last FROM rides TO HASH "h:%{key}" NOW"#);
     server.ok("KAFKA.RESUME rides");
+    oracle::check(&server, kafka, &load);
+}
+
+/// A subscription that applied ten records and committed that, with its group.
+fn committed(server: &RedisServer, topic: &str) -> String {
+    let kafka = Kafka::shared();
+    oracle::declare(server, kafka, topic, "");
+    Load::new(kafka, topic).send(10);
+    server.wait_applied("rides");
+    let group = server.subscription("rides").group;
+    wait_for("the commit", Duration::from_secs(30), || {
+        let committed = kafka.committed(&group, topic, 0);
+        if committed == Some(10) { Ok(()) } else { Err(committed) }
+    });
+    assert!(kafka.groups().contains(&group), "{group}");
+    group
+}
+
+#[test]
+fn unsubscribe_deletes_the_consumer_group() {
+    let kafka = Kafka::shared();
+    let server = server();
+    let group = committed(&server, &kafka.topic("group-kept", 1));
+    server.ok("KAFKA.UNSUBSCRIBE rides KEEPOFFSETS");
+    wait_until("the worker to end", Duration::from_secs(20), || {
+        !server.threads().contains(&"kafka-rides".to_string())
+    });
+    assert!(kafka.groups().contains(&group), "KEEPOFFSETS keeps {group}");
+
+    let server = self::server();
+    let group = committed(&server, &kafka.topic("group-deleted", 1));
+    server.ok("KAFKA.UNSUBSCRIBE rides");
+    wait_for("the group to be gone", Duration::from_secs(20), || {
+        let groups = kafka.groups();
+        if groups.contains(&group) { Err((groups, server.log())) } else { Ok(()) }
+    });
+    assert_eq!(server.text("PING"), "PONG");
+}
+
+#[test]
+fn a_name_of_the_wrong_kind_is_told_apart() {
+    let (server, _) = paused();
+    server.ok(r#"KAFKA.ROUTE every FROM rides TO STREAM "s:%{_key}""#);
+    for (line, words, way_out) in [
+        ("KAFKA.UNROUTE rides", "'rides' is a subscription, not a route", "KAFKA.UNSUBSCRIBE"),
+        (
+            "KAFKA.UNSUBSCRIBE every",
+            "'every' is a route from 'rides', not a subscription",
+            "KAFKA.UNROUTE",
+        ),
+        ("KAFKA.PAUSE every", "'every' is a route from 'rides', not a subscription", ""),
+        ("KAFKA.WAIT every 100", "'every' is a route from 'rides', not a subscription", ""),
+    ] {
+        let error = server.refused(line);
+        assert!(error.starts_with("ERR KAFKA."), "{error}");
+        assert!(error.contains(words) && error.contains(way_out), "{line}: {error}");
+    }
+    assert_eq!(server.wait_state("rides", "paused").state, "paused", "both are still there");
+    assert_eq!(field(&server.line("KAFKA.INFO every"), "kind").map(text).as_deref(), Some("route"));
+}
+
+#[test]
+fn paused_on_a_running_equal_one_says_that_it_runs_on() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("runs-on", 1);
+    let server = server();
+    oracle::declare(&server, kafka, &topic, "");
+    server.wait_state("rides", "running");
+    let same = format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {}", kafka.brokers());
+    let reply = server.ok(&format!("{same} PAUSED"));
+    assert!(reply.contains("unchanged") && reply.contains("KAFKA.PAUSE rides"), "{reply}");
+    assert_eq!(server.ok(&same), "OK");
+    let mut load = Load::new(kafka, &topic);
+    load.send(40);
     oracle::check(&server, kafka, &load);
 }
 

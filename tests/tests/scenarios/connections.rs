@@ -14,6 +14,9 @@ use redis_kafka_tests::wait::wait_until;
 use redis_kafka_tests::watch::Watch;
 use tempfile::TempDir;
 
+/// Not the password of anybody.
+const WRONG_PASSWORD: &str = "wr0ng-5ecret-a77e40";
+
 /// A profile named `secure` for the SASL_SSL listener.
 fn profile(mechanism: &str, user: &str, password: &str) -> String {
     let kafka = Kafka::shared();
@@ -73,11 +76,11 @@ fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
     let topic = kafka.topic("password", 1);
     let secrets = tempfile::tempdir().expect("create a directory");
     let secret = secrets.path().join("password");
-    std::fs::write(&secret, "wrong\n").expect("write a secret");
+    std::fs::write(&secret, format!("{WRONG_PASSWORD}\n")).expect("write a secret");
     let reference = format!("file:{}", secret.display());
     let (_files, setup) =
         with_profiles(Subject::ModuleUnits, &profile("PLAIN", PLAIN_USER, &reference));
-    let server = setup.start();
+    let server = setup.config("loglevel", "debug").start();
     subscribe(&server, &topic);
     wait_until("the reason to name authentication", Duration::from_secs(30), || {
         let info = server.subscription(SUBSCRIPTION);
@@ -86,6 +89,8 @@ fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
     let info = server.subscription(SUBSCRIPTION);
     assert!(info.state == "waiting" || info.state == "stopped", "{info:#?}");
     assert!(format!("{}{}", info.reason, info.action).contains("profile"), "{info:#?}");
+    assert!(server.log().to_lowercase().contains("authentication"), "{}", server.log());
+    shows_no_secret(&server);
     std::fs::write(&secret, format!("{PLAIN_PASSWORD}\n")).expect("write a secret");
     if info.state == "stopped" {
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
@@ -94,6 +99,21 @@ fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
     load.send(50);
     server.wait_consumed(SUBSCRIPTION, 50);
     redis_kafka_tests::oracle::check(&server, kafka, &load);
+    shows_no_secret(&server);
+}
+
+/// Neither password is in what the server tells, the wrong one (which may be
+/// the right one of another account) as little as the right one.
+fn shows_no_secret(server: &RedisServer) {
+    let lines = ["KAFKA.LIST", "KAFKA.INFO rides", "INFO everything", "INFO kafka"];
+    let mut shown = lines.map(|line| format!("{:?}", server.line(line))).to_vec();
+    shown.push(server.log());
+    assert!(shown[0].contains("sub=rides"), "{}", shown[0]);
+    for text in &shown {
+        for password in [WRONG_PASSWORD, PLAIN_PASSWORD] {
+            assert!(!text.contains(password), "{password} in: {text}");
+        }
+    }
 }
 
 /// What makes librdkafka read files, run code or leave our promises behind.

@@ -2,13 +2,16 @@
 
 mod commands;
 mod connections;
+mod definitions;
 mod delivery_aof;
 mod delivery_kill;
 mod errors;
+mod gaps;
 mod grammar;
 mod harness;
 mod holds;
 mod offsets;
 mod panics;
 mod replication;
+mod rights;
 mod targets;

@@ -117,9 +117,31 @@ fn topic_created_anew(subject: Subject) {
         let (server, _) = ten_applied(subject, &topic);
         kafka.delete_topic(&topic);
         kafka.create_topic(&topic, 1, &[]);
-        Load::new(kafka, &topic).send(records);
+        let mut load = Load::new(kafka, &topic);
+        load.send(records);
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
-        stopped_at(&server, &[&topic, "anew"]);
+        let words = format!(
+            "topic '{topic}' was deleted and made anew: the ledger of {topic}/0 stands at 10 of the former topic, the new one holds 0 to {records}"
+        );
+        stopped_at(&server, &[&words]);
+        server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION} SKIP"));
+        server.wait_applied(SUBSCRIPTION);
+        let info = server.subscription(SUBSCRIPTION);
+        info.counters.check();
+        let records = records as i64;
+        assert_eq!((info.counters.applied, info.partitions[0].next), (10 + records, records));
+        // The former topic's ten, then each record of the new one.
+        for key in server.keys("s:*") {
+            let of = |sent: u64| (0..sent).filter(|seq| load.key(*seq) == key[2..]);
+            let expected: Vec<String> =
+                of(10).chain(of(load.sent())).map(|seq| seq.to_string()).collect();
+            let found: Vec<String> =
+                server.stream(&key).iter().map(|entry| entry["seq"].clone()).collect();
+            assert_eq!(found, expected, "{key}");
+        }
+        load.send(10);
+        server.wait_applied(SUBSCRIPTION);
+        assert_eq!(server.subscription(SUBSCRIPTION).counters.applied, 20 + records);
     }
 }
 

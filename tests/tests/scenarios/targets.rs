@@ -1,10 +1,11 @@
 //! What is written to streams and hashes.
 
 use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::oracle;
 use redis_kafka_tests::producer::{Load, send_raw};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
-use redis_kafka_tests::watch::Watch;
+use redis_kafka_tests::watch::{Watch, fired};
 
 redis_kafka_tests::for_each_subject!(
     streams_are_trimmed,
@@ -12,6 +13,7 @@ redis_kafka_tests::for_each_subject!(
     tombstones_delete_hashes,
     set_and_delete_in_one_unit,
     keyspace_events_as_plain_commands_fire,
+    keyspace_events_are_one_a_write,
     templates_over_value_and_metadata,
 );
 
@@ -121,12 +123,29 @@ fn keyspace_events_as_plain_commands_fire(subject: Subject) {
     server.wait_applied("rides");
     replica.wait_equal(&server);
     for (name, seen) in [("primary", here.stop(&server)), ("replica", there.stop(&replica))] {
-        for (event, key) in [("xadd", "s:a"), ("xtrim", "s:a"), ("hset", "h:a"), ("del", "h:a")] {
-            let fired = seen
-                .split("__keyevent@0__:")
-                .any(|rest| rest.starts_with(event) && rest.contains(key));
-            assert!(fired, "{event} of {key} on the {name}: {seen}");
+        for (event, key, times) in
+            [("xadd", "s:a", 2), ("xtrim", "s:a", 1), ("hset", "h:a", 2), ("del", "h:a", 1)]
+        {
+            assert_eq!(fired(&seen, event, key), times, "{event} of {key} on the {name}: {seen}");
         }
+    }
+}
+
+/// Several records of a unit on one key: an event for each of them.
+fn keyspace_events_are_one_a_write(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("counted", 1);
+    let server = subject.setup().start();
+    oracle::declare(&server, kafka, &topic, "");
+    let watch = Watch::keyevents(&server);
+    let mut load = Load::with_keys(kafka, &topic, 3);
+    load.send(60);
+    oracle::check(&server, kafka, &load);
+    let seen = watch.stop(&server);
+    for key in ["k0", "k1", "k2"] {
+        let records = server.number(&format!("XLEN s:{key}")) as usize;
+        assert_eq!(fired(&seen, "xadd", &format!("s:{key}")), records, "{key}: {seen}");
+        assert_eq!(fired(&seen, "hset", &format!("h:{key}")), records, "{key}: {seen}");
     }
 }
 
