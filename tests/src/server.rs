@@ -353,7 +353,16 @@ impl RedisServer {
 
     /// KAFKA.WAIT: all that Kafka holds now is applied.
     pub fn wait_applied(&self, name: &str) {
-        let reply = self.try_line(&format!("KAFKA.WAIT {name} 55000"));
+        let wait = || self.try_line(&format!("KAFKA.WAIT {name} 55000"));
+        // A machine that is frozen and thawed interrupts reads with a time-out (signal(7)); the
+        // next line goes over a new connection, and waiting twice is waiting once.
+        let interrupted = |reply: &Result<Value, String>| {
+            reply.as_ref().is_err_and(|error| error.contains("Interrupted system call"))
+        };
+        let mut reply = wait();
+        while interrupted(&reply) {
+            reply = wait();
+        }
         if let Err(error) = reply {
             panic!(
                 "KAFKA.WAIT {name}: {error}\n{:#?}",
