@@ -156,6 +156,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
     let registry = &mut module.registry;
     let mut note = String::new();
     let statement = Statement::Subscribe(given.clone());
+    let is_at_fault = registry.subscriptions.get(&name).is_some_and(|known| known.fault.is_some());
     if let Some(stored) = registry.stored(&name) {
         if let Some(conflict) = command::conflict(&statement, &stored) {
             return Err(conflict);
@@ -163,7 +164,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         let same = statement.difference(&stored).is_none();
         if let Statement::Subscribe(stored) = stored {
             given.group = given.group.or(stored.group);
-            if same && given.replace == Replace::No {
+            if same && given.replace == Replace::No && !is_at_fault {
                 if (given.initial, stored.initial) == (Initial::Paused, Initial::Running) {
                     note = format!("; unchanged, it runs on: KAFKA.PAUSE {name} pauses it");
                 }
@@ -233,6 +234,10 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     let Some(subscription) = registry.subscriptions.get(&given.from) else {
         return Err(unknown(registry, &given.from.clone(), "subscription"));
     };
+    if let Some(fault) = subscription.fault.as_ref().filter(|fault| fault.state == State::Stopped) {
+        let problem = format!("'{}' cannot go on: {}", given.from, fault.reason);
+        return Err(CommandError::new(problem).hint(fault.action.clone()));
+    }
     if context.db() != subscription.db {
         return Err(CommandError::new(format!(
             "subscription '{}' writes to database {}",
@@ -385,6 +390,8 @@ fn set_initial(
         lane.shared.change(|control| {
             control.wanted = wanted;
             control.settle = settle;
+            // A person may have mended what Redis refused: it is tried anew.
+            control.verdicts.clear();
             lane.shared.set_status(status);
         });
     }

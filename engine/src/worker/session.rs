@@ -38,6 +38,8 @@ impl Worker {
                 .lane
                 .load(control.generation)?
                 .map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
+            // Whatever is found next, people see where the ledger stands.
+            self.show(&standing_cursors(&positions));
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
@@ -394,6 +396,15 @@ impl Worker {
             }
         });
     }
+}
+
+/// A cursor for every partition whose ledger can be read.
+fn standing_cursors(positions: &Positions) -> Vec<Cursor> {
+    let cursor = |known: &Known| {
+        let standing = *known.standing.as_ref().ok()?;
+        Some(Cursor::new(known.topic.as_str().into(), known.partition, standing))
+    };
+    positions.partitions.iter().filter_map(cursor).collect()
 }
 
 /// Why a ledger and a partition do not fit.

@@ -16,6 +16,7 @@ redis_kafka_tests::for_each_subject!(
     deleted_definitions_stop_and_are_restored,
     definitions_set_again_run_after_a_reload,
     definitions_moved_away_and_back,
+    declared_again_over_the_ledger,
 );
 
 /// A server that applied forty records.
@@ -112,5 +113,26 @@ fn definitions_moved_away_and_back(subject: Subject) {
     stopped_without_definition(&server);
     consumes_nothing(&server, &mut load);
     server.ok(&format!("RENAME elsewhere {KEY}"));
+    oracle::check(&server, Kafka::shared(), &load);
+}
+
+/// The ledger is still there: the same SUBSCRIBE goes on where it was.
+fn declared_again_over_the_ledger(subject: Subject) {
+    let (mut server, mut load) = running(subject);
+    server.line(&format!("DEL {KEY}"));
+    stopped_without_definition(&server);
+    consumes_nothing(&server, &mut load);
+    let brokers = Kafka::shared().brokers();
+    server.ok(&format!(
+        "KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {} BROKERS {brokers} PAUSED",
+        load.topic()
+    ));
+    server.wait_state(SUBSCRIPTION, "paused");
+    server.ok(&format!("KAFKA.ROUTE every FROM {SUBSCRIPTION} TO STREAM \"s:%{{key}}\" NOW"));
+    server.ok(&format!("KAFKA.ROUTE last FROM {SUBSCRIPTION} TO HASH \"h:%{{key}}\" NOW"));
+    server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
+    oracle::check(&server, Kafka::shared(), &load);
+    server.kill_and_start();
+    load.send(40);
     oracle::check(&server, Kafka::shared(), &load);
 }

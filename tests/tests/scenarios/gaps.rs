@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
 use redis_kafka_tests::producer::{Load, send_texts};
-use redis_kafka_tests::server::RedisServer;
+use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 
 redis_kafka_tests::for_each_subject!(
     gaps_in_several_partitions_are_told_and_skipped_together,
     a_stopped_subscription_shows_a_lag_that_grows,
+    stopped_at_a_gap_it_shows_its_figures_after_a_restart,
 );
 
 /// How many records each of the two partitions loses.
@@ -114,4 +115,28 @@ fn a_stopped_subscription_shows_a_lag_that_grows(subject: Subject) {
     server.wait_applied(SUBSCRIPTION);
     server.wait_lag(SUBSCRIPTION, 0);
     assert_eq!(applied(&server), [0, 2, 3, 4, 5, 6, 7]);
+}
+
+fn stopped_at_a_gap_it_shows_its_figures_after_a_restart(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("gap-restart", 1);
+    let mut server = subject.setup().append(Append::Always).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(10);
+    oracle::check(&server, kafka, &load);
+    server.kill();
+    load.send(20);
+    kafka.delete_records(&topic, 0, 17);
+    server.start_again();
+    let info = server.wait_state(SUBSCRIPTION, "stopped");
+    assert!(info.reason.contains("7 records are gone"), "{info:#?}");
+    server.wait_lag(SUBSCRIPTION, 20);
+    load.send(5);
+    server.wait_lag(SUBSCRIPTION, 25);
+    let info = server.subscription(SUBSCRIPTION);
+    assert_eq!((info.counters.consumed, info.partitions[0].next), (10, 10), "{info:#?}");
+    server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION} SKIP"));
+    server.wait_applied(SUBSCRIPTION);
+    assert_eq!(server.subscription(SUBSCRIPTION).counters.applied, 35 - 7);
 }
