@@ -5,6 +5,7 @@
 //! *session* starts again at what the ledger holds.
 
 mod consume;
+mod gap;
 mod lane;
 mod letters;
 mod plan;
@@ -118,19 +119,9 @@ enum StopCause {
     /// One bad record.
     Record(RecordId),
     /// Records lost or topics made anew, as they were told.
-    Gaps(Vec<Gap>),
+    Gaps(Vec<gap::Gap>),
     /// A log that was cut below the ledger and has grown again.
     Truncated,
-}
-
-/// A partition whose ledger does not fit what Kafka has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Gap {
-    topic: String,
-    partition: i32,
-    /// The ledger's next offset.
-    next: i64,
-    misfit: session::Misfit,
 }
 
 impl StopCause {
@@ -270,7 +261,7 @@ impl Worker {
     }
 
     /// Whether RESUME SKIP settled this gap, and not just any.
-    fn accepts(&self, gap: &Gap) -> bool {
+    fn accepts(&self, gap: &gap::Gap) -> bool {
         matches!(&self.consent, Some((StopCause::Gaps(gaps), Settle::Skip)) if gaps.contains(gap))
     }
 

@@ -1,7 +1,8 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
+use super::gap::{Gap, Misfit, jump, misfit_of};
 use super::shared::{Control, Ends, Progress, Wanted};
-use super::{BACKOFF, Gap, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
+use super::{BACKOFF, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
     self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
@@ -405,64 +406,6 @@ fn standing_cursors(positions: &Positions) -> Vec<Cursor> {
         Some(Cursor::new(known.topic.as_str().into(), known.partition, standing))
     };
     positions.partitions.iter().filter_map(cursor).collect()
-}
-
-/// Why a ledger and a partition do not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misfit {
-    /// The topic is another one of the same name.
-    Recreated,
-    /// Kafka has deleted records that were not applied.
-    Retention,
-    /// Kafka has fewer records than were applied.
-    Beyond,
-}
-
-fn misfit_of(standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Option<Misfit> {
-    if standing.topic_id.is_known() && topic.id.is_known() && standing.topic_id != topic.id {
-        Some(Misfit::Recreated)
-    } else if standing.next < marks.earliest {
-        Some(Misfit::Retention)
-    } else if standing.next > marks.end {
-        Some(Misfit::Beyond)
-    } else {
-        None
-    }
-}
-
-impl Misfit {
-    fn describe(self, known: &Known, standing: &Standing, marks: Watermarks) -> String {
-        let at = format!("{}/{}", known.topic, known.partition);
-        let (next, Watermarks { earliest, end }) = (standing.next, marks);
-        match self {
-            Misfit::Recreated => format!(
-                "topic '{}' was deleted and made anew: the ledger of {at} stands at {next} of the former topic, the new one holds {earliest} to {end}",
-                known.topic
-            ),
-            Misfit::Retention => format!(
-                "{at}: {} records are gone from Kafka (retention): the ledger's next offset is {next}, the earliest kept is {earliest}",
-                earliest - next
-            ),
-            Misfit::Beyond => format!(
-                "{at}: Kafka ends at {end}, {} records before the ledger's next offset {next} (the log was truncated)",
-                next - end
-            ),
-        }
-    }
-}
-
-/// The step that accepts a gap: on to what Kafka still has.
-fn jump(known: &Known, standing: &Standing, topic: &TopicInfo, marks: Watermarks) -> Advance {
-    let next = match misfit_of(standing, topic, marks) {
-        Some(Misfit::Beyond) => marks.end,
-        _ => marks.earliest,
-    };
-    Advance {
-        topic: topic.name.as_str().into(),
-        partition: known.partition,
-        expected: Expected::Next(standing.next),
-        standing: Standing { next, epoch: None, topic_id: topic.id, ..*standing },
-    }
 }
 
 /// What a failed question to the broker means for the subscription.
