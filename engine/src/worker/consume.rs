@@ -22,8 +22,9 @@ const UNIT_BYTES: usize = 1 << 20;
 /// How often applied offsets are committed and lag is refreshed.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often topics and partitions are looked up again.
-const REDISCOVER: Duration = Duration::from_secs(10);
+/// How often topics and partitions are looked up again: librdkafka itself reads on in a topic made
+/// anew, so this bounds how long that goes unnoticed.
+const REDISCOVER: Duration = Duration::from_secs(3);
 
 /// Commits are repeated this often: Kafka forgets those of idle groups.
 const COMMIT_AGAIN: Duration = Duration::from_secs(3600);
