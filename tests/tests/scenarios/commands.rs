@@ -12,12 +12,13 @@ use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::{wait_for, wait_until};
 
-fn server() -> RedisServer {
+/// A server with the module, for what does not depend on how units are propagated.
+pub fn server() -> RedisServer {
     Subject::ModuleUnits.setup().start()
 }
 
 /// A server with the subscription `rides` on a new topic, not consuming.
-fn paused() -> (RedisServer, String) {
+pub fn paused() -> (RedisServer, String) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("commands", 1);
     let server = server();

@@ -1,24 +1,11 @@
 //! What the commands' table gives: metadata, help, errors, refusals.
 
+use crate::commands::{paused, server};
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::client::Protocol;
 use redis_kafka_tests::reply::{field, items, text};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
-
-fn server() -> RedisServer {
-    Subject::ModuleUnits.setup().start()
-}
-
-/// A server with the subscription `rides` on a new topic, not consuming.
-fn paused() -> (RedisServer, String) {
-    let kafka = Kafka::shared();
-    let topic = kafka.topic("commands", 1);
-    let server = server();
-    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {} PAUSED", kafka.brokers()));
-    server.wait_state("rides", "paused");
-    (server, topic)
-}
 
 #[test]
 fn command_metadata_comes_with_the_commands() {
