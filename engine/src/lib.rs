@@ -4,14 +4,15 @@
 //!
 //! 1. [`record`], [`nearest`], [`state`]: data without behaviour of ours
 //! 2. [`grammar`]: the words of statements, as data
-//! 3. [`format`]: bytes → fields; one file a format
-//! 4. [`expression`]: fields → text; templates
-//! 5. [`kafka`]: connections, topics, the consumer
-//! 6. [`ledger`], [`unit`]: what is applied, and where offsets advance
-//! 7. [`target`]: what a route writes; one file a target
-//! 8. [`command`]: statements as one table, parsed without side effects
-//! 9. [`applier`]: the seam to Redis
-//! 10. [`worker`]: one subscription's loop
+//! 3. [`registry`]: how records name their schemas, and the Schema Registry's client
+//! 4. [`format`]: bytes → fields; one file a format
+//! 5. [`expression`]: fields → text; templates
+//! 6. [`kafka`]: connections, topics, the consumer
+//! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
+//! 8. [`target`]: what a route writes; one file a target
+//! 9. [`command`]: statements as one table, parsed without side effects
+//! 10. [`applier`]: the seam to Redis
+//! 11. [`worker`]: one subscription's loop
 //!
 //! The engine knows neither a Redis client nor the module API.
 
@@ -27,6 +28,7 @@ pub mod kafka;
 pub mod ledger;
 pub mod nearest;
 pub mod record;
+pub mod registry;
 pub mod state;
 pub mod target;
 pub mod unit;
