@@ -11,6 +11,7 @@ pub mod position;
 mod problem;
 mod profile;
 pub mod properties;
+mod registry;
 mod topic_id;
 
 pub use connection::{Connection, ConnectionError, consumer_config};
@@ -19,7 +20,8 @@ pub use groups::delete_group;
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
-pub use profile::{Profile, ProfileError, Profiles, check_url};
+pub use profile::{Profile, ProfileError, Profiles};
+pub use registry::{RegistryError, RegistryName, registry_config};
 pub use topic_id::TopicId;
 
 #[cfg(test)]

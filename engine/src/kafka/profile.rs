@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::connection::{Connection, ConnectionError};
 use super::properties::{self, Kind, Property, PropertyError, User};
 use crate::nearest::nearest;
+use crate::registry::Url;
 
 /// The largest profiles file and the largest secret file read, in bytes.
 const FILE_MAX: u64 = 1 << 20;
@@ -48,7 +49,8 @@ impl Value {
     }
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
+/// The text of a file of at most [`FILE_MAX`] bytes; the error names the file.
+pub(super) fn read_bounded(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let size =
         std::fs::metadata(path).map_err(|error| format!("cannot read {shown}: {error}"))?.len();
@@ -289,7 +291,10 @@ fn read_value(property: &Property, value: &DeValue<'_>) -> Result<Value, String>
                 .to_owned())
         }
         Kind::Path => absolute(&text).map(|_| Value::Text(text)),
-        Kind::Url => check_url(&text).map(|()| Value::Text(text)),
+        Kind::Url => match Url::parse_list(&text) {
+            Ok(_) => Ok(Value::Text(text)),
+            Err(error) => Err(error.to_string()),
+        },
         Kind::Plain if property.name == "bootstrap.servers" => match Connection::brokers(&text) {
             Ok(_) => Ok(Value::Text(text)),
             Err(error) => Err(format!("is wrong: {error}")),
@@ -305,25 +310,6 @@ fn absolute(path: &str) -> Result<PathBuf, String> {
     } else {
         Err("needs an absolute path (the server may change its directory)".to_owned())
     }
-}
-
-/// An http(s) URL with a host and no credentials. The text is not repeated in the error.
-pub fn check_url(url: &str) -> Result<(), String> {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"))
-        .ok_or("needs a URL that begins with http:// or https://")?;
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if rest.contains('@') {
-        return Err(
-            "may not hold a password; use schema.registry.basic.auth.user.info in a profile"
-                .to_owned(),
-        );
-    }
-    if host.is_empty() {
-        return Err("needs a URL with a host".to_owned());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

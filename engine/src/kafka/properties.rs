@@ -14,7 +14,7 @@ pub enum Kind {
     Secret,
     /// An absolute path of a file on the server.
     Path,
-    /// An http or https URL without credentials.
+    /// http or https URLs without credentials, separated by commas.
     Url,
 }
 
@@ -23,14 +23,14 @@ pub enum Kind {
 pub enum User {
     /// Handed to librdkafka.
     Kafka,
-    /// Kept for the schema registry's client.
+    /// Kept for the Schema Registry's client and for decoding.
     Registry,
 }
 
 /// A property a profile may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Property {
-    /// Its name, librdkafka's own or `schema.registry.*`.
+    /// Its name: librdkafka's own, `schema.registry.*`, or `key.schema.*` and `value.schema.*`.
     pub name: &'static str,
     /// How its value may be written.
     pub kind: Kind,
@@ -100,13 +100,48 @@ pub const ALLOWED: &[Property] = &[
     kafka("fetch.error.backoff.ms", Kind::Plain, "ms until a failed fetch is repeated"),
     kafka("receive.message.max.bytes", Kind::Plain, "largest answer accepted"),
     kafka("check.crcs", Kind::Plain, "verify the checksum of each batch"),
-    registry("schema.registry.url", Kind::Url, "where the Schema Registry is"),
+    registry("schema.registry.url", Kind::Url, "where the Schema Registry is; several by commas"),
     registry("schema.registry.basic.auth.user.info", Kind::Secret, "user:password of the registry"),
+    registry("schema.registry.bearer.auth.token", Kind::Secret, "token for the registry"),
+    registry(
+        "schema.registry.bearer.auth.logical.cluster",
+        Kind::Plain,
+        "the registry's cluster, with a token of Confluent Cloud",
+    ),
+    registry(
+        "schema.registry.bearer.auth.identity.pool.id",
+        Kind::Plain,
+        "the identity pool, with a token of Confluent Cloud",
+    ),
     registry(
         "schema.registry.ssl.ca.location",
         Kind::Path,
-        "certificates to trust for the registry",
+        "certificates to trust for the registry (PEM file)",
     ),
+    registry(
+        "schema.registry.ssl.ca.pem",
+        Kind::Plain,
+        "certificates to trust for the registry (PEM text)",
+    ),
+    registry(
+        "schema.registry.ssl.certificate.location",
+        Kind::Path,
+        "our certificate for the registry (PEM file)",
+    ),
+    registry(
+        "schema.registry.ssl.key.location",
+        Kind::Path,
+        "our private key for the registry (PEM file, PKCS#8 without pass phrase)",
+    ),
+    registry(
+        "schema.registry.enable.ssl.certificate.verification",
+        Kind::Plain,
+        "false only for trying out",
+    ),
+    registry("key.schema.file", Kind::Path, "the keys' schema, instead of a registry's"),
+    registry("key.schema.message", Kind::Plain, "the keys' message type in a Protobuf schema"),
+    registry("value.schema.file", Kind::Path, "the values' schema, instead of a registry's"),
+    registry("value.schema.message", Kind::Plain, "the values' message type in a Protobuf schema"),
 ];
 
 /// A property with its one value.
@@ -153,6 +188,14 @@ const DENIED: &[(&str, &str)] = &[
     ("sasl.oauthbearer.*", "OAUTHBEARER is not built in; PLAIN and SCRAM are"),
     ("enable.sasl.oauthbearer.unsecure.jwt", "it accepts forged tokens"),
     ("ssl.key.pem", "a private key belongs in a file: ssl.key.location"),
+    (
+        "schema.registry.ssl.key.pem",
+        "a private key belongs in a file: schema.registry.ssl.key.location",
+    ),
+    (
+        "schema.registry.ssl.key.password",
+        "the key may have no pass phrase; the file's mode keeps it",
+    ),
     ("debug", "it floods the log and can show credentials"),
     ("log*", "the log is ours"),
     ("builtin.features", "it is what librdkafka was built with, not a setting"),
