@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod process;
 pub mod producer;
 pub mod proxy;
+pub mod registry;
 pub mod reply;
 pub mod server;
 pub mod subject;
