@@ -71,7 +71,8 @@ impl Client {
                 SchemaId::Number(number) => format!("/schemas/ids/{number}"),
                 SchemaId::Guid(_) => format!("/schemas/guids/{id}"),
             };
-            let answer: SchemaAnswer = match self.http.ask(Request::Get(&path), deadline)? {
+            let answer = self.http.ask(Request::Get(&path), deadline);
+            let answer: SchemaAnswer = match answer.map_err(|outage| hint(id, outage))? {
                 Reply::Found(answer) => answer,
                 Reply::Refused(refusal) => {
                     let answer = refusal.words();
@@ -197,4 +198,12 @@ impl Client {
         Outage::new(Cause::Timeout, reason, "see the Schema Registry's load and log")
             .error(self.timeouts.first_wait)
     }
+}
+
+/// A registry that knows no GUIDs answers as one that has no such path.
+fn hint(id: &SchemaId, mut outage: Outage) -> Outage {
+    if matches!((id, outage.cause), (SchemaId::Guid(_), Cause::Answer)) {
+        outage.action.push_str("; registries before Confluent Platform 8.0 have no schema GUIDs");
+    }
+    outage
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use redis_kafka_engine::registry::{
-    Auth, Cause, Client, Config, LookupError, Secret, Timeouts, Url,
+    Auth, Cause, Client, Config, LookupError, SchemaId, Secret, Timeouts, Url,
 };
 use redis_kafka_tests::registry::{Fault, Kind, Lasting, Login, Registry};
 use redis_kafka_tests::wait::{wait_for, wait_until};
@@ -93,6 +93,16 @@ fn the_registrys_own_no_is_an_error_of_the_record() {
     let error = client(&registry, patient()).schema(&number(id)).unwrap_err();
     assert!(matches!(error, LookupError::Unusable { .. }), "{error:?}");
     assert!(error.to_string().contains("schemaType is XML"), "{error}");
+}
+
+#[test]
+fn a_registry_without_guids_is_waited_for_with_a_hint() {
+    let (registry, _) = registered();
+    registry.fail_with(404, Lasting::UntilCleared);
+    let error = client(&registry, patient()).schema(&SchemaId::Guid([1; 16])).unwrap_err();
+    let (cause, _, action, _) = unavailable(error);
+    assert_eq!(cause, Cause::Answer);
+    assert!(action.contains("GUIDs"), "{action}");
 }
 
 #[test]
