@@ -13,9 +13,9 @@ use super::wire::SchemaId;
 use super::{LookupError, Reference, Schema, SchemaKind};
 
 /// How many references one schema may lead to.
-pub(super) const COUNT_MAX: usize = 256;
+const COUNT_MAX: usize = 256;
 /// How many references may lie one behind the other.
-pub(super) const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 32;
 /// How many bytes of text the schemas of one look-up may have.
 const TEXT_MAX: usize = 16 << 20;
 
@@ -60,12 +60,13 @@ impl Progress {
 
 /// Makes a schema of an answer, with all it refers to.
 pub(super) struct Resolver<'a> {
-    pub(super) http: &'a Http,
-    pub(super) deadline: Instant,
+    http: &'a Http,
+    deadline: Instant,
     /// What was asked for, for errors.
-    pub(super) what: &'a str,
-    pub(super) progress: &'a mut Progress,
-    path: Vec<(Version, u32)>,
+    what: &'a str,
+    progress: &'a mut Progress,
+    /// The references that lead here from the schema asked for.
+    path: Vec<Version>,
     count: usize,
 }
 
@@ -110,7 +111,7 @@ impl<'a> Resolver<'a> {
         }
         let ReferenceAnswer { name, subject, version } = reference;
         let version = (subject, version);
-        if self.path.iter().any(|(on_path, _)| *on_path == version) {
+        if self.path.contains(&version) {
             return Err(self.cycle(&version));
         }
         if let Some(schema) = self.progress.schemas.get(&version) {
@@ -138,11 +139,7 @@ impl<'a> Resolver<'a> {
                 return Err(self.unusable(why));
             }
         };
-        // The version -1 (latest) has a number behind it, under which a cycle would go on.
-        if self.path.iter().any(|(_, id)| *id == answer.id) {
-            return Err(self.cycle(version));
-        }
-        self.path.push((version.clone(), answer.id));
+        self.path.push(version.clone());
         let schema = self.schema(SchemaId::Number(answer.id), answer.schema);
         self.path.pop();
         schema
