@@ -120,7 +120,7 @@ impl Http {
             return refusal(url, response, self.sent).map(Reply::Refused);
         }
         let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec();
-        let body = body.map_err(|error| failure(url, &error, share))?;
+        let body = body.map_err(|error| failure(url, &error))?;
         match serde_json::from_slice(&body) {
             Ok(found) => Ok(Reply::Found(found)),
             Err(error) => Err(stranger(url, &response, &body, &error.to_string())),
@@ -153,6 +153,6 @@ impl Http {
                 post.build().send(body)
             }
         };
-        response.map_err(|error| failure(url, &error, share))
+        response.map_err(|error| failure(url, &error))
     }
 }

@@ -133,15 +133,14 @@ pub(super) fn stranger(url: &Url, response: &Response<Body>, body: &[u8], why: &
     )
 }
 
-/// What it means that a request failed without an answer, after `share`.
-pub(super) fn failure(url: &Url, error: &Error, share: Duration) -> Outage {
+/// What it means that a request failed without an answer.
+pub(super) fn failure(url: &Url, error: &Error) -> Outage {
     let (cause, what, action) = match error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             (Cause::Connection, "no connection in time".to_owned(), CHECK_RUNNING)
         }
-        Error::Timeout(_) => {
-            (Cause::Timeout, format!("no answer within {} ms", share.as_millis()), CHECK_RUNNING)
-        }
+        // Without the milliseconds: they differ each time, and a state lasts while its reason does.
+        Error::Timeout(_) => (Cause::Timeout, "no answer in time".to_owned(), CHECK_RUNNING),
         Error::HostNotFound => (Cause::Connection, "no such host".to_owned(), CHECK_RUNNING),
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             (Cause::Connection, "closed the connection".to_owned(), CHECK_URL)
