@@ -13,10 +13,10 @@ PANIC_TARGET := target/panic-injection
 FUZZ_SECONDS ?= 60
 SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 
-.PHONY: help setup build demo test test-faults module-with-panics bench fuzz lint clean
+.PHONY: help setup build demo test test-faults module-with-panics bench bench-records fuzz lint clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 setup: ## Install what building and testing need, or name what is missing
 	@scripts/setup.sh test
@@ -40,9 +40,14 @@ module-with-panics:
 	@scripts/setup.sh build
 	$(CARGO) build --release -p redis-kafka-module --features panic-injection --target-dir $(PANIC_TARGET)
 
-bench: build ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
+bench: build $(if $(ARGS),,bench-records) ## Measure speed and latency on a real Kafka; ARGS="throughput" or "--help" narrow it
 	@scripts/setup.sh test
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- $(ARGS)
+
+bench-records: ## Measure the record path beside the libraries; count its instructions (valgrind)
+	@command -v valgrind >/dev/null || { echo "bench-records: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	$(CARGO) bench --manifest-path bench/records/Cargo.toml
+	$(CARGO) run --release --manifest-path bench/records/Cargo.toml --bin counts
 
 fuzz: ## Fuzz every parser of bytes for FUZZ_SECONDS each (cargo-fuzz, nightly Rust)
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz: cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }

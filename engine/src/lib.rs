@@ -6,7 +6,7 @@
 //! 2. [`grammar`]: the words of statements, as data
 //! 3. [`registry`]: how records name their schemas, and the Schema Registry's client
 //! 4. [`format`]: bytes → fields; one file a format
-//! 5. [`expression`]: fields → text; templates
+//! 5. [`expression`]: SQL over fields; conditions, selections, templates
 //! 6. [`kafka`]: connections, topics, the consumer
 //! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
 //! 8. [`target`]: what a route writes; one file a target

@@ -223,6 +223,18 @@ fn eviction_note(context: Context) -> String {
     }
 }
 
+/// Holds a route against the newest schema known. A refusal lets the worker look for a newer
+/// one, so that what was registered meanwhile is known when the route is typed again.
+fn check_types(subscription: &Subscription, given: &Route) -> Result<(), CommandError> {
+    let lane = subscription.lane.as_ref();
+    let value_type = lane.and_then(|lane| lane.shared.value_type());
+    let checked = given.check(value_type.as_deref(), subscription.declared.envelope);
+    if let (Err(_), Some(_), Some(lane)) = (&checked, value_type, lane) {
+        lane.shared.change(|_| ());
+    }
+    checked
+}
+
 fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     let registry = &mut module.registry;
     let statement = Statement::Route(given.clone());
@@ -249,6 +261,7 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }
+    check_types(subscription, &given)?;
     if stored.is_none()
         && given.scope == Scope::FromStart
         && registry.has_consumed(context, &given.from).map_err(CommandError::new)?

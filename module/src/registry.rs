@@ -82,6 +82,8 @@ impl Registry {
         let spec = |route: &&KnownRoute| RouteSpec {
             name: route.declared.name.clone(),
             target: route.declared.target.clone(),
+            condition: route.declared.condition.clone(),
+            selection: route.declared.selection.clone(),
         };
         self.routes_of(subscription).iter().map(spec).collect()
     }
@@ -335,6 +337,8 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         profiles: config.profiles.clone(),
         key: declared.key,
         value: declared.value,
+        registry: declared.registry.clone(),
+        envelope: declared.envelope,
         start: declared.start,
         on_error: declared.on_error,
         group: declared.group.clone().unwrap_or_default(),

@@ -13,6 +13,7 @@
 pub mod aof;
 pub mod broker;
 pub mod client;
+pub mod encode;
 pub mod faults;
 pub mod network;
 pub mod oracle;

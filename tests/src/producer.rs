@@ -211,3 +211,14 @@ pub fn send_texts(kafka: &Kafka, topic: &str, values: &[&str]) {
     let records: Vec<_> = values.iter().map(|v| (None, Some(v.as_bytes()))).collect();
     send_raw(kafka, topic, &records);
 }
+
+/// Sends one record without a key to partition 0, with a header.
+pub fn send_with_header(kafka: &Kafka, topic: &str, header: (&str, &[u8]), value: &[u8]) {
+    use rdkafka::message::{Header, OwnedHeaders};
+    let producer: BaseProducer = kafka.client().create().expect("a producer");
+    let headers = OwnedHeaders::new().insert(Header { key: header.0, value: Some(header.1) });
+    let record: BaseRecord<'_, str, [u8]> =
+        BaseRecord::to(topic).partition(0).payload(value).headers(headers);
+    producer.send(record).map_err(|(error, _)| error).expect("send");
+    producer.flush(TIMEOUT).expect("flush");
+}

@@ -62,6 +62,8 @@ struct State {
     store: Store,
     login: Login,
     mood: Mood,
+    /// Answered with 503.
+    broken: Option<String>,
     requests: HashMap<String, usize>,
 }
 
@@ -161,6 +163,11 @@ impl Registry {
         self.answer_with(Fault { status, headers: Vec::new(), body }, lasting);
     }
 
+    /// Answers requests for this path, and no others, with 503, until it is cleared.
+    pub fn fail_at(&self, path: &str) {
+        self.shared.lock().broken = Some(path.to_owned());
+    }
+
     /// Answers every request with this.
     pub fn answer_with(&self, fault: Fault, lasting: Lasting) {
         self.feel(Mood::Faulty(fault, lasting));
@@ -173,6 +180,7 @@ impl Registry {
 
     /// Answers as it should again. Requests that hang are answered now.
     pub fn clear(&self) {
+        self.shared.lock().broken = None;
         self.feel(Mood::Well);
     }
 
@@ -226,6 +234,9 @@ fn answer(shared: &Shared, request: &Request) -> Option<Response> {
             });
         }
         Mood::Well | Mood::Hanging => {}
+    }
+    if state.broken.as_ref() == Some(&request.path) {
+        return Some(Refusal::new(503, "as the test has ordered").response());
     }
     Some(if is_welcome(&state.login, request) {
         match route(&mut state.store, request) {

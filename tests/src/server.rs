@@ -322,6 +322,16 @@ impl RedisServer {
         })
     }
 
+    /// Waits until the subscription is in this state for a reason with these words, and gives its INFO.
+    pub fn wait_reason(&self, name: &str, state: &str, words: &str) -> Info {
+        let what = format!("{name} to be {state} because of '{words}'");
+        wait_for(&what, Duration::from_secs(30), || {
+            let info = self.subscription(name);
+            let is = info.state == state && info.reason.contains(words);
+            if is { Ok(info) } else { Err(Box::new(info)) }
+        })
+    }
+
     /// Waits until the subscription applied (or settled) this many records.
     pub fn wait_consumed(&self, name: &str, records: i64) {
         wait_for(&format!("{name} to consume {records}"), Duration::from_secs(60), || {

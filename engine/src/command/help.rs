@@ -52,8 +52,7 @@ fn one(entry: &Entry) -> Vec<String> {
     if arguments.iter().any(|argument| matches!(argument.shape, Shape::Value(Kind::Format))) {
         lines.push("Formats:".to_owned());
         for row in FORMATS {
-            let note = if row.built { "" } else { NOT_YET };
-            lines.push(format!("    {}: {}{note}", row.name, row.summary));
+            lines.push(format!("    {}: {}", row.name, row.summary));
         }
     }
     lines

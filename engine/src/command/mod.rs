@@ -18,7 +18,7 @@ pub use canonical::conflict;
 pub use help::help;
 pub use reference::reference;
 pub use route::{Route, Scope};
-pub use subscribe::{Initial, OnError, Subscribe};
+pub use subscribe::{Envelope, Initial, OnError, Subscribe};
 pub use table::{ENTRIES, Entry, Flag, find};
 
 use crate::grammar::{Arguments, COMMAND_PREFIX, match_clause, shown};

@@ -19,7 +19,7 @@ pub fn reference() -> String {
     }
     page += FORMATS_INTRODUCTION;
     for row in FORMATS {
-        page += &format!("- `{}`: {}{}\n", row.name, row.summary, note(row.built));
+        page += &format!("- `{}`: {}\n", row.name, row.summary);
     }
     page += STATES_INTRODUCTION;
     for state in STATES {

@@ -2,8 +2,10 @@
 
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Replace, Statement};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support};
+use super::{Envelope, Replace, Statement};
+use crate::expression::{Expression, ExpressionError, Layout, Selection, check};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
+use crate::record::Type;
 use crate::target::{self, Target};
 
 /// What KAFKA.ROUTE declares.
@@ -17,7 +19,11 @@ pub struct Route {
     pub from: String,
     /// What it writes.
     pub target: Target,
-    /// Which of the records it takes.
+    /// WHERE: which of the records it takes.
+    pub condition: Option<Expression>,
+    /// SELECT: which fields it writes.
+    pub selection: Option<Selection>,
+    /// From when on it takes them.
     pub scope: Scope,
 }
 
@@ -53,11 +59,9 @@ pub(super) const JOIN: Argument = Argument::block(
 .about("add the fields of a hash");
 pub(super) const WHERE: Argument = Argument::option("WHERE", "expression", Kind::Expression)
     .optional()
-    .planned()
     .about("take only records for which this is true");
 pub(super) const SELECT: Argument = Argument::option("SELECT", "selection", Kind::Selection)
     .optional()
-    .planned()
     .about("write these fields (default: all of the value's top level)");
 
 pub(super) static ENTRY: Entry = Entry {
@@ -94,8 +98,34 @@ impl Route {
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
             target: Target::parse(matched.require("TO")?)?,
+            condition: matched.get("WHERE").map(|part| expression(part.word()?)).transpose()?,
+            selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
+    }
+
+    /// Holds its expressions against what is known of the subscription's records:
+    /// the type of their values, where a schema tells it, and their envelope.
+    pub fn check(&self, value: Option<&Type>, envelope: Envelope) -> Result<(), CommandError> {
+        let key = self.target.key().expressions().map(|expression| ("key", expression));
+        let condition = self.condition.iter().map(|expression| ("WHERE", expression));
+        let selection = self.selection.iter().flat_map(Selection::expressions);
+        let selection = selection.map(|expression| ("SELECT", expression));
+        for (place, expression) in key.chain(condition).chain(selection) {
+            let refused = |error: ExpressionError| {
+                CommandError::new(format!("{place}: {error}")).of(ENTRY.clause.name)
+            };
+            check(expression, value.unwrap_or(&Type::Unknown), &Type::Unknown).map_err(refused)?;
+            let mut layout = Layout::default();
+            expression.compile(&mut layout).map_err(refused)?;
+            if envelope != Envelope::Debezium && !layout.envelope.paths.is_empty() {
+                let problem = format!("{place}: _op, _before and _source are of change events");
+                return Err(CommandError::new(problem)
+                    .of(ENTRY.clause.name)
+                    .hint("subscribe with ENVELOPE DEBEZIUM"));
+            }
+        }
+        Ok(())
     }
 
     /// Every option with its canonical words; see [`super::canonical`].
@@ -104,9 +134,32 @@ impl Route {
             Setting::new("FROM", [self.from.as_str()]),
             Setting::new("TO", self.target.arguments()),
         ];
+        let condition = self.condition.as_ref().map(ToString::to_string);
+        all.extend(condition.map(|text| Setting::new("WHERE", [text])));
+        let selection = self.selection.as_ref().map(ToString::to_string);
+        all.extend(selection.map(|text| Setting::new("SELECT", [text])));
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
         all
     }
+}
+
+fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
+    let text = word.text()?;
+    let parsed = Expression::parse(text, 0).and_then(|expression| {
+        // What can be known without a schema is said when it is typed.
+        expression.compile(&mut Layout::default())?;
+        Ok(expression)
+    });
+    parsed.map_err(|error| target::at_column(word, text, error))
+}
+
+fn selection(word: Word<'_>) -> Result<Selection, CommandError> {
+    let text = word.text()?;
+    let parsed: Result<Selection, ExpressionError> = Selection::parse(text).and_then(|selection| {
+        selection.compile(&mut Layout::default())?;
+        Ok(selection)
+    });
+    parsed.map_err(|error| target::at_column(word, text, error))
 }

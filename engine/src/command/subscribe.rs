@@ -3,11 +3,11 @@
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
 use super::{Replace, Statement};
-use crate::format::{FORMATS, Format};
+use crate::format::{FORMATS, Format, Needs};
 use crate::grammar::{
     Argument, Clause, CommandError, Kind, Match, Support, Word, alternatives, is_name_byte,
 };
-use crate::kafka::{Connection, Position, Topics};
+use crate::kafka::{Connection, Position, RegistryName, Topics};
 use crate::nearest::nearest;
 
 /// What KAFKA.SUBSCRIBE declares.
@@ -25,6 +25,11 @@ pub struct Subscribe {
     pub key: Format,
     /// The format of the records' values.
     pub value: Format,
+    /// Where the schemas of its formats are; none where they need none, or where
+    /// the connection's profile says it.
+    pub registry: Option<RegistryName>,
+    /// What the values are wrapped in.
+    pub envelope: Envelope,
     /// Where it starts in partitions that are there when it is made.
     pub start: Position,
     /// What a bad record does.
@@ -45,6 +50,18 @@ pub enum OnError {
     Skip,
     /// It goes to the dead letters.
     DeadLetter,
+}
+
+/// What values are wrapped in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Envelope {
+    /// Nothing.
+    #[default]
+    None,
+    /// Debezium's change events.
+    Debezium,
+    /// Kafka Connect's `{"schema": …, "payload": …}`.
+    Connect,
 }
 
 /// What a new subscription does.
@@ -119,15 +136,18 @@ const OPTIONS: &[Argument] = &[
         .about("format of the records' values (default JSON)"),
     Argument::option("REGISTRY", "url|profile", Kind::Text)
         .optional()
-        .planned()
-        .about("the Schema Registry"),
+        .about("the Schema Registry of AVRO, PROTOBUF and JSONSCHEMA, or a profile that names it or a schema file (default: the connection's profile)"),
     Argument::choice(
         "ENVELOPE",
         "envelope",
-        &[Argument::token("DEBEZIUM"), Argument::token("CONNECT")],
+        &[
+            Argument::token("DEBEZIUM")
+                .about("change events: the value is the row after, a delete deletes"),
+            Argument::token("CONNECT")
+                .about("Kafka Connect's {schema, payload}: the value is the typed payload"),
+        ],
     )
     .optional()
-    .planned()
     .about("what the values are wrapped in"),
     Argument::choice("START", "position", POSITIONS).optional().about("where to start"),
     Argument::choice("ONERROR", "policy", ON_ERROR)
@@ -157,13 +177,17 @@ impl Subscribe {
             Some(part) => format(part.word()?),
             None => Ok(default),
         };
+        let connection = connection(matched)?;
+        let (key, value) = (format("KEY", DEFAULT_KEY)?, format("VALUE", DEFAULT_VALUE)?);
         Ok(Subscribe {
             name: name(matched)?,
             replace: Replace::parse(matched),
             topics: topics(matched)?,
-            connection: connection(matched)?,
-            key: format("KEY", DEFAULT_KEY)?,
-            value: format("VALUE", DEFAULT_VALUE)?,
+            registry: registry(matched, &connection, [key, value])?,
+            envelope: envelope(matched, value)?,
+            connection,
+            key,
+            value,
             start: matched.get("START").map_or(Ok(Position::Earliest), position)?,
             on_error: OnError::parse(matched.get("ONERROR")),
             group: matched.get("GROUP").map(|part| group(part.word()?)).transpose()?,
@@ -182,11 +206,15 @@ impl Subscribe {
             Connection::Profile(_) => "CONNECTION",
         };
         let start = self.start.to_string();
+        let registry = self.registry.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut all = vec![
             Setting::new(topics, [self.topics.to_string()]),
             Setting::new(connection, [self.connection.to_string()]),
             Setting::new("KEY", [self.key.name()]).default_if(self.key == DEFAULT_KEY),
             Setting::new("VALUE", [self.value.name()]).default_if(self.value == DEFAULT_VALUE),
+            Setting::new("REGISTRY", [registry]).default_if(self.registry.is_none()),
+            Setting::new("ENVELOPE", [self.envelope.word()])
+                .default_if(self.envelope == Envelope::None),
             Setting::new("START", start.split(' ')).default_if(self.start == Position::Earliest),
             Setting::new("ONERROR", [self.on_error.word()])
                 .default_if(self.on_error == OnError::default()),
@@ -216,6 +244,67 @@ impl OnError {
     }
 }
 
+impl Envelope {
+    /// The word that stands for it; none has none.
+    pub fn word(self) -> &'static str {
+        match self {
+            Envelope::None => "",
+            Envelope::Debezium => "DEBEZIUM",
+            Envelope::Connect => "CONNECT",
+        }
+    }
+}
+
+fn envelope(matched: &Match<'_>, value: Format) -> Result<Envelope, CommandError> {
+    let Some(part) = matched.get("ENVELOPE") else { return Ok(Envelope::None) };
+    let all = [Envelope::Debezium, Envelope::Connect];
+    let envelope = all.into_iter().find(|envelope| envelope.word() == part.chosen());
+    match (envelope.unwrap_or_default(), value) {
+        (Envelope::Connect, Format::Json)
+        | (
+            Envelope::Debezium,
+            Format::Json | Format::Avro | Format::Protobuf | Format::JsonSchema,
+        ) => Ok(envelope.unwrap_or_default()),
+        (Envelope::Connect, _) => Err(CommandError::new(format!(
+            "ENVELOPE CONNECT is about VALUE JSON, not {}",
+            value.name()
+        ))
+        .at(part.number())
+        .hint("leave ENVELOPE away: the other formats' schemas are not in the record")),
+        _ => Err(CommandError::new(format!("VALUE {} has no envelope", value.name()))
+            .at(part.number())
+            .hint("leave ENVELOPE away")),
+    }
+}
+
+/// REGISTRY, which the formats with schemas need and no other takes.
+fn registry(
+    matched: &Match<'_>,
+    connection: &Connection,
+    formats: [Format; 2],
+) -> Result<Option<RegistryName>, CommandError> {
+    let needs = formats.into_iter().find(|format| format.needs() == Needs::Schema);
+    match (matched.get("REGISTRY"), needs, connection) {
+        (Some(part), Some(_), _) => {
+            let parse =
+                |text: &str| RegistryName::parse(text).map_err(|error| format!("REGISTRY {error}"));
+            part.word()?.convert(parse).map(Some)
+        }
+        (Some(part), None, _) => Err(CommandError::new("REGISTRY is for formats with a schema")
+            .at(part.number())
+            .hint(format!("write VALUE {}", alternatives(with_schema())))),
+        (None, Some(format), Connection::Brokers(_)) => {
+            Err(CommandError::new(format!("format {} needs a schema", format.name()))
+                .hint("add REGISTRY url, or REGISTRY profile of the connections file"))
+        }
+        (None, _, _) => Ok(None),
+    }
+}
+
+fn with_schema() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().filter(|row| row.needs == Needs::Schema).map(|row| row.name)
+}
+
 fn topics(matched: &Match<'_>) -> Result<Topics, CommandError> {
     match matched.get("PATTERN") {
         Some(pattern) => pattern.word()?.convert(Topics::pattern),
@@ -231,19 +320,14 @@ fn connection(matched: &Match<'_>) -> Result<Connection, CommandError> {
 }
 
 fn format(word: Word<'_>) -> Result<Format, CommandError> {
-    let built = || alternatives(FORMATS.iter().filter(|row| row.built).map(|row| row.name));
-    let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) else {
-        let error = word.error(format!("unknown format '{}'", word.shown()));
-        return Err(match nearest(&word.shown(), FORMATS.iter().map(|row| row.name)) {
-            Some(near) => error.did_you_mean(Some(near)),
-            None => error.hint(format!("use {}", built())),
-        });
-    };
-    if row.built {
+    if let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) {
         return Ok(row.format);
     }
-    let what = format!("format '{}'", row.name);
-    Err(CommandError::unsupported(&what, word.number).hint(format!("use {}", built())))
+    let error = word.error(format!("unknown format '{}'", word.shown()));
+    Err(match nearest(&word.shown(), FORMATS.iter().map(|row| row.name)) {
+        Some(near) => error.did_you_mean(Some(near)),
+        None => error.hint(format!("use {}", alternatives(FORMATS.iter().map(|row| row.name)))),
+    })
 }
 
 /// A position from the words behind START.

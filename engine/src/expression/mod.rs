@@ -1,16 +1,44 @@
-//! Expressions: what stands in `%{…}` of a template.
+//! Expressions: SQL over a record, in `%{…}` of a template, in WHERE and in SELECT.
 //!
-//! Built so far: paths over the value's fields (`a.b[0].c`, `_value['odd-name']`)
-//! and the metadata names. Operators and functions parse to a named error
-//! until they exist. A parsed expression is pure data; [`bind`](Path::bind)
-//! ties its first step to a worker's [`Names`](crate::record::Names).
+//! Parsed once to pure data, compiled once against a [`Layout`] to a flat list of
+//! operations over numbered slots of a decoded [`Row`], and evaluated on each
+//! record without allocating (computed texts live in the record's arena).
 
+mod cast;
+mod compare;
+mod compile;
+mod convert;
+mod display;
+pub mod function;
+mod lexer;
+mod like;
+mod node;
+mod number;
+mod operand;
+mod parser;
 mod path;
+mod program;
+mod run;
+mod select;
 mod template;
+pub mod time;
+mod types;
 
-pub use path::{Metadata, Path, Root, Step};
-pub use template::{Part, Template};
+#[cfg(test)]
+mod tests;
 
+pub use compare::{Mismatch, Relation, compare};
+pub use lexer::MAX_LENGTH;
+pub use node::{Expression, MAX_HEIGHT};
+pub use number::Numeric;
+pub use path::{Leaf, Metadata, Path, Root};
+pub use program::{MAX_TEXT, Program};
+pub use select::{Selection, SelectionProgram};
+pub use template::{Part, Template, TemplateProgram};
+pub use types::check;
+
+use crate::format::Headers;
+use crate::record::{Arena, Row, Wanted};
 use std::fmt;
 
 /// Why an expression or template was refused, and where.
@@ -25,6 +53,15 @@ pub struct ExpressionError {
 impl ExpressionError {
     pub(crate) fn new(at: usize, problem: impl Into<String>) -> Self {
         ExpressionError { at, problem: problem.into() }
+    }
+
+    /// The line of `source` it is about, and below it a caret under the column.
+    pub fn shown_in(&self, source: &str) -> String {
+        let before = source.get(..self.at.min(source.len())).unwrap_or(source);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = source.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let indent = before.get(start..).unwrap_or_default().chars().count();
+        format!("{line}\n{:indent$}^ {}", "", self.problem)
     }
 }
 
@@ -48,9 +85,9 @@ impl fmt::Display for EvaluationError {
 
 impl std::error::Error for EvaluationError {}
 
-/// One record as expressions see it.
+/// One record as compiled expressions see it.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct Context<'a> {
     /// Topic name.
     pub topic: &'a str,
     /// Partition number.
@@ -59,22 +96,27 @@ pub struct View<'a> {
     pub offset: i64,
     /// Milliseconds since 1970; none when the broker gave none.
     pub timestamp: Option<i64>,
-    /// The key's bytes; none for a null key.
-    pub key: Option<&'a [u8]>,
-    /// The key's decoded fields.
-    pub key_fields: &'a crate::record::Fields,
-    /// The value's bytes; none for a tombstone.
-    pub value: Option<&'a [u8]>,
-    /// The value's decoded fields.
-    pub value_fields: &'a crate::record::Fields,
+    /// What was wanted of the key.
+    pub key: &'a Row<'a>,
+    /// What was wanted of the value.
+    pub value: &'a Row<'a>,
+    /// What was wanted of the envelope around the value (ENVELOPE DEBEZIUM).
+    pub envelope: &'a Row<'a>,
     /// Looks a header up by name; of several the last.
     pub headers: &'a dyn Headers,
-    /// The names that the fields were decoded with.
-    pub names: &'a crate::record::Names,
+    /// Where computed values live until the next record.
+    pub arena: &'a Arena,
 }
 
-/// A record's headers.
-pub trait Headers {
-    /// The last header of that name; none when absent or null.
-    fn last(&self, name: &str) -> Option<&[u8]>;
+/// Gathers what all expressions of a subscription want of its records, so that
+/// each part is decoded once. A compiled expression reads slots by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Wanted of the value.
+    pub value: Wanted,
+    /// Wanted of the key.
+    pub key: Wanted,
+    /// Wanted of the envelope around the value: paths that start with `op`,
+    /// `before` or `source`.
+    pub envelope: Wanted,
 }

@@ -1,8 +1,10 @@
 //! Templates: `"sensor:%{airport}:%{id}"`.
 
-use super::{EvaluationError, ExpressionError, Path, Root, View};
-use crate::record::Names;
+use super::{Context, EvaluationError, Expression, ExpressionError, Layout, Program};
+use crate::format::text::write_text;
+use crate::record::Value;
 use std::fmt;
+use std::sync::Arc;
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +12,7 @@ pub enum Part {
     /// Text that stands as it is.
     Literal(Vec<u8>),
     /// `%{…}`
-    Path(Path),
+    Expression(Expression),
 }
 
 /// A parsed template; `%%{` is a literal `%{`.
@@ -48,8 +50,11 @@ impl Template {
                 return Err(ExpressionError::new(open, "the } that closes this %{ is missing"));
             };
             let close = open + 2 + length;
-            let path = Path::parse(source.get(open + 2..close).unwrap_or_default(), open + 2)?;
-            template.parts.push(Part::Path(path));
+            let inner = source.get(open + 2..close).unwrap_or_default();
+            let expression = Expression::parse(inner, open + 2)?;
+            // Kinds that do not go together are told here, where the column is known.
+            expression.compile(&mut Layout::default())?;
+            template.parts.push(Part::Expression(expression));
             at = close + 1;
         }
         template.literal(source.get(at..).unwrap_or_default());
@@ -67,28 +72,40 @@ impl Template {
         }
     }
 
-    /// Ties all paths to `names`; again after every [`Names::shed`].
-    pub fn bind(&mut self, names: &mut Names) {
-        for part in &mut self.parts {
-            if let Part::Path(path) = part {
-                path.bind(names);
-            }
-        }
+    /// Says in `layout` what its expressions read.
+    pub fn compile(&self, layout: &mut Layout) -> TemplateProgram {
+        let part = |part: &Part| match part {
+            Part::Literal(text) => Piece::Literal(text.clone()),
+            Part::Expression(expression) => match expression.compile(layout) {
+                Ok(program) => Piece::Program(program),
+                Err(error) => Piece::Refused(error),
+            },
+        };
+        TemplateProgram { pieces: self.parts.iter().map(part).collect() }
     }
 
     /// Whether the template needs nothing but the record's key and headers.
     pub fn is_from_key(&self) -> bool {
-        let from_key = |part: &Part| match part {
-            Part::Literal(_) => true,
-            Part::Path(path) => path.is_from_key(),
-        };
         // A constant key stands for no record in particular, so no record's tombstone is about it.
-        !self.is_constant() && self.parts.iter().all(from_key)
+        let mut some = false;
+        let all = self.expressions().all(|expression| {
+            some |= !expression.is_constant();
+            expression.is_constant() || expression.is_from_key()
+        });
+        some && all
     }
 
     /// Whether it looks at the record's key.
     pub fn uses_key(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Path(path) if *path.root() == Root::Key))
+        self.expressions().any(Expression::uses_key)
+    }
+
+    /// Its expressions in order.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Expression(expression) => Some(expression),
+        })
     }
 
     /// The text before the first expression: what every result starts with.
@@ -101,33 +118,56 @@ impl Template {
 
     /// Whether every result is the same.
     pub fn is_constant(&self) -> bool {
-        !self.parts.iter().any(|part| matches!(part, Part::Path(_)))
+        self.expressions().all(Expression::is_constant)
     }
 
     /// The template's pieces in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
+}
 
-    /// Appends the template's text for `view` to `out`; a null in it is an error.
-    pub fn write(&self, view: &View<'_>, out: &mut Vec<u8>) -> Result<(), EvaluationError> {
-        for part in &self.parts {
-            match part {
-                Part::Literal(text) => out.extend_from_slice(text),
-                Part::Path(path) => path.write(view, out)?,
+/// A compiled template.
+#[derive(Debug, Clone)]
+pub struct TemplateProgram {
+    pieces: Arc<[Piece]>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Literal(Vec<u8>),
+    Program(Program),
+    /// Parsing has compiled the same before, so this does not come up.
+    Refused(ExpressionError),
+}
+
+impl TemplateProgram {
+    /// Appends the template's text for a record to `out`; a null in it is an error.
+    pub fn write(&self, context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), EvaluationError> {
+        for piece in &*self.pieces {
+            match piece {
+                Piece::Literal(text) => out.extend_from_slice(text),
+                Piece::Program(program) => match program.evaluate(context)? {
+                    Value::Null => {
+                        return Err(EvaluationError(format!("{} is null", program.source())));
+                    }
+                    value => write_text(value, out),
+                },
+                Piece::Refused(error) => return Err(EvaluationError(error.to_string())),
             }
         }
         Ok(())
     }
 }
 
-/// Where the `}` stands that closes an expression; quotes hide braces.
+/// Where the `}` stands that closes an expression; quotes and backticks hide braces.
 fn closing_brace(rest: &str) -> Option<usize> {
-    let mut quoted = false;
+    let mut quote = None;
     for (at, byte) in rest.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'}' if !quoted => return Some(at),
+        match (quote, byte) {
+            (None, b'\'' | b'`') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            (None, b'}') => return Some(at),
             _ => {}
         }
     }

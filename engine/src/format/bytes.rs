@@ -1,20 +1,29 @@
-//! BYTES: whatever the record holds, as Kafka's ByteArraySerializer writes it.
+//! BYTES: whatever the bytes are.
 
-use super::{DecodeError, Decoder, single};
-use crate::record::{Fields, Kind, Names};
+use super::{Decoder, Failure, Input, single};
+use crate::record::{Arena, Names, Row, Value, Wanted};
 
-/// Takes the bytes as one value; never an error.
-#[derive(Debug, Default)]
-pub struct BytesDecoder;
+/// Takes the bytes as one value without a meaning.
+#[derive(Debug)]
+pub struct BytesDecoder {
+    wanted: Wanted,
+}
+
+impl BytesDecoder {
+    pub(super) fn new(wanted: Wanted) -> Self {
+        BytesDecoder { wanted }
+    }
+}
 
 impl Decoder for BytesDecoder {
-    fn decode(
-        &mut self,
-        bytes: &[u8],
+    fn decode<'a>(
+        &'a mut self,
+        input: Input<'a>,
         names: &mut Names,
-        fields: &mut Fields,
-    ) -> Result<(), DecodeError> {
-        single(bytes, Kind::Bytes, names, fields);
+        arena: &'a Arena,
+        row: &mut Row<'a>,
+    ) -> Result<(), Failure> {
+        single(Value::Bytes(input.bytes), &self.wanted, names, arena, row);
         Ok(())
     }
 }

@@ -13,10 +13,19 @@ pub struct CommandError {
     command: &'static str,
     problem: String,
     argument: Option<usize>,
-    column: Option<usize>,
+    place: Option<Place>,
     hint: Option<String>,
     /// Whether the words ended too early, and nothing has said yet what should follow.
     incomplete: bool,
+}
+
+/// A place within an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// The character, counted from 1.
+    column: usize,
+    /// The text around it, with a caret before it.
+    excerpt: String,
 }
 
 impl CommandError {
@@ -26,7 +35,7 @@ impl CommandError {
             command: "",
             problem: problem.into(),
             argument: None,
-            column: None,
+            place: None,
             hint: None,
             incomplete: false,
         }
@@ -57,9 +66,12 @@ impl CommandError {
         self
     }
 
-    /// Names the character within the argument, counted from 1.
-    pub fn column(mut self, column: usize) -> CommandError {
-        self.column = Some(column);
+    /// Points at the byte `at` of the argument, whose text is `text`.
+    pub fn pointing(mut self, text: &str, at: usize) -> CommandError {
+        let before = text.get(..at).unwrap_or(text);
+        let behind = text.get(at..).unwrap_or_default();
+        let excerpt = format!("{}^{}", ending(before), beginning(behind));
+        self.place = Some(Place { column: before.chars().count() + 1, excerpt });
         self
     }
 
@@ -99,8 +111,11 @@ impl fmt::Display for CommandError {
         }
         // A problem may quote another layer's text: whatever it holds, a reply is one short line.
         f.write_str(&shorten(escape(self.problem.chars())))?;
-        match (self.argument, self.column) {
-            (Some(argument), Some(column)) => write!(f, " (argument {argument}, column {column})")?,
+        match (self.argument, &self.place) {
+            (Some(argument), Some(Place { column, excerpt })) => {
+                let excerpt = escape(excerpt.chars());
+                write!(f, " (argument {argument}, column {column}: {excerpt})")?;
+            }
             (Some(argument), None) => write!(f, " (argument {argument})")?,
             _ => {}
         }
@@ -123,6 +138,23 @@ pub fn shown(bytes: &[u8]) -> String {
         return escaped;
     }
     escaped.chars().take(SHOWN_MAX - 1).chain(['…']).collect()
+}
+
+/// So much of a text is shown before and behind a caret.
+const AROUND: usize = 24;
+
+fn ending(text: &str) -> String {
+    match text.char_indices().rev().nth(AROUND - 1) {
+        Some((start, _)) if start > 0 => format!("…{}", text.get(start..).unwrap_or_default()),
+        _ => text.to_owned(),
+    }
+}
+
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(AROUND) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
 }
 
 /// Leaves the middle out of what is too long: a problem says at its end what is wrong.
@@ -170,10 +202,14 @@ mod tests {
 
     #[test]
     fn every_part_of_an_error_has_its_place() {
-        let error = CommandError::new("x\ny").at(3).column(2).hint("do z").of("KAFKA.A");
+        let error = CommandError::new("x\ny").at(3).pointing("abc", 1).hint("do z").of("KAFKA.A");
         assert_eq!(
             error.of("KAFKA.B").to_string(),
-            "ERR KAFKA.A: x\\ny (argument 3, column 2); do z"
+            "ERR KAFKA.A: x\\ny (argument 3, column 2: a^bc); do z"
         );
+        let long = "ä".repeat(30) + "!" + &"ö".repeat(30);
+        let error = CommandError::new("x").at(1).pointing(&long, 60);
+        let around = format!("…{}^!{}…", "ä".repeat(24), "ö".repeat(23));
+        assert_eq!(error.to_string(), format!("ERR x (argument 1, column 31: {around})"));
     }
 }

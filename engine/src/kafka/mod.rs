@@ -12,6 +12,7 @@ mod problem;
 mod profile;
 pub mod properties;
 mod registry;
+mod schemas;
 mod topic_id;
 
 pub use connection::{Connection, ConnectionError, consumer_config};
@@ -22,6 +23,7 @@ pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics
 pub use problem::{Failure, Operation, Problem, ProblemKind};
 pub use profile::{Profile, ProfileError, Profiles};
 pub use registry::{RegistryError, RegistryName, registry_config};
+pub use schemas::{SchemaSources, schema_sources};
 pub use topic_id::TopicId;
 
 #[cfg(test)]

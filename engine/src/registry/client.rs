@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use ureq::http::StatusCode;
@@ -62,7 +62,7 @@ impl Client {
             SchemaId::Number(number) => format!("schema id {number}"),
             SchemaId::Guid(_) => format!("schema GUID {id}"),
         };
-        let found = self.ask(|progress, deadline| {
+        let found = self.ask(self.timeouts.call, |progress, deadline| {
             // Another thread may have asked for the same while this one waited.
             if let Some(answer) = self.remembered(id) {
                 return answer.map_err(Problem::Final);
@@ -93,8 +93,17 @@ impl Client {
 
     /// The newest schema of a subject, asked for each time; None when there is no such subject.
     pub fn latest(&self, subject: &str) -> Result<Option<Arc<Schema>>, LookupError> {
+        self.latest_within(subject, self.timeouts.call)
+    }
+
+    /// The same in less time, for who can do without.
+    pub fn latest_within(
+        &self,
+        subject: &str,
+        limit: Duration,
+    ) -> Result<Option<Arc<Schema>>, LookupError> {
         let what = format!("subject '{subject}'");
-        self.ask(|progress, deadline| {
+        self.ask(limit.min(self.timeouts.call), |progress, deadline| {
             let path = format!("{}/latest", versions_path(subject));
             let answer: VersionAnswer = match self.http.ask(Request::Get(&path), deadline)? {
                 Reply::Found(answer) => answer,
@@ -126,7 +135,7 @@ impl Client {
     ) -> Result<u32, LookupError> {
         let what = format!("a schema for subject '{subject}'");
         let refused = |answer| Problem::Final(LookupError::Refused { what: what.clone(), answer });
-        self.ask(|_, deadline| {
+        self.ask(self.timeouts.call, |_, deadline| {
             let body = serde_json::to_vec(&RegisterBody { schema: text, kind: kind.name() })
                 .map_err(|error| refused(error.to_string()))?;
             let path = versions_path(subject);
@@ -165,16 +174,17 @@ impl Client {
     /// Runs a question with its deadline, unless a failure is waited out; notes how it ends.
     fn ask<T>(
         &self,
+        limit: Duration,
         question: impl FnOnce(&mut Progress, Instant) -> Result<T, Problem>,
     ) -> Result<T, LookupError> {
         self.blocked()?;
         let start = Instant::now();
         // Whoever waits longer has too little time left for a question of its own.
-        let Some(mut progress) = self.asking.try_lock_until(start + self.timeouts.call / 2) else {
+        let Some(mut progress) = self.asking.try_lock_until(start + limit / 2) else {
             return Err(self.busy());
         };
         self.blocked()?;
-        let answer = question(&mut progress, start + self.timeouts.call);
+        let answer = question(&mut progress, start + limit);
         if !matches!(answer, Err(Problem::Outage(_))) {
             *progress = Progress::default();
             self.backoff.lock().succeeded();

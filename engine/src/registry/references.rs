@@ -49,7 +49,6 @@ type Version = (String, i32);
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     schemas: HashMap<Version, Arc<Schema>>,
-    bytes: usize,
 }
 
 impl Progress {
@@ -68,6 +67,8 @@ pub(super) struct Resolver<'a> {
     /// The references that lead here from the schema asked for.
     path: Vec<Version>,
     count: usize,
+    /// Text taken so far, that of earlier tries which is kept included.
+    bytes: usize,
 }
 
 impl<'a> Resolver<'a> {
@@ -77,7 +78,8 @@ impl<'a> Resolver<'a> {
         what: &'a str,
         progress: &'a mut Progress,
     ) -> Resolver<'a> {
-        Resolver { http, deadline, what, progress, path: Vec::new(), count: 0 }
+        let bytes = progress.schemas().map(|schema| schema.text.len()).sum();
+        Resolver { http, deadline, what, progress, path: Vec::new(), count: 0, bytes }
     }
 
     /// The schema of an answer to a question for `id`.
@@ -91,8 +93,8 @@ impl<'a> Resolver<'a> {
                 ))
             })?,
         };
-        self.progress.bytes = self.progress.bytes.saturating_add(answer.schema.len());
-        if self.progress.bytes > TEXT_MAX {
+        self.bytes = self.bytes.saturating_add(answer.schema.len());
+        if self.bytes > TEXT_MAX {
             return Err(
                 self.unusable(format!("with its references it has more than {TEXT_MAX} bytes"))
             );

@@ -1,12 +1,12 @@
 //! HASH: the last record of a key as fields.
 
 use super::{
-    DELETE_WHEN, EXPIRY, KEY, NEWER, TOMBSTONE, Target, TargetRow, Tombstone, WriteError,
+    DELETE_WHEN, EXPIRY, KEY, NEWER, Occasion, TOMBSTONE, Target, TargetRow, Tombstone, WriteError,
     key_error, template,
 };
-use crate::expression::{Template, View};
+use crate::expression::{Context, Layout, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
-use crate::record::Kind;
+use crate::record::Field;
 use crate::unit::{Builder, WriteKind};
 
 /// The table's row.
@@ -60,6 +60,53 @@ pub enum Mode {
     Overwrite,
 }
 
+/// The compiled target.
+#[derive(Debug)]
+pub struct HashWriter {
+    key: TemplateProgram,
+    mode: Mode,
+    tombstone: Tombstone,
+    /// What a change event's delete does: deletes unless TOMBSTONE IGNORE was written.
+    deletion: Tombstone,
+}
+
+impl HashWriter {
+    /// Sets the fields; null ones are deleted (MERGE) or left out (OVERWRITE).
+    pub(super) fn write(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+        fields: &[Field<'_>],
+        builder: &mut Builder,
+    ) -> Result<(), WriteError> {
+        let refused = |error| key_error(error, context, &self.key);
+        let removal = match occasion {
+            Occasion::Record => None,
+            Occasion::Tombstone => Some(self.tombstone),
+            Occasion::Deletion => Some(self.deletion),
+        };
+        if let Some(removal) = removal {
+            if removal == Tombstone::Delete {
+                self.key.write(context, builder.key_buffer())?;
+                builder.write(WriteKind::HashDelete).map_err(refused)?.end(std::iter::empty());
+            }
+            return Ok(());
+        }
+        self.key.write(context, builder.key_buffer())?;
+        let kind = match self.mode {
+            Mode::Merge => WriteKind::HashMerge,
+            Mode::Overwrite => WriteKind::HashReplace,
+        };
+        let mut entry = builder.write(kind).map_err(refused)?;
+        for field in fields {
+            entry.field(field.name, field.value);
+        }
+        let nulls = fields.iter().filter(|field| field.value.is_null() && self.mode == Mode::Merge);
+        entry.end(nulls.map(|field| field.name));
+        Ok(())
+    }
+}
+
 impl Hash {
     /// What a tombstone does: as written, otherwise DELETE when the key is built
     /// from the record's key and headers alone, and IGNORE when it is not.
@@ -68,30 +115,14 @@ impl Hash {
         self.tombstone.unwrap_or(default)
     }
 
-    /// Sets the value's fields; null ones are deleted (MERGE) or left out (OVERWRITE).
-    pub(super) fn write(&self, view: &View<'_>, builder: &mut Builder) -> Result<(), WriteError> {
-        let refused = |error| key_error(error, view, &self.key);
-        let Some(value) = view.value else {
-            if self.tombstone() == Tombstone::Delete {
-                self.key.write(view, builder.key_buffer())?;
-                builder.write(WriteKind::HashDelete).map_err(refused)?.end(std::iter::empty());
-            }
-            return Ok(());
-        };
-        self.key.write(view, builder.key_buffer())?;
-        let kind = match self.mode {
-            Mode::Merge => WriteKind::HashMerge,
-            Mode::Overwrite => WriteKind::HashReplace,
-        };
-        let mut entry = builder.write(kind).map_err(refused)?;
-        let fields = view.value_fields.all();
-        for field in fields {
-            entry.field(field.name, field.value(value));
+    /// Says in `layout` what its expressions read.
+    pub(super) fn compile(&self, layout: &mut Layout) -> HashWriter {
+        HashWriter {
+            key: self.key.compile(layout),
+            mode: self.mode,
+            tombstone: self.tombstone(),
+            deletion: self.tombstone.unwrap_or(Tombstone::Delete),
         }
-        let nulls =
-            fields.iter().filter(|field| field.kind == Kind::Null && self.mode == Mode::Merge);
-        entry.end(nulls.map(|field| field.name));
-        Ok(())
     }
 
     fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {

@@ -6,9 +6,11 @@ pub mod hash;
 mod planned;
 pub mod stream;
 
-use crate::expression::{EvaluationError, Template, View};
+use crate::expression::{
+    Context, EvaluationError, ExpressionError, Layout, Template, TemplateProgram,
+};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
-use crate::record::Names;
+use crate::record::Field;
 use crate::unit::{Builder, KeyError};
 use std::fmt;
 
@@ -58,6 +60,43 @@ pub enum Target {
     Hash(hash::Hash),
 }
 
+/// A compiled target: makes writes of records.
+#[derive(Debug)]
+pub enum Writer {
+    /// Of `STREAM`.
+    Stream(stream::StreamWriter),
+    /// Of `HASH`.
+    Hash(hash::HashWriter),
+}
+
+impl Writer {
+    /// Writes one record into the unit, or nothing where the target does not
+    /// want it. `fields` are what the route selected of a record.
+    pub fn write(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+        fields: &[Field<'_>],
+        builder: &mut Builder,
+    ) -> Result<(), WriteError> {
+        match self {
+            Writer::Stream(stream) => stream.write(context, occasion, fields, builder),
+            Writer::Hash(hash) => hash.write(context, occasion, fields, builder),
+        }
+    }
+}
+
+/// What a record says of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// It has a value.
+    Record,
+    /// It has none: Kafka's tombstone.
+    Tombstone,
+    /// A change event says that it is gone; the value is what it was.
+    Deletion,
+}
+
 /// Why a target can make no write of a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -78,10 +117,10 @@ pub enum WriteError {
 }
 
 /// Why the key in the builder's buffer may not be written.
-fn key_error(error: KeyError, view: &View<'_>, key: &Template) -> WriteError {
+fn key_error(error: KeyError, context: &Context<'_>, key: &TemplateProgram) -> WriteError {
     let mut text = Vec::new();
     // The same template has just been written for the same record.
-    let _ = key.write(view, &mut text);
+    let _ = key.write(context, &mut text);
     WriteError::Key { key: String::from_utf8_lossy(&text).into_owned(), error }
 }
 
@@ -115,19 +154,11 @@ impl Target {
         }
     }
 
-    /// Ties its expressions to `names`; again after every [`Names::shed`].
-    pub fn bind(&mut self, names: &mut Names) {
+    /// Says in `layout` what its expressions read.
+    pub fn compile(&self, layout: &mut Layout) -> Writer {
         match self {
-            Target::Stream(stream) => stream.key.bind(names),
-            Target::Hash(hash) => hash.key.bind(names),
-        }
-    }
-
-    /// Writes one record into the unit, or nothing where the target does not want it.
-    pub fn write(&self, view: &View<'_>, builder: &mut Builder) -> Result<(), WriteError> {
-        match self {
-            Target::Stream(stream) => stream.write(view, builder),
-            Target::Hash(hash) => hash.write(view, builder),
+            Target::Stream(stream) => Writer::Stream(stream.compile(layout)),
+            Target::Hash(hash) => Writer::Hash(hash.compile(layout)),
         }
     }
 
@@ -181,10 +212,12 @@ impl fmt::Debug for TargetRow {
 /// A word as a template; an error names the character within it.
 fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
-    Template::parse(text).map_err(|error| {
-        let before = text.char_indices().take_while(|(at, _)| *at < error.at).count();
-        word.error(error.problem).column(before + 1)
-    })
+    Template::parse(text).map_err(|error| at_column(word, text, error))
+}
+
+/// An expression's error as the command's: it names the word and points into it.
+pub fn at_column(word: Word<'_>, text: &str, error: ExpressionError) -> CommandError {
+    word.error(error.problem).pointing(text, error.at)
 }
 
 // Arguments that several targets take.

@@ -1,10 +1,12 @@
 //! STREAM: every record is an entry; entry IDs are Redis's own.
 
 use super::{
-    DELETE_WHEN, EXPIRY, KEY, TOMBSTONE, Target, TargetRow, WriteError, key_error, template,
+    DELETE_WHEN, EXPIRY, KEY, Occasion, TOMBSTONE, Target, TargetRow, WriteError, key_error,
+    template,
 };
-use crate::expression::{Template, View};
+use crate::expression::{Context, Layout, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::record::Field;
 use crate::unit::{Builder, Trim, WriteKind};
 
 /// The table's row.
@@ -58,6 +60,41 @@ pub struct Stream {
     pub maxlen: Option<MaxLen>,
 }
 
+/// The compiled target.
+#[derive(Debug)]
+pub struct StreamWriter {
+    key: TemplateProgram,
+    trim: Trim,
+}
+
+impl StreamWriter {
+    /// Adds the fields that are not null as an entry; a tombstone adds nothing.
+    pub(super) fn write(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+        fields: &[Field<'_>],
+        builder: &mut Builder,
+    ) -> Result<(), WriteError> {
+        if occasion != Occasion::Record {
+            return Ok(());
+        }
+        self.key.write(context, builder.key_buffer())?;
+        let kind = WriteKind::StreamAdd(self.trim);
+        let mut entry =
+            builder.write(kind).map_err(|error| key_error(error, context, &self.key))?;
+        for field in fields {
+            entry.field(field.name, field.value);
+        }
+        if entry.fields() == 0 {
+            entry.abandon();
+            return Err(WriteError::NoField);
+        }
+        entry.end(std::iter::empty());
+        Ok(())
+    }
+}
+
 /// A stream's greatest length, in entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxLen {
@@ -77,21 +114,9 @@ pub enum Precision {
 }
 
 impl Stream {
-    /// Adds the value's fields that are not null as an entry; a tombstone adds nothing.
-    pub(super) fn write(&self, view: &View<'_>, builder: &mut Builder) -> Result<(), WriteError> {
-        let Some(value) = view.value else { return Ok(()) };
-        self.key.write(view, builder.key_buffer())?;
-        let kind = WriteKind::StreamAdd(self.trim());
-        let mut entry = builder.write(kind).map_err(|error| key_error(error, view, &self.key))?;
-        for field in view.value_fields.all() {
-            entry.field(field.name, field.value(value));
-        }
-        if entry.fields() == 0 {
-            entry.abandon();
-            return Err(WriteError::NoField);
-        }
-        entry.end(std::iter::empty());
-        Ok(())
+    /// Says in `layout` what its expressions read.
+    pub(super) fn compile(&self, layout: &mut Layout) -> StreamWriter {
+        StreamWriter { key: self.key.compile(layout), trim: self.trim() }
     }
 
     fn trim(&self) -> Trim {

@@ -2,9 +2,9 @@
 
 use super::packed::{self, HashOperation, PackedAdvance, put_text, put_varint};
 use super::{RecordRef, Unit};
-use crate::format::json;
+use crate::format::text::write_text;
 use crate::ledger::{self, Advance};
-use crate::record::{Kind, NameId, Names, Value};
+use crate::record::{NameId, Names, Value};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
 use std::hash::BuildHasher;
@@ -355,15 +355,18 @@ pub struct Entry<'b> {
 impl Entry<'_> {
     /// Adds a field with a value's text form; null has none and is left out.
     pub fn field(&mut self, name: NameId, value: Value<'_>) {
-        match value.kind {
-            Kind::Null => {}
-            Kind::Boolean | Kind::Number | Kind::String | Kind::Bytes => {
-                self.text(name, value.text)
+        match value {
+            Value::Null => {}
+            Value::Number(text) | Value::Text(text) => self.text(name, text.as_bytes()),
+            Value::Bytes(bytes) => self.text(name, bytes),
+            Value::Int(int) => self.text(name, itoa::Buffer::new().format(int).as_bytes()),
+            Value::Double(double) if double.is_finite() => {
+                self.text(name, zmij::Buffer::new().format_finite(double).as_bytes());
             }
-            Kind::EscapedString | Kind::Object | Kind::Array => {
+            _ => {
                 let mut text = std::mem::take(&mut self.builder.text);
                 text.clear();
-                json::write_text(value, &mut text);
+                write_text(value, &mut text);
                 self.text(name, &text);
                 self.builder.text = text;
             }
@@ -371,6 +374,7 @@ impl Entry<'_> {
     }
 
     /// Adds a field with the given bytes.
+    #[inline]
     pub fn text(&mut self, name: NameId, text: &[u8]) {
         let number = self.builder.number(name);
         put_varint(&mut self.builder.arena, u64::from(number));

@@ -4,7 +4,7 @@ use super::packed::{self, GroupKind, HashOperation, PackedTrim, Reader};
 use super::{Builder, KeyError, RecordRef, Trim, Unit, WriteKind};
 use crate::kafka::TopicId;
 use crate::ledger::{Advance, Expected, Standing};
-use crate::record::{Kind, Names, Value};
+use crate::record::{Names, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ fn write(builder: &mut Builder, names: &mut Names, wish: &Wish) {
     let mut entry = builder.write(wish.kind).expect("keys have one type here");
     for (field, text) in &wish.fields {
         let name = names.intern(field_name(*field).as_bytes(), None);
-        entry.field(name, Value { kind: Kind::String, text: text.as_bytes() });
+        entry.field(name, Value::Text(text));
     }
     entry.end(deleted.into_iter());
 }

@@ -1,11 +1,14 @@
 //! The fetch loop: batches in, units out.
 
+use super::absence::Pace;
 use super::letters::Letters;
-use super::plan::{NotBuilt, Plan, RecordError, Stage};
+use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
 use super::session::{broker_trouble, trouble_of};
 use super::shared::{Control, RecordId};
+use super::values::ValueSource;
 use super::{Keep, StopCause, Trouble, Worker};
 use crate::command::{OnError, Settle};
+use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Commit, Event, Problem, ProblemKind, Record, TopicsError};
 use crate::ledger::{Cursor, Outcome};
 use crate::state::{State, Status};
@@ -20,7 +23,7 @@ const FETCH_WAIT: Duration = Duration::from_millis(100);
 const UNIT_BYTES: usize = 1 << 20;
 
 /// How often applied offsets are committed and lag is refreshed.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// How often topics and partitions are looked up again: librdkafka itself reads on in a topic made
 /// anew, so this bounds how long that goes unnoticed.
@@ -30,8 +33,8 @@ const REDISCOVER: Duration = Duration::from_secs(3);
 const COMMIT_AGAIN: Duration = Duration::from_secs(3600);
 
 /// What one session of fetching works with.
-struct Flow {
-    generation: u64,
+pub(super) struct Flow {
+    pub(super) generation: u64,
     cursors: Vec<Cursor>,
     slots: Arc<[(Arc<str>, i32)]>,
     plan: Plan,
@@ -73,14 +76,18 @@ impl Worker {
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
-        let plan = Plan::new(self.spec.key, self.spec.value, &control.routes).map_err(
-            |NotBuilt(format)| {
-                self.stop(
-                    format!("format {} is not supported yet", format.name()),
-                    "subscribe with another format",
-                )
+        let schemas = self.schemas()?;
+        let formats = Formats {
+            key: self.spec.key,
+            key_schemas: schemas.key,
+            value: ValueSource {
+                format: self.spec.value,
+                envelope: self.spec.envelope,
+                schemas: schemas.value,
             },
-        )?;
+        };
+        let plan = Plan::new(formats, &control.routes)
+            .map_err(|error| self.mend_schemas(error.to_string()))?;
         let assignments: Vec<_> = cursors
             .iter()
             .map(|cursor| Assignment {
@@ -136,7 +143,7 @@ impl Worker {
         }
         self.flush(flow)?;
         if is_due {
-            self.tick(flow, idle)?;
+            self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
         }
         Ok(())
     }
@@ -157,21 +164,18 @@ impl Worker {
             );
             return self.stop_truncated(flow, reason);
         }
-        let mark =
-            flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
-        let verdict = match flow.verdicts.is_empty() {
-            true => None,
-            false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
-        };
-        let written = match verdict {
-            Some(problem) => {
-                flow.builder.roll_back(mark);
-                Err(RecordError { stage: Stage::Apply, route: None, problem })
+        let mut waited = false;
+        let written = loop {
+            match self.write(flow, record) {
+                Err(Refusal::Unavailable(absence)) => self.await_return(flow, absence)?,
+                Err(Refusal::Record(error)) => break Err(error),
+                Ok(outcome) => break Ok(outcome),
             }
-            None => {
-                flow.plan.write(&cursor.topic, cursor.partition, record, &mut flow.builder, mark)
-            }
+            waited = true;
         };
+        if waited {
+            self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
+        }
         let outcome = match written {
             Ok(outcome) => outcome,
             Err(error) => self.deal_with_bad(flow, record, error)?,
@@ -187,6 +191,35 @@ impl Worker {
             self.flush(flow)?;
         }
         Ok(())
+    }
+
+    /// One record into the unit, unless Redis is known to refuse it.
+    fn write(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<Outcome, Refusal> {
+        let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(Outcome::Filtered) };
+        let mark =
+            flow.builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
+        let verdict = match flow.verdicts.is_empty() {
+            true => None,
+            false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
+        };
+        match verdict {
+            Some(problem) => {
+                flow.builder.roll_back(mark);
+                Err(Refusal::Record(RecordError { stage: Stage::Apply, route: None, problem }))
+            }
+            None => {
+                let incoming = Incoming {
+                    topic: &cursor.topic,
+                    partition: cursor.partition,
+                    offset: record.offset,
+                    timestamp: record.timestamp_ms,
+                    key: record.key,
+                    value: record.value,
+                    headers: &RecordHeaders(record),
+                };
+                flow.plan.write(&incoming, &mut flow.builder, mark)
+            }
+        }
     }
 
     fn action_for(&self, error: &RecordError) -> String {
@@ -243,7 +276,7 @@ impl Worker {
     }
 
     /// Queues what was built, if it writes or moves anything.
-    fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+    pub(super) fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         if !flow.cursors.iter().any(Cursor::has_moved) {
             return Ok(());
         }
@@ -253,7 +286,7 @@ impl Worker {
         let moved =
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
-        flow.plan.shed_names();
+        flow.plan.shed();
         self.lane.send(unit)?;
         Ok(())
     }
@@ -306,7 +339,7 @@ impl Worker {
     }
 
     /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
-    fn tick(&mut self, flow: &mut Flow, idle: bool) -> Result<(), Trouble> {
+    pub(super) fn tick(&mut self, flow: &mut Flow, pace: Pace) -> Result<(), Trouble> {
         if self.lane.shared.is_asked() {
             if flow.discovered.elapsed() >= TICK {
                 flow.discovered = Instant::now();
@@ -325,10 +358,11 @@ impl Worker {
         }
         flow.ticked = Instant::now();
         self.commit(flow);
-        self.refresh_ends(flow, idle);
-        let memory = flow.builder.memory();
-        self.lane.shared.set_memory(memory);
-        self.watch_connection(flow, idle)?;
+        self.refresh_ends(flow, pace != Pace::Busy);
+        self.lane.shared.set_memory(flow.builder.memory() + flow.plan.memory());
+        if pace != Pace::Waiting {
+            self.watch_connection(flow, pace == Pace::Idle)?;
+        }
         if flow.discovered.elapsed() >= REDISCOVER {
             flow.discovered = Instant::now();
             self.rediscover(flow)?;
@@ -451,5 +485,13 @@ fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
         (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
         (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
         (None, OnError::Stop) => Policy::Stop,
+    }
+}
+
+struct RecordHeaders<'a>(&'a Record<'a>);
+
+impl Headers for RecordHeaders<'_> {
+    fn last(&self, name: &str) -> Option<&[u8]> {
+        self.0.header(name.as_bytes()).flatten()
     }
 }

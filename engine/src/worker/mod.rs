@@ -4,21 +4,29 @@
 //! [`lane`] to the applier. It never decides twice: whatever goes wrong, the next
 //! *session* starts again at what the ledger holds.
 
+mod absence;
 mod consume;
 mod gap;
 mod lane;
 mod letters;
 mod plan;
+mod route;
 mod session;
 mod shared;
+mod types;
+mod values;
 
 pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
-pub use plan::{RecordError, Stage};
+pub use plan::{Absence, Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
+pub use values::ValueSource;
 
-use crate::command::{OnError, Settle};
+use crate::command::{Envelope, OnError, Settle};
+use crate::expression::{Expression, Selection};
 use crate::format::Format;
-use crate::kafka::{self, Connection, Consumer, Position, Profiles, Topics};
+use crate::kafka::{
+    self, Connection, Consumer, Position, Profiles, RegistryName, SchemaSources, Topics,
+};
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
 use std::thread::JoinHandle;
@@ -39,6 +47,10 @@ pub struct Spec {
     pub key: Format,
     /// The value's format.
     pub value: Format,
+    /// Where their schemas are; none: the connection's profile, if it says so.
+    pub registry: Option<RegistryName>,
+    /// What the values are wrapped in.
+    pub envelope: Envelope,
     /// Where to begin.
     pub start: Position,
     /// What to do about a bad record.
@@ -56,6 +68,10 @@ pub struct RouteSpec {
     pub name: String,
     /// What it writes.
     pub target: Target,
+    /// WHERE: which records it takes.
+    pub condition: Option<Expression>,
+    /// SELECT: which fields it writes.
+    pub selection: Option<Selection>,
 }
 
 /// Why a session ended.
@@ -109,6 +125,8 @@ struct Worker {
     beyond_since: Option<Instant>,
     /// The cause of the last stop, where RESUME can settle it.
     stopped: Option<StopCause>,
+    /// Where schemas are, once it was looked up.
+    schemas: Option<SchemaSources>,
     /// What a person has settled, until it is used.
     consent: Option<(StopCause, Settle)>,
 }
@@ -146,6 +164,7 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,
+            schemas: None,
             consent: None,
         };
         let run = std::panic::AssertUnwindSafe(|| worker.run());
@@ -258,6 +277,29 @@ impl Worker {
             self.consumer = Some(consumer);
         }
         self.consumer.as_mut().ok_or(Trouble::Recheck)
+    }
+
+    /// Where the schemas of keys and values are.
+    fn schemas(&mut self) -> Result<SchemaSources, Trouble> {
+        if let Some(schemas) = &self.schemas {
+            return Ok(schemas.clone());
+        }
+        let formats = [self.spec.key, self.spec.value];
+        let schemas = kafka::schema_sources(
+            formats,
+            self.spec.registry.as_ref(),
+            &self.spec.connection,
+            &self.spec.profiles,
+        )
+        .map_err(|error| self.mend_schemas(error.to_string()))?;
+        Ok(self.schemas.insert(schemas).clone())
+    }
+
+    /// Waiting until a person has mended the profiles or a schema file: all is read anew.
+    fn mend_schemas(&mut self, reason: String) -> Trouble {
+        self.schemas = None;
+        let action = "mend the connections file or the schema file".to_owned();
+        Trouble::Wait { reason, action, connection: Keep::Reconnect }
     }
 
     /// Whether RESUME SKIP settled this gap, and not just any.

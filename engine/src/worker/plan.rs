@@ -1,14 +1,19 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
-use crate::expression::{Headers, View};
-use crate::format::{DecodeError, Decoder, Format};
-use crate::kafka::Record;
+use super::route::RouteProgram;
+use super::values::{ValueDecoder, ValueSource};
+use crate::expression::{Context, ExpressionError, Layout};
+use crate::format::envelope::Change;
+use crate::format::{
+    Decoder, Failure, Format, Headers, Input, Making, Part, Renew, Schemas, SetupError,
+};
 use crate::ledger::Outcome;
-use crate::record::{Fields, Names, Shape};
-
+use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
+use crate::target::Occasion;
 use crate::unit::{Builder, Mark};
 use std::fmt;
+use std::time::Duration;
 
 /// Where on its way a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +60,75 @@ impl fmt::Display for RecordError {
     }
 }
 
-/// A subscription's formats and routes, bound to one worker's buffers.
+/// Something outside of us and of the record that is away for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// What is away.
+    pub reason: String,
+    /// What a person can check.
+    pub action: String,
+    /// Before that, trying again gives the same.
+    pub retry_after: Duration,
+    /// What has to be made anew first.
+    pub renew: Renew,
+}
+
+/// What keeps a record from being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The record is bad.
+    Record(RecordError),
+    /// Something it needs is away: the record is to be tried again.
+    Unavailable(Absence),
+}
+
+/// One record on its way into a unit.
+#[derive(Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Topic name.
+    pub topic: &'a str,
+    /// Partition number.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since 1970; none when the broker gave none.
+    pub timestamp: Option<i64>,
+    /// The key's bytes; none for a null key.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers.
+    pub headers: &'a dyn Headers,
+}
+
+/// A subscription's formats and routes, compiled, with one worker's buffers.
 pub struct Plan {
     key: KeyPlan,
-    value: Box<dyn Decoder>,
-    routes: Vec<RouteSpec>,
+    value: ValueDecoder,
+    routes: Vec<RouteProgram>,
     /// The field names seen.
     pub names: Names,
-    key_fields: Fields,
-    value_fields: Fields,
+    arena: Arena,
+    rows: Rows<'static>,
+    /// What a route selects, between two records.
+    selected: Row<'static>,
+    source: ValueSource,
+    /// Reads all fields, to say what a record has; made when first needed.
+    describer: Option<ValueDecoder>,
+}
+
+/// Rows between two records: empty, their buffers kept.
+#[derive(Default)]
+struct Rows<'a> {
+    key: Row<'a>,
+    value: Row<'a>,
+    around: Row<'a>,
+}
+
+impl Rows<'_> {
+    fn recycle<'b>(self) -> Rows<'b> {
+        Rows { key: self.key.recycle(), value: self.value.recycle(), around: self.around.recycle() }
+    }
 }
 
 /// Whether any route looks at the key; where none does, a bad key harms nobody.
@@ -72,109 +137,239 @@ enum KeyPlan {
     Decoded(Box<dyn Decoder>),
 }
 
-/// A plan whose format has no decoder in this build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotBuilt(pub Format);
+/// What a plan is made of beside the routes.
+#[derive(Debug)]
+pub struct Formats {
+    /// The key's format.
+    pub key: Format,
+    /// Where its schemas are.
+    pub key_schemas: Schemas,
+    /// How values are encoded.
+    pub value: ValueSource,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A decoder lacks something.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A route that cannot be compiled, for all that parsing it said.
+    #[error("route {route}: {error}")]
+    Route {
+        /// The route's name.
+        route: String,
+        /// What is wrong.
+        error: ExpressionError,
+    },
+}
 
 impl Plan {
-    /// Binds the routes, in the order they were made.
-    pub fn new(key: Format, value: Format, routes: &[RouteSpec]) -> Result<Plan, NotBuilt> {
-        let uses_key = routes.iter().any(|route| route.target.key().uses_key());
-        let mut plan = Plan {
-            key: match uses_key {
-                true => KeyPlan::Decoded(key.decoder().ok_or(NotBuilt(key))?),
-                false => KeyPlan::Unused,
+    /// Compiles the routes, in the order they were made.
+    pub fn new(formats: Formats, routes: &[RouteSpec]) -> Result<Plan, PlanError> {
+        let Formats { key, key_schemas, value: source } = formats;
+        let mut layout = Layout::default();
+        let routes = routes.iter().map(|route| {
+            RouteProgram::compile(route, &mut layout)
+                .map_err(|error| PlanError::Route { route: route.name.clone(), error })
+        });
+        let routes = routes.collect::<Result<_, _>>()?;
+        Ok(Plan {
+            key: match layout.key.paths.is_empty() {
+                true => KeyPlan::Unused,
+                false => KeyPlan::Decoded(key.decoder(Making {
+                    wanted: layout.key,
+                    part: Part::Key,
+                    schemas: key_schemas,
+                })?),
             },
-            value: value.decoder().ok_or(NotBuilt(value))?,
-            routes: routes.to_vec(),
+            value: ValueDecoder::new(&source, layout.value, layout.envelope)?,
+            routes,
             names: Names::default(),
-            key_fields: Fields::default(),
-            value_fields: Fields::default(),
-        };
-        plan.bind();
-        Ok(plan)
+            arena: Arena::new(),
+            rows: Rows::default(),
+            selected: Row::default(),
+            source,
+            describer: None,
+        })
     }
 
-    fn bind(&mut self) {
-        for route in &mut self.routes {
-            route.target.bind(&mut self.names);
-        }
+    /// Bytes that it holds on to for records and their names.
+    pub fn memory(&self) -> usize {
+        self.arena.memory() + self.names.memory()
     }
 
-    /// To be called between units: bounds the memory that field names take.
-    pub fn shed_names(&mut self) {
+    /// To be called between units: bounds the memory that names and large records take.
+    pub fn shed(&mut self) {
+        self.arena.shed();
         if self.names.shed() {
-            self.key_fields.forget_names();
-            self.value_fields.forget_names();
-            self.bind();
+            let Rows { key, value, around } = &mut self.rows;
+            [key, value, around].into_iter().for_each(Row::forget_names);
+            self.selected.forget_names();
+            self.routes.iter_mut().for_each(RouteProgram::forget_names);
+            self.value.forget_names();
+            self.describer = None;
+            if let KeyPlan::Decoded(decoder) = &mut self.key {
+                decoder.forget_names();
+            }
         }
     }
 
     /// Writes one record into the unit, all routes or none.
     pub fn write(
         &mut self,
-        topic: &str,
-        partition: i32,
-        record: &Record<'_>,
+        record: &Incoming<'_>,
         builder: &mut Builder,
         mark: Mark,
-    ) -> Result<Outcome, RecordError> {
-        self.decode(record)?;
-        let headers = RecordHeaders(record);
-        let view = View {
-            topic,
-            partition,
-            offset: record.offset,
-            timestamp: record.timestamp_ms,
-            key: record.key,
-            key_fields: &self.key_fields,
-            value: record.value,
-            value_fields: &self.value_fields,
-            headers: &headers,
-            names: &self.names,
-        };
-        for route in &self.routes {
-            if let Err(error) = route.target.write(&view, builder) {
+    ) -> Result<Outcome, Refusal> {
+        let written = self.write_routes(record, builder);
+        match written {
+            Ok(()) if builder.end_record(mark) => Ok(Outcome::Applied),
+            Ok(()) => Ok(Outcome::Filtered),
+            Err(mut refusal) => {
                 builder.roll_back(mark);
-                return Err(RecordError {
-                    stage: Stage::Route,
-                    route: Some(route.name.clone()),
-                    problem: error.to_string(),
-                });
+                if let Refusal::Record(error) = &mut refusal
+                    && error.problem.ends_with(IS_NULL)
+                {
+                    error.problem += &self.describe(record);
+                }
+                Err(refusal)
             }
         }
-        Ok(if builder.end_record(mark) { Outcome::Applied } else { Outcome::Filtered })
     }
 
-    fn decode(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
-        let failed = |stage| {
-            move |error: DecodeError| RecordError { stage, route: None, problem: error.to_string() }
-        };
-        match (&mut self.key, record.key) {
-            (KeyPlan::Decoded(decoder), Some(key)) => {
-                decoder
-                    .decode(key, &mut self.names, &mut self.key_fields)
-                    .map_err(failed(Stage::Key))?;
-            }
-            _ => self.key_fields.begin(Shape::Absent),
+    fn write_routes(
+        &mut self,
+        record: &Incoming<'_>,
+        builder: &mut Builder,
+    ) -> Result<(), Refusal> {
+        self.arena.reset();
+        let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
+        let mut now: Rows<'_> = std::mem::take(rows);
+        let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
+            .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
+        let written = decoded.and_then(|change| {
+            let occasion = match (change, now.value.shape()) {
+                (Change::Nothing, _) => return Ok(()),
+                (Change::Delete, _) => Occasion::Deletion,
+                (Change::Upsert, Shape::Absent) => Occasion::Tombstone,
+                (Change::Upsert, _) => Occasion::Record,
+            };
+            let context = Context {
+                topic: record.topic,
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: &now.key,
+                value: &now.value,
+                envelope: &now.around,
+                headers: record.headers,
+                arena,
+            };
+            let mut fields: Row<'_> = std::mem::take(selected);
+            let written = write_all(routes, &context, occasion, names, &mut fields, builder);
+            *selected = fields.recycle();
+            written
+        });
+        *rows = now.recycle();
+        written
+    }
+
+    /// What the value has, for an error about something it has not.
+    fn describe(&mut self, record: &Incoming<'_>) -> String {
+        let Some(bytes) = record.value else { return String::new() };
+        if self.describer.is_none() {
+            let wanted = Wanted { every_field: true, ..Wanted::default() };
+            self.describer = ValueDecoder::new(&self.source, wanted, Wanted::default()).ok();
         }
-        match record.value {
-            Some(value) => self
-                .value
-                .decode(value, &mut self.names, &mut self.value_fields)
-                .map_err(failed(Stage::Value)),
-            None => {
-                self.value_fields.begin(Shape::Absent);
-                Ok(())
-            }
+        let Some(decoder) = &mut self.describer else { return String::new() };
+        let (mut row, mut around) = (Row::default(), Row::default());
+        let input = Input { bytes, headers: record.headers };
+        let decoded = decoder.decode(input, &mut self.names, &self.arena, &mut row, &mut around);
+        if decoded.is_err() || row.shape() != Shape::Fields {
+            return String::new();
+        }
+        let name =
+            |field: &Field<'_>| String::from_utf8_lossy(self.names.get(field.name)).into_owned();
+        let shown: Vec<_> = row.fields().iter().take(NAMES_SHOWN).map(name).collect();
+        let more = if row.fields().len() > NAMES_SHOWN { ", …" } else { "" };
+        format!("; value has: {}{more}", shown.join(", "))
+    }
+}
+
+/// How an expression's error ends whose value is missing.
+const IS_NULL: &str = " is null";
+
+/// So many names of a record are shown.
+const NAMES_SHOWN: usize = 12;
+
+fn write_all<'a>(
+    routes: &'a [RouteProgram],
+    context: &Context<'a>,
+    occasion: Occasion,
+    names: &mut Names,
+    fields: &mut Row<'a>,
+    builder: &mut Builder,
+) -> Result<(), Refusal> {
+    for route in routes {
+        route.write(context, occasion, names, fields, builder).map_err(|error| {
+            let route = Some(route.name().to_owned());
+            Refusal::Record(RecordError { stage: Stage::Route, route, problem: error.to_string() })
+        })?;
+    }
+    Ok(())
+}
+
+fn decode_key<'a>(
+    plan: &'a mut KeyPlan,
+    record: &Incoming<'a>,
+    names: &mut Names,
+    arena: &'a Arena,
+    row: &mut Row<'a>,
+) -> Result<(), Refusal> {
+    match (plan, record.key) {
+        (KeyPlan::Decoded(decoder), Some(bytes)) => decoder
+            .decode(Input { bytes, headers: record.headers }, names, arena, row)
+            .map_err(|failure| refusal(Stage::Key, failure)),
+        _ => {
+            row.begin(Shape::Absent, 0);
+            Ok(())
         }
     }
 }
 
-struct RecordHeaders<'a>(&'a Record<'a>);
+fn decode_value<'a>(
+    decoder: &'a mut ValueDecoder,
+    record: &Incoming<'a>,
+    names: &mut Names,
+    arena: &'a Arena,
+    rows: &mut Rows<'a>,
+) -> Result<Change, Refusal> {
+    match record.value {
+        Some(bytes) => decoder
+            .decode(
+                Input { bytes, headers: record.headers },
+                names,
+                arena,
+                &mut rows.value,
+                &mut rows.around,
+            )
+            .map_err(|failure| refusal(Stage::Value, failure)),
+        None => {
+            rows.value.begin(Shape::Absent, 0);
+            rows.around.begin(Shape::Absent, 0);
+            Ok(Change::Upsert)
+        }
+    }
+}
 
-impl Headers for RecordHeaders<'_> {
-    fn last(&self, name: &str) -> Option<&[u8]> {
-        self.0.header(name.as_bytes()).flatten()
+fn refusal(stage: Stage, failure: Failure) -> Refusal {
+    match failure {
+        Failure::Unavailable { reason, action, retry_after, renew } => {
+            Refusal::Unavailable(Absence { reason, action, retry_after, renew })
+        }
+        bad @ (Failure::Record(_) | Failure::Envelope(_)) => {
+            Refusal::Record(RecordError { stage, route: None, problem: bad.to_string() })
+        }
     }
 }

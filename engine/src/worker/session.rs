@@ -34,6 +34,7 @@ impl Worker {
 
     fn begin(&mut self, control: &Control) -> Result<Vec<Cursor>, Trouble> {
         let topics = self.discover()?;
+        self.learn_type(&topics)?;
         loop {
             let positions = self
                 .lane

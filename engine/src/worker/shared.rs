@@ -3,6 +3,7 @@
 use crate::command::Settle;
 use crate::kafka::Waker;
 use crate::ledger::{Advance, Counters};
+use crate::record::Type;
 use crate::state::{State, Status};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -109,6 +110,7 @@ pub struct Shared {
     last_error: Mutex<String>,
     greeting: Mutex<Option<Result<(), String>>>,
     memory: AtomicUsize,
+    value_type: Mutex<Option<Arc<Type>>>,
 }
 
 impl Shared {
@@ -134,6 +136,7 @@ impl Shared {
             last_error: Mutex::default(),
             greeting: Mutex::new(None),
             memory: AtomicUsize::new(0),
+            value_type: Mutex::default(),
         }
     }
 
@@ -297,6 +300,15 @@ impl Shared {
         let mut questions = self.questions.lock();
         self.asked.fetch_sub(questions.len(), Ordering::AcqRel);
         std::mem::take(&mut questions)
+    }
+
+    /// The type of the values, where a schema tells it before any record is read.
+    pub fn value_type(&self) -> Option<Arc<Type>> {
+        self.value_type.lock().clone()
+    }
+
+    pub(super) fn set_value_type(&self, value_type: Type) {
+        *self.value_type.lock() = Some(Arc::new(value_type));
     }
 
     /// Bytes the worker's own buffers hold.

@@ -1,5 +1,6 @@
 //! Escapes in the inner text of JSON strings (RFC 8259, section 7).
 
+use crate::record::Arena;
 use memchr::memchr;
 
 /// The code unit of an escape `\uXXXX` that `text` begins with.
@@ -57,6 +58,20 @@ pub(super) fn unescape(escaped: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(piece);
         true
     });
+}
+
+/// The text that valid inner text `escaped` stands for.
+pub(super) fn unescaped<'a>(escaped: &str, arena: &'a Arena) -> &'a str {
+    let (mut text, mut rest) = (arena.string(), escaped);
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let (character, length) = character(escape.as_bytes());
+        text.push_str(before);
+        text.push(character);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    text.into_bump_str()
 }
 
 /// Whether valid inner text `escaped` stands for `text`.

@@ -5,7 +5,29 @@
 //! mark, no control characters in strings, no lone surrogates in escapes.
 
 use super::{block, escape};
-use crate::record::{Kind, Span};
+use crate::record::Value;
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    True,
+    False,
+    Number,
+    String,
+    EscapedString,
+    Object,
+    Array,
+}
+
+/// A stretch of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
 
 /// How many objects and arrays may stand within each other.
 pub const MAX_DEPTH: u32 = 128;
@@ -57,6 +79,24 @@ pub(super) struct Token {
     pub span: Span,
 }
 
+impl Token {
+    /// The value within the text it was scanned from.
+    #[inline(always)]
+    pub(super) fn value<'a>(&self, source: &'a str) -> Value<'a> {
+        let text = source.get(self.span.start..self.span.end).unwrap_or_default();
+        match self.kind {
+            Kind::Null => Value::Null,
+            Kind::True => Value::Boolean(true),
+            Kind::False => Value::Boolean(false),
+            Kind::Number => Value::Number(text),
+            Kind::String => Value::Text(text),
+            Kind::EscapedString => Value::Escaped(text),
+            Kind::Object => Value::Object(text),
+            Kind::Array => Value::Array(text),
+        }
+    }
+}
+
 /// Reads `bytes` from `at` on. After an error `at` is the offending byte.
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -104,11 +144,6 @@ impl<'a> Scanner<'a> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
-    }
-
-    /// All bytes it was made for.
-    pub(super) fn source(&self) -> &'a [u8] {
-        self.bytes
     }
 
     /// The bytes of a token of this text.
@@ -172,8 +207,8 @@ impl<'a> Scanner<'a> {
     fn scalar(&mut self) -> Result<Kind, Problem> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal(b"true", Kind::Boolean),
-            Some(b'f') => self.literal(b"false", Kind::Boolean),
+            Some(b't') => self.literal(b"true", Kind::True),
+            Some(b'f') => self.literal(b"false", Kind::False),
             Some(b'n') => self.literal(b"null", Kind::Null),
             Some(_) => Err(Problem::ExpectedValue),
             None => Err(Problem::EndsEarly),

@@ -1,7 +1,9 @@
 //! serde_json is the oracle: what it accepts is accepted, and means the same.
 
 use super::*;
-use crate::record::Value;
+use crate::format::nested;
+use crate::format::text::write_text;
+use crate::record::Step;
 use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_oneof, proptest,
 };
@@ -11,9 +13,15 @@ use std::cell::RefCell;
 mod grammar;
 
 /// What one document was decoded to, with the tables it needs.
-struct Decoded {
+struct Decoded<'a> {
     names: Names,
-    fields: Fields,
+    row: Row<'a>,
+}
+
+impl<'a> Decoded<'a> {
+    fn fields(&self) -> Vec<(&[u8], Value<'a>)> {
+        self.row.fields().iter().map(|field| (self.names.get(field.name), field.value)).collect()
+    }
 }
 
 thread_local! {
@@ -21,15 +29,15 @@ thread_local! {
     static SEEN: RefCell<Names> = RefCell::default();
 }
 
-fn decode(document: &[u8]) -> Result<Decoded, DecodeError> {
-    let fresh = decode_with(Names::default(), document);
-    let seen = decode_with(SEEN.take(), document);
-    let shown = |result: &(Decoded, _)| {
-        let Decoded { names, fields } = &result.0;
-        let name = |field: &Field| names.get(field.name).to_vec();
-        let fields = fields.all().iter().map(|field| (name(field), field.kind, field.span));
-        fields.collect::<Vec<_>>()
-    };
+fn every_field() -> Wanted {
+    Wanted { every_field: true, paths: vec![vec![]] }
+}
+
+/// Decodes all fields, with names never seen and with the names of the documents before.
+fn decode<'a>(document: &'a [u8], arena: &'a Arena) -> Result<Decoded<'a>, DecodeError> {
+    let fresh = decode_with(Names::default(), every_field(), document, arena);
+    let seen = decode_with(SEEN.take(), every_field(), document, arena);
+    let shown = |result: &(Decoded<'_>, _)| format!("{:?}", result.0.fields());
     assert_eq!((shown(&fresh), &fresh.1), (shown(&seen), &seen.1));
     let (Decoded { mut names, .. }, _) = seen;
     names.shed();
@@ -37,19 +45,28 @@ fn decode(document: &[u8]) -> Result<Decoded, DecodeError> {
     fresh.1.map(|()| fresh.0)
 }
 
-fn decode_with(mut names: Names, document: &[u8]) -> (Decoded, Result<(), DecodeError>) {
-    let mut fields = Fields::default();
-    let result = JsonDecoder::default().decode(document, &mut names, &mut fields);
+fn decode_with<'a>(
+    mut names: Names,
+    wanted: Wanted,
+    document: &'a [u8],
+    arena: &'a Arena,
+) -> (Decoded<'a>, Result<(), DecodeError>) {
+    let (mut row, mut decoder) = (Row::default(), JsonDecoder::new(wanted));
+    let result = decoder.document(document, Format::Json, &mut names, arena, &mut row);
     if result.is_err() {
-        assert_eq!((fields.shape(), fields.all().len()), (Shape::Absent, 0));
+        assert_eq!((row.shape(), row.fields().len()), (Shape::Absent, 0));
     }
-    (Decoded { names, fields }, result)
+    (Decoded { names, row }, result)
 }
 
 fn text_of(value: Value<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     write_text(value, &mut out);
     out
+}
+
+fn shown(value: Value<'_>) -> String {
+    format!("{value:?}")
 }
 
 /// White space outside strings dropped, byte by byte.
@@ -69,68 +86,108 @@ fn compacted(text: &[u8]) -> Vec<u8> {
 
 /// Checks a value, and all values within it, against the oracle's.
 fn assert_same(value: Value<'_>, oracle: &Oracle) {
+    let arena = Arena::new();
     let text = text_of(value);
-    match (value.kind, oracle) {
-        (Kind::Null, Oracle::Null) => assert_eq!((value.text, &*text), (&b"null"[..], &b""[..])),
-        (Kind::Boolean, Oracle::Bool(oracle)) => assert_eq!(text, oracle.to_string().as_bytes()),
-        (Kind::Number, Oracle::Number(oracle)) => {
-            assert_eq!(text, value.text);
-            assert_eq!(
-                serde_json::from_slice::<Oracle>(&text).unwrap(),
-                Oracle::Number(oracle.clone())
-            );
+    match (value, oracle) {
+        (Value::Null, Oracle::Null) => assert!(text.is_empty()),
+        (Value::Boolean(_), Oracle::Bool(oracle)) => {
+            assert_eq!(text, oracle.to_string().as_bytes());
         }
-        (Kind::String, Oracle::String(oracle)) => {
+        (Value::Number(written), Oracle::Number(oracle)) => {
+            assert_eq!(text, written.as_bytes());
+            let read: Oracle = serde_json::from_slice(&text).unwrap();
+            assert_eq!(read, Oracle::Number(oracle.clone()));
+        }
+        (Value::Text(written), Oracle::String(oracle)) => {
             assert_eq!(text, oracle.as_bytes());
-            assert!(!value.text.contains(&b'\\'));
+            assert!(!written.contains('\\'));
         }
-        (Kind::EscapedString, Oracle::String(oracle)) => {
+        (Value::Escaped(written), Oracle::String(oracle)) => {
             assert_eq!(text, oracle.as_bytes());
-            assert!(value.text.contains(&b'\\'));
+            assert_eq!(unescaped(written, &arena), oracle);
+            assert!(written.contains('\\'));
         }
-        (Kind::Object, Oracle::Object(members)) => {
-            assert_eq!(text, compacted(value.text));
+        (Value::Object(written), Oracle::Object(members)) => {
+            assert_eq!(text, compacted(written.as_bytes()));
             for (name, member) in members {
-                let step = Step::Field(name.as_bytes());
-                assert_same(descend(value, step).expect("a field the oracle has"), member);
+                assert_same(nested::field(value, name, &arena), member);
             }
-            assert_eq!(descend(value, Step::Field(b"no such name")), None);
-            assert_eq!(descend(value, Step::Index(0)), None);
+            assert!(nested::field(value, "no such name", &arena).is_null());
+            assert!(nested::element(value, 0, &arena).is_null());
+            assert_visited(value, members.iter().map(|(name, member)| (name.as_str(), member)));
         }
-        (Kind::Array, Oracle::Array(elements)) => {
-            assert_eq!(text, compacted(value.text));
+        (Value::Array(written), Oracle::Array(elements)) => {
+            assert_eq!(text, compacted(written.as_bytes()));
+            let length = elements.len() as i64;
+            assert_eq!(nested::length(value), Some(elements.len()));
             for (index, element) in elements.iter().enumerate() {
-                assert_same(descend(value, Step::Index(index)).expect("an element"), element);
+                assert_same(nested::element(value, index as i64, &arena), element);
+                let from_end = nested::element(value, index as i64 - length, &arena);
+                assert_eq!(shown(from_end), shown(nested::element(value, index as i64, &arena)));
             }
-            assert_eq!(descend(value, Step::Index(elements.len())), None);
-            assert_eq!(descend(value, Step::Field(b"a")), None);
+            assert!(nested::element(value, length, &arena).is_null());
+            assert!(nested::element(value, -length - 1, &arena).is_null());
+            assert!(nested::field(value, "a", &arena).is_null());
+            assert_visited(value, elements.iter().map(|element| ("", element)));
         }
-        (kind, oracle) => panic!("{kind:?} where the oracle has {oracle}"),
+        (value, oracle) => panic!("{value:?} where the oracle has {oracle}"),
+    }
+}
+
+/// Every member or element is shown, in order; of two of one name both.
+fn assert_visited<'o>(value: Value<'_>, oracle: impl Iterator<Item = (&'o str, &'o Oracle)>) {
+    let arena = Arena::new();
+    let mut seen: Vec<(String, String)> = Vec::new();
+    nested::visit(value, &arena, &mut |name, member| {
+        let member = String::from_utf8(text_of(member)).unwrap();
+        match seen.iter_mut().find(|(known, _)| !name.is_empty() && *known == name) {
+            Some(earlier) => earlier.1 = member,
+            None => seen.push((name.to_owned(), member)),
+        }
+    });
+    if matches!(value, Value::Object(_)) && seen.iter().any(|(name, _)| name.is_empty()) {
+        // The empty name may come twice, which the look-up above takes for elements.
+        return;
+    }
+    let plain = |oracle: &Oracle| match oracle {
+        Oracle::String(text) => Some(text.clone()),
+        Oracle::Null => Some(String::new()),
+        Oracle::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    };
+    let oracle: Vec<_> = oracle.collect();
+    assert_eq!(seen.len(), oracle.len());
+    for ((name, member), (oracle_name, oracle)) in seen.iter().zip(oracle) {
+        assert_eq!(name, oracle_name);
+        assert!(plain(oracle).is_none_or(|text| text == *member), "{member} {oracle}");
     }
 }
 
 /// Decodes with both; true where both accept.
 fn agree(document: &[u8]) -> bool {
-    let ours = decode(document);
+    let arena = Arena::new();
+    let ours = decode(document, &arena);
     let oracle = serde_json::from_slice::<Oracle>(document);
-    let shown = String::from_utf8_lossy(document);
+    let text = String::from_utf8_lossy(document);
+    if let Ok(valid) = std::str::from_utf8(document) {
+        assert_eq!(parse(valid).is_ok(), ours.is_ok(), "{text}");
+    }
     let (decoded, oracle) = match (ours, oracle) {
         (Ok(decoded), Ok(oracle)) => (decoded, oracle),
         (Err(error), Err(_)) => {
-            assert!(error.at <= document.len(), "{error} of {shown}");
+            assert!(error.at <= document.len(), "{error} of {text}");
             return false;
         }
-        (Ok(_), Err(error)) => panic!("accepted {shown}, serde_json: {error}"),
-        (Err(error), Ok(_)) => panic!("{error}: serde_json accepts {shown}"),
+        (Ok(_), Err(error)) => panic!("accepted {text}, serde_json: {error}"),
+        (Err(error), Ok(_)) => panic!("{error}: serde_json accepts {text}"),
     };
-    let Decoded { names, fields } = &decoded;
-    let found: Vec<_> =
-        fields.all().iter().map(|field| (names.get(field.name), field.value(document))).collect();
-    match (fields.shape(), &oracle) {
+    let found = decoded.fields();
+    assert_same(decoded.row.slot(0), &oracle);
+    match (decoded.row.shape(), &oracle) {
         (Shape::Fields, Oracle::Object(members)) => {
             let oracle_names: Vec<_> = members.keys().map(String::as_bytes).collect();
             let our_names: Vec<_> = found.iter().map(|found| found.0).collect();
-            assert_eq!(our_names, oracle_names, "{shown}");
+            assert_eq!(our_names, oracle_names, "{text}");
             for (&(_, value), member) in found.iter().zip(members.values()) {
                 assert_same(value, member);
             }
@@ -142,7 +199,48 @@ fn agree(document: &[u8]) -> bool {
         }
         (shape, oracle) => panic!("{shape:?} of {oracle}"),
     }
+    assert_paths(document, &oracle, &arena);
     true
+}
+
+/// What every path of the oracle leads to, and one step further, where nothing is.
+fn paths<'o>(at: &[Step], oracle: &'o Oracle, found: &mut Vec<(Vec<Step>, Option<&'o Oracle>)>) {
+    let step = |step| [at, &[step]].concat();
+    found.push((at.to_vec(), Some(oracle)));
+    found.push((step(Step::Field("no such name".into())), None));
+    found.push((step(Step::Index(1_000)), None));
+    if let Oracle::Object(members) = oracle {
+        members
+            .iter()
+            .for_each(|(name, member)| paths(&step(Step::Field(name.clone())), member, found));
+    }
+    for (index, element) in oracle.as_array().into_iter().flatten().enumerate() {
+        paths(&step(Step::Index(index as i64)), element, found);
+    }
+}
+
+/// Slots are filled alike with and without all fields, and only with what the oracle has.
+fn assert_paths(document: &[u8], oracle: &Oracle, arena: &Arena) {
+    let mut expected = Vec::new();
+    paths(&[], oracle, &mut expected);
+    // A value that is no object is also its own field `value`; the oracle has none.
+    let own = [Step::Field("value".into())];
+    if !oracle.is_object() {
+        expected.push((own.to_vec(), Some(oracle)));
+    }
+    let all: Vec<_> = expected.iter().map(|(path, _)| path.clone()).collect();
+    for every_field in [false, true] {
+        let wanted = Wanted { every_field, paths: all.clone() };
+        let (decoded, result) = decode_with(Names::default(), wanted, document, arena);
+        result.unwrap();
+        assert!(every_field || decoded.row.fields().is_empty());
+        for (slot, (path, oracle)) in expected.iter().enumerate() {
+            match (oracle, decoded.row.slot(slot)) {
+                (Some(oracle), value) => assert_same(value, oracle),
+                (None, value) => assert!(value.is_null(), "{path:?} {value:?}"),
+            }
+        }
+    }
 }
 
 fn white_space() -> impl Strategy<Value = String> {
@@ -274,12 +372,56 @@ proptest! {
     }
 
     #[test]
-    fn unvalidated_values_never_panic(text in mutated(), kind in 0..8usize) {
-        use Kind::*;
-        let kind = [Null, Boolean, Number, String, EscapedString, Object, Array, Bytes][kind];
-        let value = Value { kind, text: &text };
+    fn unvalidated_values_never_panic(text in mutated(), kind in 0..3usize) {
+        let text = String::from_utf8_lossy(&text);
+        let value = [Value::Escaped(&text), Value::Object(&text), Value::Array(&text)][kind];
+        let arena = Arena::new();
         text_of(value);
-        descend(value, Step::Field(b"a"));
-        descend(value, Step::Index(1));
+        nested::field(value, "a", &arena);
+        nested::element(value, 1, &arena);
+        nested::element(value, -1, &arena);
+        nested::visit(value, &arena, &mut |_, _| {});
     }
+}
+
+/// A decoder is used for many documents: nothing of one may be left in the next.
+#[test]
+fn documents_after_one_another_do_not_mix() {
+    let arena = Arena::new();
+    let paths = ["a.x", "a.y", "a", "b"]
+        .map(|path| path.split('.').map(|name| Step::Field(name.to_owned())).collect::<Vec<_>>());
+    let wanted = Wanted { every_field: false, paths: paths.to_vec() };
+    let (mut decoder, mut names, mut row) =
+        (JsonDecoder::new(wanted), Names::default(), Row::default());
+    for (document, slots) in [
+        (r#"{"a":{"x":1,"y":2},"b":3}"#, ["1", "2", r#"{"x":1,"y":2}"#, "3"]),
+        (r#"{"b":4,"a":{"y":5}}"#, ["", "5", r#"{"y":5}"#, "4"]),
+        (r#"{}"#, ["", "", "", ""]),
+        (r#"{"a":{"x":1,"y":2},"a":{"y":[7]}}"#, ["", "[7]", r#"{"y":[7]}"#, ""]),
+        (r#"{"a":{"x":1},"a":6,"b":0}"#, ["", "", "6", "0"]),
+        (r#"{"\u0061":{"\u0078":1,"x":8}}"#, ["8", "", r#"{"\u0078":1,"x":8}"#, ""]),
+        (r#"[1]"#, ["", "", "", ""]),
+    ] {
+        let result =
+            decoder.document(document.as_bytes(), Format::Json, &mut names, &arena, &mut row);
+        result.unwrap();
+        for (slot, expected) in slots.iter().enumerate() {
+            assert_eq!(text_of(row.slot(slot)), expected.as_bytes(), "{document} {slot}");
+        }
+        // Names may be dropped between any two.
+        decoder.forget_names();
+        names = Names::default();
+        row.forget_names();
+    }
+}
+
+#[test]
+fn a_path_longer_than_any_document_is_deep_leads_nowhere() {
+    let arena = Arena::new();
+    let path = vec![Step::Field("a".into()); 100_000];
+    let wanted = Wanted { every_field: false, paths: vec![path] };
+    let document = r#"{"a":{"a":1}}"#;
+    let (decoded, result) = decode_with(Names::default(), wanted, document.as_bytes(), &arena);
+    result.unwrap();
+    assert!(decoded.row.slot(0).is_null());
 }

@@ -1,23 +1,11 @@
-//! The text that a JSON value has in Redis.
+//! JSON text without the white space between its tokens.
 
-use super::{block, escape};
-use crate::record::{Kind, Value};
+use super::block;
 
-/// Appends a value's text: strings unescaped, numbers and booleans as written,
-/// objects and arrays without the white space outside their strings and else as
-/// written, bytes as they are. Null has no text: callers decide what it means.
-pub fn write_text(value: Value<'_>, out: &mut Vec<u8>) {
-    match value.kind {
-        Kind::Null => {}
-        Kind::Boolean | Kind::Number | Kind::String | Kind::Bytes => {
-            out.extend_from_slice(value.text);
-        }
-        Kind::EscapedString => escape::unescape(value.text, out),
-        Kind::Object | Kind::Array => write_compact(value.text, out),
-    }
-}
-
-fn write_compact(text: &[u8], out: &mut Vec<u8>) {
+/// Appends an object or array, which a decoder has validated, without the white
+/// space outside its strings and else as written.
+pub fn write_compact(text: &str, out: &mut Vec<u8>) {
+    let text = text.as_bytes();
     let (mut kept, mut at) = (0, 0);
     loop {
         at = block::compact_run_end(text, at);

@@ -1,0 +1,90 @@
+//! The page docs/functions.md: everything the table knows.
+
+use super::{Function, Group, Nulls, all};
+use std::fmt::Write as _;
+
+const GROUPS: &[(Group, &str)] = &[
+    (Group::Text, "Text"),
+    (Group::Number, "Numbers"),
+    (Group::Null, "Nulls"),
+    (Group::Time, "Dates and times"),
+    (Group::Json, "JSON"),
+    (Group::Collection, "Arrays and maps"),
+    (Group::Bytes, "Bytes"),
+    (Group::Url, "URLs"),
+    (Group::Hash, "Hashes"),
+];
+
+const INTRODUCTION: &str = "\
+# Functions
+
+<!-- Written from the table in the engine. A test fails when it differs;
+     `UPDATE_REFERENCE=1 cargo test -p redis-kafka-engine reference` writes it anew. -->
+
+Functions of [expressions](expressions.md), in any case. They have ksqlDB's names where it has one, and
+its meaning, with these exceptions:
+
+- Subscripts (`a[0]`) count from 0. Functions that give or take positions in a text
+  (`substring`, `instr`, `split_part`) and `slice`, `elt`, `field` count from 1, as SQL's.
+- Characters are Unicode code points, not UTF-16 units.
+- Dates, times and timestamps are types of their own. `stringtotimestamp` gives
+  milliseconds and `stringtodate` days, as they do there.
+- What ksqlDB logs and makes null is an error of the record here: a text that does not
+  follow its time pattern, text where a number is needed, division by zero, bytes that
+  are not of their encoding (`encode`, `from_bytes`).
+- `round` and `trunc` of a decimal have the digits asked for, where ksqlDB fills up with
+  zeros to the scale of the argument. `log` of one number is to base 10, not e.
+- `initcap` keeps white space at the beginning; `extractjsonfield` of a JSON null is null,
+  not a text.
+- A map's key is a text, and a map keeps the order of its entries.
+- Numbers are exact: JSON's without an exponent are decimals when computed on.
+- Everything is deterministic: there is no `now`, `random`, `uuid` or `unix_timestamp()`
+  without an argument.
+- Lambdas (`transform`, `filter`, `reduce`), table functions (`explode`) and aggregates
+  are not there.
+- Regular expressions are those of the `regex` crate: linear time, no look-around, no
+  back-references. In a replacement `$1` is a group.
+- Time patterns are Java's DateTimeFormatter in English: G u y D M L d Q q E e c a H k K h
+  m s S A n N VV z O X x Z, text in quotes, `[` optional `]`. Weeks (Y w W) and padding (p)
+  are not supported. A missing part is that of 1970-01-01T00:00; a 31st of a shorter month
+  is its last day, as in Java.
+- Zones are names of the time zone database, which is built in (`Europe/Vienna`, `UTC`,
+  `PST`), or offsets (`+02:00`, `GMT+2`).
+
+A null argument makes the result null, unless the function says what it does with nulls
+(marked *sees nulls*). Where text is needed, numbers, booleans and times stand for their
+text forms. Where a time is needed, it may be a date, a time of day, a timestamp,
+milliseconds since 1970, ISO 8601 text (UTC without a zone), or Java's array
+`[2020,7,1,0,25]`; a local timestamp is taken as UTC. Units of time are bare words or
+texts, singular or plural: `HOURS`, `'hour'`.
+
+No function makes a text of more than 1 MiB, an array of more than 100,000 elements or a
+map of more than 4,096 entries: such a record is an error.
+";
+
+/// The page as Markdown. A test holds docs/functions.md to it.
+pub fn reference() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for (group, title) in GROUPS {
+        // Writing into a String cannot fail.
+        let _ = write!(page, "\n## {title}\n");
+        all().filter(|row| row.group == *group).for_each(|row| describe(row, &mut page));
+    }
+    page
+}
+
+fn describe(row: &Function, page: &mut String) {
+    let _ = write!(page, "\n### {}\n\n    {}\n\n{}", row.name, row.signature(), row.summary);
+    if !row.aliases.is_empty() {
+        let aliases: Vec<String> = row.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let _ = write!(page, " Also {}.", aliases.join(", "));
+    }
+    if row.nulls == Nulls::Seen {
+        *page += " *(sees nulls)*";
+    }
+    *page += "\n\n";
+    for (expression, result) in row.examples {
+        let shown = if result.is_empty() { "(empty)" } else { result };
+        let _ = writeln!(page, "- `{expression}` → `{shown}`");
+    }
+}
