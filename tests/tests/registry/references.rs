@@ -1,11 +1,13 @@
 //! Schemas that refer to others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis_kafka_engine::registry::{Client, LookupError, Schema};
 use redis_kafka_tests::registry::{Kind, Link, Registry};
+use redis_kafka_tests::wait::wait_for;
 
-use crate::{client, number, patient};
+use crate::{client, hasty, number, patient, unavailable};
 
 fn unusable(client: &Client, id: u32) -> String {
     match client.schema(&number(id)).unwrap_err() {
@@ -95,6 +97,28 @@ fn depth_and_number_of_references_are_bounded() {
     assert!(unusable(&client, 2039).contains("more than 32 deep"));
     assert_eq!(client.schema(&number(1)).unwrap().references.len(), 256);
     assert!(unusable(&client, 2).contains("more than 256 references"));
+}
+
+/// However often a schema is fetched again while what it refers to is away: that is no fault of it.
+#[test]
+fn tries_in_vain_do_not_count_as_text() {
+    let registry = Registry::start();
+    let text = "1".repeat(7 << 20);
+    registry.put(1, "a", 1, "1", &[]);
+    registry.put(2, "b", 1, &text, &[Link::new("a", "a", 1)]);
+    let client = client(&registry, hasty());
+    let below = "/subjects/a/versions/1";
+    registry.fail_at(below);
+    let tries = wait_for("five tries", Duration::from_secs(30), || {
+        unavailable(client.schema(&number(2)).unwrap_err());
+        match registry.requests(below) {
+            tries @ 5.. => Ok(tries),
+            tries => Err(tries),
+        }
+    });
+    assert!(tries >= 5);
+    registry.clear();
+    wait_for("the schema", Duration::from_secs(5), || client.schema(&number(2)));
 }
 
 #[test]
