@@ -9,6 +9,7 @@ use redis_kafka_engine::format::json::JsonDecoder;
 use redis_kafka_engine::format::text::{write_json, write_text};
 use redis_kafka_engine::format::{Decoder, Input, NoHeaders, nested};
 use redis_kafka_engine::record::{Arena, Names, Row, Shape, Step, Value, Wanted};
+use std::convert::Infallible;
 
 fuzz_target!(|document: &[u8]| {
     let mut connect = Connect::new(wanted());
@@ -61,8 +62,9 @@ fn is_json(value: Value<'_>) {
 }
 
 fn change(document: &[u8]) {
-    let json = |wanted| -> Box<dyn Decoder> { Box::new(JsonDecoder::new(wanted)) };
-    let mut debezium = Debezium::new(wanted(), wanted(), json);
+    let json =
+        |wanted| -> Result<Box<dyn Decoder>, Infallible> { Ok(Box::new(JsonDecoder::new(wanted))) };
+    let Ok(mut debezium) = Debezium::new(wanted(), wanted(), json);
     let mut names = Names::default();
     let mut seen = || {
         let (arena, mut value, mut around) = (Arena::new(), Row::default(), Row::default());

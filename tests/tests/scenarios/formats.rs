@@ -171,6 +171,8 @@ fn poison_stops_and_is_settled(subject: Subject) {
         let info = server.wait_state("rides", "stopped");
         assert!(info.reason.contains(&format!("{topic}/0@1")), "{info:#?}");
         assert!(info.reason.contains(words), "'{words}' in {info:#?}");
+        // The stop is told as soon as it is met; the record before it may still be queued.
+        server.wait_consumed("rides", 1);
         assert_eq!(seqs(server), [0]);
         server.ok("KAFKA.RESUME rides SKIP");
         server.wait_applied("rides");
