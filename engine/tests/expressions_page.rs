@@ -85,8 +85,9 @@ fn selected(selection: &str) -> String {
 
 fn filled(template: &str) -> String {
     let mut layout = Layout::default();
-    let program = match Template::parse(template) {
-        Ok(parsed) => parsed.compile(&mut layout),
+    let compiled = Template::parse(template).and_then(|parsed| parsed.compile(&mut layout));
+    let program = match compiled {
+        Ok(program) => program,
         Err(problem) => return refused(problem),
     };
     with_record(layout, |context, _| {

@@ -73,15 +73,12 @@ impl Template {
     }
 
     /// Says in `layout` what its expressions read.
-    pub fn compile(&self, layout: &mut Layout) -> TemplateProgram {
+    pub fn compile(&self, layout: &mut Layout) -> Result<TemplateProgram, ExpressionError> {
         let part = |part: &Part| match part {
-            Part::Literal(text) => Piece::Literal(text.clone()),
-            Part::Expression(expression) => match expression.compile(layout) {
-                Ok(program) => Piece::Program(program),
-                Err(error) => Piece::Refused(error),
-            },
+            Part::Literal(text) => Ok(Piece::Literal(text.clone())),
+            Part::Expression(expression) => expression.compile(layout).map(Piece::Program),
         };
-        TemplateProgram { pieces: self.parts.iter().map(part).collect() }
+        Ok(TemplateProgram { pieces: self.parts.iter().map(part).collect::<Result<_, _>>()? })
     }
 
     /// Whether the template needs nothing but the record's key and headers.
@@ -137,8 +134,6 @@ pub struct TemplateProgram {
 enum Piece {
     Literal(Vec<u8>),
     Program(Program),
-    /// Parsing has compiled the same before, so this does not come up.
-    Refused(ExpressionError),
 }
 
 impl TemplateProgram {
@@ -153,7 +148,6 @@ impl TemplateProgram {
                     }
                     value => write_text(value, out),
                 },
-                Piece::Refused(error) => return Err(EvaluationError(error.to_string())),
             }
         }
         Ok(())

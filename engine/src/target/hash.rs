@@ -4,7 +4,7 @@ use super::{
     DELETE_WHEN, EXPIRY, KEY, NEWER, Occasion, TOMBSTONE, Target, TargetRow, Tombstone, WriteError,
     key_error, template,
 };
-use crate::expression::{Context, Layout, Template, TemplateProgram};
+use crate::expression::{Context, ExpressionError, Layout, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
 use crate::record::Field;
 use crate::unit::{Builder, WriteKind};
@@ -116,13 +116,13 @@ impl Hash {
     }
 
     /// Says in `layout` what its expressions read.
-    pub(super) fn compile(&self, layout: &mut Layout) -> HashWriter {
-        HashWriter {
-            key: self.key.compile(layout),
+    pub(super) fn compile(&self, layout: &mut Layout) -> Result<HashWriter, ExpressionError> {
+        Ok(HashWriter {
+            key: self.key.compile(layout)?,
             mode: self.mode,
             tombstone: self.tombstone(),
             deletion: self.tombstone.unwrap_or(Tombstone::Delete),
-        }
+        })
     }
 
     fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {

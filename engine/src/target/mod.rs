@@ -155,10 +155,10 @@ impl Target {
     }
 
     /// Says in `layout` what its expressions read.
-    pub fn compile(&self, layout: &mut Layout) -> Writer {
+    pub fn compile(&self, layout: &mut Layout) -> Result<Writer, ExpressionError> {
         match self {
-            Target::Stream(stream) => Writer::Stream(stream.compile(layout)),
-            Target::Hash(hash) => Writer::Hash(hash.compile(layout)),
+            Target::Stream(stream) => stream.compile(layout).map(Writer::Stream),
+            Target::Hash(hash) => hash.compile(layout).map(Writer::Hash),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     DELETE_WHEN, EXPIRY, KEY, Occasion, TOMBSTONE, Target, TargetRow, WriteError, key_error,
     template,
 };
-use crate::expression::{Context, Layout, Template, TemplateProgram};
+use crate::expression::{Context, ExpressionError, Layout, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::record::Field;
 use crate::unit::{Builder, Trim, WriteKind};
@@ -115,8 +115,8 @@ pub enum Precision {
 
 impl Stream {
     /// Says in `layout` what its expressions read.
-    pub(super) fn compile(&self, layout: &mut Layout) -> StreamWriter {
-        StreamWriter { key: self.key.compile(layout), trim: self.trim() }
+    pub(super) fn compile(&self, layout: &mut Layout) -> Result<StreamWriter, ExpressionError> {
+        Ok(StreamWriter { key: self.key.compile(layout)?, trim: self.trim() })
     }
 
     fn trim(&self) -> Trim {

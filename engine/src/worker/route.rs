@@ -18,16 +18,11 @@ pub(super) struct RouteProgram {
 impl RouteProgram {
     /// Compiles a route, and says in `layout` what it reads.
     pub fn compile(route: &RouteSpec, layout: &mut Layout) -> Result<Self, ExpressionError> {
-        let compile = |expression: &crate::expression::Expression, layout: &mut Layout| {
-            expression.compile(layout)
-        };
-        let condition = route.condition.as_ref();
-        let selection = route.selection.as_ref();
         let program = RouteProgram {
             name: route.name.clone(),
-            condition: condition.map(|condition| compile(condition, layout)).transpose()?,
-            selection: selection.map(|selection| selection.compile(layout)).transpose()?,
-            writer: route.target.compile(layout),
+            condition: route.condition.as_ref().map(|it| it.compile(layout)).transpose()?,
+            selection: route.selection.as_ref().map(|it| it.compile(layout)).transpose()?,
+            writer: route.target.compile(layout)?,
         };
         layout.value.every_field |= program.selection.is_none();
         Ok(program)

@@ -50,7 +50,7 @@ fn evaluating_allocates_nothing_in_steady_state() {
     let selection = "*, id + 1 AS next, text || 'x' AS id, nested.*, price * 2 AS double";
     let selection = Selection::parse(selection).expect("SQL").compile(&mut layout).expect("SQL");
     let template = Template::parse("k:%{id + 1}:%{text || '!'}").expect("a template");
-    let template = template.compile(&mut layout);
+    let template = template.compile(&mut layout).expect("SQL");
     let mut decoder = JsonDecoder::new(layout.value);
     let (mut names, mut arena, records) = (Names::default(), Arena::new(), records());
     let (mut row, mut fields, mut text) = (Row::default(), Row::default(), Vec::new());
