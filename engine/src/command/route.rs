@@ -116,9 +116,7 @@ impl Route {
                 CommandError::new(format!("{place}: {error}")).of(ENTRY.clause.name)
             };
             check(expression, value.unwrap_or(&Type::Unknown), &Type::Unknown).map_err(refused)?;
-            let mut layout = Layout::default();
-            expression.compile(&mut layout).map_err(refused)?;
-            if envelope != Envelope::Debezium && !layout.envelope.paths.is_empty() {
+            if envelope != Envelope::Debezium && expression.uses_envelope() {
                 let problem = format!("{place}: _op, _before and _source are of change events");
                 return Err(CommandError::new(problem)
                     .of(ENTRY.clause.name)

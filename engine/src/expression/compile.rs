@@ -44,6 +44,14 @@ impl Expression {
         uses
     }
 
+    /// Whether it looks at what is around a row in a change event.
+    pub fn uses_envelope(&self) -> bool {
+        let mut uses = false;
+        let around = |root: &Root| matches!(root, Root::Before | Root::Source | Root::Op);
+        self.paths(&mut |path| uses |= around(path.root()));
+        uses
+    }
+
     /// Whether it reads nothing of the record.
     pub fn is_constant(&self) -> bool {
         let mut constant = true;

@@ -34,7 +34,7 @@ pub use number::Numeric;
 pub use path::{Leaf, Metadata, Path, Root};
 pub use program::{MAX_TEXT, Program};
 pub use select::{Selection, SelectionProgram};
-pub use template::{Part, Template, TemplateProgram};
+pub use template::{Template, TemplateProgram};
 pub use types::check;
 
 use crate::format::Headers;
@@ -75,11 +75,19 @@ impl std::error::Error for ExpressionError {}
 
 /// Why an expression has no value for a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EvaluationError(pub String);
+pub enum EvaluationError {
+    /// It is null where a value is needed; its text.
+    Null(String),
+    /// It cannot be computed; what is wrong.
+    Failed(String),
+}
 
 impl fmt::Display for EvaluationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            EvaluationError::Null(source) => write!(f, "{source} is null"),
+            EvaluationError::Failed(problem) => f.write_str(problem),
+        }
     }
 }
 

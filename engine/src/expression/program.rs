@@ -118,7 +118,7 @@ impl Program {
             Body::Constant(constant) => Ok(constant.value()),
             Body::Tests(tests) => self.tests(tests, context).map(boolean),
             Body::Operations(operations) => operations.run(context).map_err(|(origin, problem)| {
-                EvaluationError(format!(
+                EvaluationError::Failed(format!(
                     "{problem} in {}",
                     if origin.is_empty() { &self.source } else { origin }
                 ))
@@ -133,8 +133,8 @@ impl Program {
             return self.tests(tests, context).map(|truth| truth == Some(true));
         }
         let truth = truth_of(self.evaluate(context)?);
-        let truth =
-            truth.map_err(|problem| EvaluationError(format!("{problem}: {}", self.source)))?;
+        let truth = truth
+            .map_err(|problem| EvaluationError::Failed(format!("{problem}: {}", self.source)))?;
         Ok(truth == Some(true))
     }
 
@@ -151,7 +151,7 @@ impl Program {
                 Ok(Some(false)) => return Ok(Some(false)),
                 Ok(None) => all = None,
                 Err(problem) => {
-                    return Err(EvaluationError(format!("{problem} in {}", self.source)));
+                    return Err(EvaluationError::Failed(format!("{problem} in {}", self.source)));
                 }
             }
         }

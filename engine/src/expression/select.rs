@@ -218,7 +218,7 @@ impl SelectionProgram {
                 Step::Fields(program, except) => {
                     let value = program.evaluate(context)?;
                     spread(value, except, context.arena, names, out).map_err(|problem| {
-                        EvaluationError(format!("{problem}: {}.*", program.source()))
+                        EvaluationError::Failed(format!("{problem}: {}.*", program.source()))
                     })?;
                 }
                 Step::Named(program, name) => {

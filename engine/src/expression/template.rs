@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+enum Part {
     /// Text that stands as it is.
     Literal(Vec<u8>),
     /// `%{…}`
@@ -92,11 +92,6 @@ impl Template {
         some && all
     }
 
-    /// Whether it looks at the record's key.
-    pub fn uses_key(&self) -> bool {
-        self.expressions().any(Expression::uses_key)
-    }
-
     /// Its expressions in order.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.parts.iter().filter_map(|part| match part {
@@ -116,11 +111,6 @@ impl Template {
     /// Whether every result is the same.
     pub fn is_constant(&self) -> bool {
         self.expressions().all(Expression::is_constant)
-    }
-
-    /// The template's pieces in order.
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
     }
 }
 
@@ -144,7 +134,7 @@ impl TemplateProgram {
                 Piece::Literal(text) => out.extend_from_slice(text),
                 Piece::Program(program) => match program.evaluate(context)? {
                     Value::Null => {
-                        return Err(EvaluationError(format!("{} is null", program.source())));
+                        return Err(EvaluationError::Null(program.source().to_owned()));
                     }
                     value => write_text(value, out),
                 },

@@ -1,7 +1,9 @@
 //! Records that name their schema: the id off, the schema's program found or compiled, then run.
 
 use super::schema::{SchemaFormat, SchemaText};
-use super::{DecodeError, Decoder, Failure, Input, Making, Part, Renew, Schemas, SetupError};
+use super::{
+    Absence, DecodeError, Decoder, Failure, Input, Making, Part, Renew, Schemas, SetupError,
+};
 use crate::record::{Arena, Names, Row, Shape, Wanted};
 use crate::registry::wire::{self, KEY_HEADER, SchemaId, VALUE_HEADER};
 use crate::registry::{Cause, Client, LookupError, Schema};
@@ -154,7 +156,7 @@ fn refused<F: SchemaFormat>(error: LookupError) -> Failure {
                 Cause::Credentials => Renew::Credentials,
                 _ => Renew::Nothing,
             };
-            Failure::Unavailable { reason, action, retry_after, renew }
+            Failure::Unavailable(Absence { reason, action, retry_after, renew })
         }
         error => bad::<F>(0, error.to_string()),
     }

@@ -289,17 +289,21 @@ pub enum Failure {
     #[error("ENVELOPE DEBEZIUM: {0}")]
     Envelope(Cow<'static, str>),
     /// Something it needs is away, as the registry: to be waited for.
-    #[error("{reason}")]
-    Unavailable {
-        /// What is away.
-        reason: String,
-        /// What a person can check.
-        action: String,
-        /// Before that, asking again gives the same answer.
-        retry_after: Duration,
-        /// What has to be made anew before it can be there again.
-        renew: Renew,
-    },
+    #[error("{}", .0.reason)]
+    Unavailable(Absence),
+}
+
+/// Something outside of us and of the record that is away for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// What is away.
+    pub reason: String,
+    /// What a person can check.
+    pub action: String,
+    /// Before that, asking again gives the same answer.
+    pub retry_after: Duration,
+    /// What has to be made anew before it can be there again.
+    pub renew: Renew,
 }
 
 /// What has to be made anew before something that was away can be there again.

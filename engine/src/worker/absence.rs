@@ -1,9 +1,8 @@
 //! Waiting for what a record needs and is away, as the Schema Registry. No record is blamed for it.
 
 use super::consume::{Flow, TICK};
-use super::plan::Absence;
 use super::{Keep, Trouble, Worker};
-use crate::format::Renew;
+use crate::format::{Absence, Renew};
 use crate::state::{State, Status};
 use std::time::{Duration, Instant};
 

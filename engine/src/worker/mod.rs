@@ -17,7 +17,7 @@ mod types;
 mod values;
 
 pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
-pub use plan::{Absence, Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
 pub use values::ValueSource;
 

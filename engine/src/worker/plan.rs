@@ -3,17 +3,16 @@
 use super::RouteSpec;
 use super::route::RouteProgram;
 use super::values::{ValueDecoder, ValueSource};
-use crate::expression::{Context, ExpressionError, Layout};
+use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
 use crate::format::envelope::Change;
 use crate::format::{
-    Decoder, Failure, Format, Headers, Input, Making, Part, Renew, Schemas, SetupError,
+    Absence, Decoder, Failure, Format, Headers, Input, Making, Part, Schemas, SetupError,
 };
 use crate::ledger::Outcome;
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
-use crate::target::Occasion;
+use crate::target::{Occasion, WriteError};
 use crate::unit::{Builder, Mark};
 use std::fmt;
-use std::time::Duration;
 
 /// Where on its way a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,19 +59,6 @@ impl fmt::Display for RecordError {
     }
 }
 
-/// Something outside of us and of the record that is away for now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absence {
-    /// What is away.
-    pub reason: String,
-    /// What a person can check.
-    pub action: String,
-    /// Before that, trying again gives the same.
-    pub retry_after: Duration,
-    /// What has to be made anew first.
-    pub renew: Renew,
-}
-
 /// What keeps a record from being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -80,6 +66,12 @@ pub enum Refusal {
     Record(RecordError),
     /// Something it needs is away: the record is to be tried again.
     Unavailable(Absence),
+}
+
+/// What a record met, before it is told to people.
+enum Obstacle {
+    Refusal(Refusal),
+    Route { route: String, error: WriteError },
 }
 
 /// One record on its way into a unit.
@@ -222,33 +214,35 @@ impl Plan {
         builder: &mut Builder,
         mark: Mark,
     ) -> Result<Outcome, Refusal> {
-        let written = self.write_routes(record, builder);
-        match written {
-            Ok(()) if builder.end_record(mark) => Ok(Outcome::Applied),
-            Ok(()) => Ok(Outcome::Filtered),
-            Err(mut refusal) => {
-                builder.roll_back(mark);
-                if let Refusal::Record(error) = &mut refusal
-                    && error.problem.ends_with(IS_NULL)
-                {
-                    error.problem += &self.describe(record);
+        let obstacle = match self.write_routes(record, builder) {
+            Ok(()) if builder.end_record(mark) => return Ok(Outcome::Applied),
+            Ok(()) => return Ok(Outcome::Filtered),
+            Err(obstacle) => obstacle,
+        };
+        builder.roll_back(mark);
+        Err(match obstacle {
+            Obstacle::Refusal(refusal) => refusal,
+            Obstacle::Route { route, error } => {
+                let mut problem = error.to_string();
+                if let WriteError::Evaluation(EvaluationError::Null(_)) = error {
+                    problem += &self.describe(record);
                 }
-                Err(refusal)
+                Refusal::Record(RecordError { stage: Stage::Route, route: Some(route), problem })
             }
-        }
+        })
     }
 
     fn write_routes(
         &mut self,
         record: &Incoming<'_>,
         builder: &mut Builder,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Obstacle> {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
         let mut now: Rows<'_> = std::mem::take(rows);
         let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
             .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
-        let written = decoded.and_then(|change| {
+        let written = decoded.map_err(Obstacle::Refusal).and_then(|change| {
             let occasion = match (change, now.value.shape()) {
                 (Change::Nothing, _) => return Ok(()),
                 (Change::Delete, _) => Occasion::Deletion,
@@ -297,9 +291,6 @@ impl Plan {
     }
 }
 
-/// How an expression's error ends whose value is missing.
-const IS_NULL: &str = " is null";
-
 /// So many names of a record are shown.
 const NAMES_SHOWN: usize = 12;
 
@@ -310,12 +301,11 @@ fn write_all<'a>(
     names: &mut Names,
     fields: &mut Row<'a>,
     builder: &mut Builder,
-) -> Result<(), Refusal> {
+) -> Result<(), Obstacle> {
     for route in routes {
-        route.write(context, occasion, names, fields, builder).map_err(|error| {
-            let route = Some(route.name().to_owned());
-            Refusal::Record(RecordError { stage: Stage::Route, route, problem: error.to_string() })
-        })?;
+        route
+            .write(context, occasion, names, fields, builder)
+            .map_err(|error| Obstacle::Route { route: route.name().to_owned(), error })?;
     }
     Ok(())
 }
@@ -365,9 +355,7 @@ fn decode_value<'a>(
 
 fn refusal(stage: Stage, failure: Failure) -> Refusal {
     match failure {
-        Failure::Unavailable { reason, action, retry_after, renew } => {
-            Refusal::Unavailable(Absence { reason, action, retry_after, renew })
-        }
+        Failure::Unavailable(absence) => Refusal::Unavailable(absence),
         bad @ (Failure::Record(_) | Failure::Envelope(_)) => {
             Refusal::Record(RecordError { stage, route: None, problem: bad.to_string() })
         }

@@ -91,6 +91,8 @@ fn expressions_know_what_they_are_made_of() {
     assert!(!parse("'x'").is_from_key());
     assert!(parse("b + _key").uses_key());
     assert!(!parse("_header['x']").uses_key());
+    assert!(parse("b || _source.table").uses_envelope());
+    assert!(!parse("b || _key").uses_envelope());
     assert!(parse("1 + 2").is_constant());
 }
 
@@ -99,7 +101,9 @@ fn the_truth_of_a_filter_is_true_or_not() {
     let filter = |text: &str, record: &str| {
         let mut layout = Layout::default();
         let program = Expression::parse(text, 0).expect("SQL").compile(&mut layout).expect("SQL");
-        with_record(layout, record, |context, _| program.is_true(context).map_err(|e| e.0))
+        with_record(layout, record, |context, _| {
+            program.is_true(context).map_err(|e| e.to_string())
+        })
     };
     let record = r#"{"temperature":21.75,"airport":"VIE","n":null}"#;
     for (text, truth) in [
