@@ -53,6 +53,24 @@ pub(super) fn is_nested(value: Value<'_>) -> bool {
     )
 }
 
+/// Whether the value is an array.
+pub(super) fn is_list(value: Value<'_>) -> bool {
+    match value {
+        Value::Array(_) | Value::List(_) => true,
+        Value::Nested(nested) => nested.shape() == NestedShape::Array,
+        _ => false,
+    }
+}
+
+/// Whether the value is a map or record.
+pub(super) fn is_map(value: Value<'_>) -> bool {
+    match value {
+        Value::Object(_) | Value::Entries(_) => true,
+        Value::Nested(nested) => nested.shape() != NestedShape::Array,
+        _ => false,
+    }
+}
+
 /// The text form of what is neither null nor bytes.
 pub(super) fn written<'a>(value: Value<'a>, arena: &'a Arena) -> &'a str {
     with_text(value, |bytes| arena.text(std::str::from_utf8(bytes).unwrap_or_default()))

@@ -162,12 +162,4 @@ impl Program {
     pub fn source(&self) -> &str {
         &self.source
     }
-
-    /// Its value when that needs no record.
-    pub fn constant(&self) -> Option<Value<'_>> {
-        match &self.body {
-            Body::Constant(constant) => Some(constant.value()),
-            _ => None,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Selections: `"*, a.*, * EXCEPT (x, y), expr AS name"`.
 
-use super::convert::{is_nested, kind};
+use super::convert::{is_map, kind};
 use super::display::Quoted;
 use super::lexer::TokenKind;
 use super::node::Expression;
@@ -253,7 +253,7 @@ fn spread<'a>(
     if value.is_null() {
         return Ok(());
     }
-    if !is_nested(value) || kind(value) == "an array" {
+    if !is_map(value) {
         return Err(format!("{} has no fields", kind(value)));
     }
     let mut previous = None;

@@ -62,21 +62,25 @@ impl Decimal {
         if self.unscaled < 0 {
             out.push(b'-');
         }
-        let scale = usize::from(self.scale);
-        match digits.len().checked_sub(scale) {
-            Some(whole) if whole > 0 => {
-                let (whole, fraction) = digits.split_at(whole);
-                out.extend_from_slice(whole);
-                if scale > 0 {
-                    out.push(b'.');
-                    out.extend_from_slice(fraction);
-                }
+        write_point(digits, usize::from(self.scale), &mut |text| out.extend_from_slice(text));
+    }
+}
+
+/// Hands on `digits` with a point before the last `scale` of them, and a zero before the
+/// point where none is left.
+pub fn write_point(digits: &[u8], scale: usize, push: &mut impl FnMut(&[u8])) {
+    match digits.split_at_checked(digits.len().saturating_sub(scale)) {
+        Some((whole, fraction)) if !whole.is_empty() => {
+            push(whole);
+            if scale > 0 {
+                push(b".");
+                push(fraction);
             }
-            _ => {
-                out.extend_from_slice(b"0.");
-                out.resize(out.len() + scale - digits.len(), b'0');
-                out.extend_from_slice(digits);
-            }
+        }
+        _ => {
+            push(b"0.");
+            (digits.len()..scale).for_each(|_| push(b"0"));
+            push(digits);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A call: its arguments, read as what the function takes, and bounded results.
 
 use super::Prepared;
-use crate::expression::convert::kind;
+use crate::expression::convert::{is_list, is_map, kind, text};
 use crate::expression::number::Numeric;
 use crate::expression::time::Moment;
 use crate::format::{json, nested, text as texts};
-use crate::record::{Arena, NestedShape, Value};
+use crate::record::{Arena, Value};
 use bumpalo::collections as bump;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -65,9 +65,7 @@ impl<'a> Call<'_, 'a> {
         match value {
             Value::Bytes(bytes) => std::str::from_utf8(bytes)
                 .map_err(|_| Fault(format!("argument {} is not UTF-8", index + 1).into())),
-            Value::Null => Err(self.not(index, "text")),
-            _ if nested::length(value).is_some() => Err(self.not(index, "text")),
-            _ => Ok(scalar_text(value, self.arena)),
+            _ => text(value, self.arena).ok_or_else(|| self.not(index, "text")),
         }
     }
 
@@ -278,24 +276,6 @@ pub(super) fn short(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Whether the value is an array.
-pub(super) fn is_list(value: Value<'_>) -> bool {
-    match value {
-        Value::Array(_) | Value::List(_) => true,
-        Value::Nested(nested) => nested.shape() == NestedShape::Array,
-        _ => false,
-    }
-}
-
-/// Whether the value is a map or record.
-pub(super) fn is_map(value: Value<'_>) -> bool {
-    match value {
-        Value::Object(_) | Value::Entries(_) => true,
-        Value::Nested(nested) => nested.shape() != NestedShape::Array,
-        _ => false,
-    }
-}
-
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -312,23 +292,6 @@ fn written(
         let text = simdutf8::basic::from_utf8(scratch).map_err(|_| Fault::from("not UTF-8"))?;
         Ok(arena.text(text))
     })
-}
-
-/// The text of a value that is neither null, bytes nor nested.
-pub(super) fn scalar_text<'a>(value: Value<'a>, arena: &'a Arena) -> &'a str {
-    match value {
-        Value::Text(text) | Value::Number(text) => text,
-        Value::Escaped(text) => json::unescaped(text, arena),
-        Value::Boolean(true) => "true",
-        Value::Boolean(false) => "false",
-        _ => {
-            let write = |out: &mut Vec<u8>| {
-                texts::write_text(value, out);
-                Ok(())
-            };
-            written(arena, write).unwrap_or_default()
-        }
-    }
 }
 
 /// The compact JSON of a value.

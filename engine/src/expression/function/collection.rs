@@ -1,9 +1,8 @@
 //! Arrays.
 
-use super::call::{is_list, is_map, scalar_text};
 use super::compare::{order, same};
 use super::{Call, Fault, Function, Group, Returns, any, int, list, text};
-use crate::expression::convert::kind;
+use crate::expression::convert::{self, is_list, is_map, kind};
 use crate::format::nested;
 use crate::record::Value;
 use std::cmp::Ordering;
@@ -396,9 +395,5 @@ fn series<'a>(call: &Call<'_, 'a>) -> Result<Value<'a>, Fault> {
 
 /// The text of a key: any value that is neither null nor nested.
 pub(super) fn key_text<'a>(call: &Call<'_, 'a>, value: Value<'a>) -> Result<&'a str, Fault> {
-    match value {
-        Value::Null | Value::Bytes(_) => Err(format!("a key is {}", kind(value)).into()),
-        _ if nested::length(value).is_some() => Err(format!("a key is {}", kind(value)).into()),
-        _ => Ok(scalar_text(value, call.arena)),
-    }
+    convert::text(value, call.arena).ok_or_else(|| format!("a key is {}", kind(value)).into())
 }

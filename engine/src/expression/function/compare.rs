@@ -1,11 +1,10 @@
 //! Order and sameness of arguments and elements.
 
 use super::Fault;
-use super::call::{json_text, scalar_text};
-use crate::expression::convert::kind;
+use super::call::json_text;
+use crate::expression::convert::{is_nested, kind, text};
 use crate::expression::number::Numeric;
 use crate::expression::time::Moment;
-use crate::format::nested;
 use crate::record::{Arena, Value};
 use std::cmp::Ordering;
 
@@ -23,7 +22,7 @@ pub(super) fn order<'a>(
         (Value::Bytes(one), Value::Bytes(other)) => Some(one.cmp(other)),
         (Value::Text(one), Value::Text(other)) => Some(one.cmp(other)),
         (Value::Text(_) | Value::Escaped(_), Value::Text(_) | Value::Escaped(_)) => {
-            Some(scalar_text(one, arena).cmp(scalar_text(other, arena)))
+            Some(text(one, arena).cmp(&text(other, arena)))
         }
         _ if is_time(one) && is_time(other) => {
             let moments = (Moment::of(one, arena), Moment::of(other, arena));
@@ -39,7 +38,7 @@ pub(super) fn same<'a>(one: Value<'a>, other: Value<'a>, arena: &'a Arena) -> bo
     match (one, other) {
         (Value::Null, Value::Null) => true,
         (Value::Null, _) | (_, Value::Null) => false,
-        _ if nested::length(one).is_some() && nested::length(other).is_some() => {
+        _ if is_nested(one) && is_nested(other) => {
             let texts = (json_text(one, arena), json_text(other, arena));
             texts.0.is_ok() && texts.0 == texts.1
         }

@@ -1,9 +1,10 @@
 //! JSON that stands in texts.
 
-use super::call::{is_list, is_map, json_text};
+use super::call::json_text;
 use super::compare::same;
 use super::prepared::Prepared;
 use super::{Call, Fault, Function, Group, Returns, any, text};
+use crate::expression::convert::{is_list, is_map, is_nested};
 use crate::format::{json, nested};
 use crate::record::{Step, Value};
 
@@ -203,7 +204,7 @@ fn extract<'a>(call: &Call<'_, 'a>) -> Result<Value<'a>, Fault> {
     };
     match found {
         Value::Null => Ok(Value::Null),
-        _ if nested::length(found).is_some() => json_text(found, call.arena).map(Value::Text),
+        _ if is_nested(found) => json_text(found, call.arena).map(Value::Text),
         _ => Ok(Value::Text(Call { arguments: &[found], ..*call }.text(0)?)),
     }
 }

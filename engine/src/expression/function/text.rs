@@ -312,7 +312,7 @@ fn concat_ws<'a>(call: &Call<'_, 'a>) -> Result<Value<'a>, Fault> {
         out.push(between).and_then(|()| out.push(part))
     };
     for index in (1..call.arguments.len()).filter(|&index| call.given(index)) {
-        if super::call::is_list(call.get(index)) {
+        if crate::expression::convert::is_list(call.get(index)) {
             call.elements(index, &mut |element| match element {
                 Value::Null => Ok(()),
                 _ => add(Call { arguments: &[element], ..*call }.text(0)?),

@@ -3,7 +3,7 @@
 use super::node::MAX_SCALE;
 use super::reader::{Reader, Stop};
 use super::{MAX_DECIMAL_BYTES, Problem};
-use crate::record::Decimal;
+use crate::record::{Decimal, write_point};
 use std::io::Write as _;
 
 /// Limbs of 32 bits that the largest decimal has.
@@ -90,20 +90,7 @@ pub(super) fn digits(bytes: &[u8], scale: i32) -> Text<DIGITS> {
         text.push(b"-");
     }
     let behind = usize::try_from(scale).unwrap_or(0);
-    match digits.split_at_checked(digits.len().saturating_sub(behind)) {
-        Some((whole, fraction)) if !whole.is_empty() => {
-            text.push(whole);
-            if behind > 0 {
-                text.push(b".");
-                text.push(fraction);
-            }
-        }
-        _ => {
-            text.push(b"0.");
-            (digits.len()..behind).for_each(|_| text.push(b"0"));
-            text.push(digits);
-        }
-    }
+    write_point(digits, behind, &mut |piece| text.push(piece));
     if digits != b"0" {
         (scale..0).for_each(|_| text.push(b"0"));
     }
