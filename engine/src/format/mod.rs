@@ -14,6 +14,7 @@ use std::time::Duration;
 pub mod avro;
 mod bytes;
 pub(crate) mod calendar;
+mod decimal;
 pub mod envelope;
 pub mod framed;
 pub mod json;

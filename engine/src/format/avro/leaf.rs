@@ -4,6 +4,7 @@ use super::Problem;
 use super::node::Nodes;
 use super::number::{self, Exact};
 use super::reader::{Reader, Stop};
+use crate::format::decimal::digits;
 use crate::format::text;
 use crate::record::{Arena, TimeUnit, Value};
 
@@ -97,7 +98,7 @@ impl Leaf {
         let value = match self.compute(&mut reader)? {
             Computed::Exact(Exact::Decimal(decimal)) => arena.decimal(decimal),
             Computed::Exact(Exact::Large(bytes, scale)) => {
-                Value::Number(arena.text(number::digits(bytes, scale).as_str()))
+                Value::Number(arena.text(digits(bytes, scale).as_str()))
             }
             Computed::Uuid(bytes) => Value::Text(arena.text(number::uuid(bytes).as_str())),
             Computed::Duration(bytes) => Value::Text(arena.text(number::duration(bytes).as_str())),
@@ -137,7 +138,7 @@ impl Leaf {
         match self.compute(reader)? {
             Computed::Exact(Exact::Decimal(decimal)) => decimal.write(out),
             Computed::Exact(Exact::Large(bytes, scale)) => {
-                out.extend_from_slice(number::digits(bytes, scale).as_str().as_bytes());
+                out.extend_from_slice(digits(bytes, scale).as_str().as_bytes());
             }
             Computed::Uuid(bytes) => text::write_json_string(number::uuid(bytes).as_str(), out),
             Computed::Duration(bytes) => {

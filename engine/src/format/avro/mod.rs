@@ -48,7 +48,7 @@ pub const MAX_DEPTH: u32 = 64;
 pub const MAX_HOLLOW: u64 = 65_536;
 
 /// A decimal of more bytes is an error.
-pub const MAX_DECIMAL_BYTES: usize = 1024;
+pub const MAX_DECIMAL_BYTES: usize = super::decimal::LONGEST;
 
 /// Avro without its framing: see [`SchemaFormat`].
 #[derive(Debug)]

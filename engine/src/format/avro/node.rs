@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub(super) type NodeId = u32;
 
 /// The greatest scale of a decimal.
-pub(super) const MAX_SCALE: usize = 1024;
+pub(super) const MAX_SCALE: usize = crate::format::decimal::LARGEST_SCALE;
 
 /// Fields that take no bytes, at most, in one record and the records within it:
 /// a few lines of schema could otherwise make any number of fields from no bytes.

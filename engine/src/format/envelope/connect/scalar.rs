@@ -1,5 +1,6 @@
 //! Kafka Connect's scalar and logical types in JSON.
 
+use crate::format::decimal::digits;
 use crate::format::json;
 use crate::record::{Arena, Decimal, TimeUnit, Value};
 use base64::Engine as _;
@@ -178,46 +179,5 @@ fn decimal(value: Value<'_>, scale: i32) -> Option<Leaf<'_>> {
     let length = BASE64.decode_slice(text.as_bytes(), &mut bytes).ok()?;
     let bytes = bytes.get(..length).filter(|bytes| !bytes.is_empty())?;
     let small = u32::try_from(scale).ok().and_then(|scale| Decimal::from_be_bytes(bytes, scale));
-    Some(small.map_or_else(|| Leaf::Large(large(bytes, scale)), Leaf::Decimal))
-}
-
-/// The text of a big-endian two's complement number with its point `scale` digits from the end.
-fn large(bytes: &[u8], scale: i32) -> String {
-    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    let mut carry = negative;
-    let mut magnitude: Vec<u8> = bytes.to_vec();
-    for byte in magnitude.iter_mut().rev().filter(|_| negative) {
-        (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
-    }
-    let mut digits = digits(magnitude);
-    if scale < 0 && digits != "0" {
-        digits.extend(std::iter::repeat_n('0', scale.unsigned_abs() as usize));
-    }
-    let scale = usize::try_from(scale).unwrap_or(0);
-    if scale > 0 {
-        let zeros = (scale + 1).saturating_sub(digits.len());
-        digits.insert_str(0, &"0".repeat(zeros));
-        digits.insert(digits.len() - scale, '.');
-    }
-    if negative {
-        digits.insert(0, '-');
-    }
-    digits
-}
-
-/// The decimal digits of a big-endian number, by repeated division.
-fn digits(mut magnitude: Vec<u8>) -> String {
-    let mut pieces = Vec::new();
-    while magnitude.iter().any(|&byte| byte != 0) {
-        let mut rest = 0u64;
-        for byte in &mut magnitude {
-            rest = rest << 8 | u64::from(*byte);
-            *byte = (rest / 1_000_000_000) as u8;
-            rest %= 1_000_000_000;
-        }
-        pieces.push(rest);
-    }
-    let mut pieces = pieces.into_iter().rev();
-    let first = pieces.next().unwrap_or(0).to_string();
-    pieces.fold(first, |text, piece| text + &format!("{piece:09}"))
+    Some(small.map_or_else(|| Leaf::Large(digits(bytes, scale).as_str().to_owned()), Leaf::Decimal))
 }
