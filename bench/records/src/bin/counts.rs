@@ -6,12 +6,10 @@
 //! instructions do not depend on load, but they do on these.
 
 use redis_kafka_records_bench::{cases, way};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.tsv");
 
@@ -22,31 +20,6 @@ const TOLERANCE: f64 = 0.03;
 const SHORT: u64 = 10 * way::UNIT as u64;
 /// Records of the longer run.
 const LONG: u64 = 10 * SHORT;
-
-#[global_allocator]
-static COUNTING: Counting = Counting(AtomicU64::new(0));
-
-struct Counting(AtomicU64);
-
-// SAFETY: everything is handed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 /// What one record costs.
 #[derive(Clone, Copy)]
@@ -79,16 +52,15 @@ fn main() -> ExitCode {
 fn run(name: &str, records: u64) -> Result<(), String> {
     let case = cases().find(|case| case.name == name);
     let mut run = (case.ok_or_else(|| format!("counts: no case '{name}'"))?.ours)();
-    let mut allocated = 0;
-    for record in 0..records {
-        if record == SHORT {
-            allocated = COUNTING.0.load(Ordering::Relaxed);
-        }
+    for _ in 0..records.min(SHORT) {
         std::hint::black_box(run());
     }
-    let allocated =
-        if records > SHORT { COUNTING.0.load(Ordering::Relaxed) - allocated } else { 0 };
-    println!("{allocated}");
+    let steady = allocation_counter::measure(|| {
+        for _ in SHORT..records {
+            std::hint::black_box(run());
+        }
+    });
+    println!("{}", steady.count_total);
     Ok(())
 }
 
