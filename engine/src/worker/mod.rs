@@ -13,6 +13,7 @@ mod plan;
 mod route;
 mod session;
 mod shared;
+mod tick;
 mod types;
 mod values;
 
