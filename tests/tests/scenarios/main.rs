@@ -16,4 +16,5 @@ mod panics;
 mod replication;
 mod rights;
 mod selections;
+mod stack;
 mod targets;
