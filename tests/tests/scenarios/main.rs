@@ -17,4 +17,5 @@ mod panics;
 mod replication;
 mod rights;
 mod selections;
+mod stack;
 mod targets;
