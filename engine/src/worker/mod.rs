@@ -7,6 +7,7 @@
 mod absence;
 mod consume;
 mod gap;
+mod gate;
 mod lane;
 mod letters;
 mod plan;
@@ -17,6 +18,7 @@ mod tick;
 mod types;
 mod values;
 
+pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
