@@ -125,13 +125,12 @@ pub fn limited_target(target: &str) -> String {
 /// A key of another type stands where the first record writes.
 fn taken(row: &Row) -> Case {
     let mut case = case(row, "taken", &[row.insert]);
-    match row.taken {
-        Taken::Replaced => case.before.push("RPUSH @k taken".into()),
-        Taken::Refused(command) => {
-            case.before.push(command.into());
-            case.records.iter_mut().for_each(|record| record.does = Does::Fails("wrong"));
-        }
-    }
+    let command = match row.taken {
+        Taken::Guarded => "RPUSH @k taken",
+        Taken::Refused(command) => command,
+    };
+    case.before.push(command.into());
+    case.records.iter_mut().for_each(|record| record.does = Does::Fails("wrong"));
     case
 }
 

@@ -19,10 +19,10 @@ pub struct Row {
 /// What a record does to a key of another type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is an error of the record, and this plain command makes the key.
+    /// It is an error of the record, as of the plain command; this one makes the key.
     Refused(&'static str),
-    /// It is replaced.
-    Replaced,
+    /// It is an error of the record, though the plain command, SET, takes the place of anything.
+    Guarded,
 }
 
 /// Whether the target takes an expiry.
@@ -142,7 +142,7 @@ pub const STRINGS: &[Row] = &[
         update: &[writes("k", r#"{"v":13.40}"#, &["SET @k 13.40"])],
         tombstone: &[tombstone("k", &["DEL @k"]), writes("k", r#"{"v":1}"#, &["SET @k 1"])],
         null: &[fails("k", r#"{"v":null}"#, "coalesce"), fails("k", r#"{"w":1}"#, "null")],
-        taken: Taken::Replaced,
+        taken: Taken::Guarded,
         lives: Life::Limited,
     },
     Row {
@@ -154,7 +154,7 @@ pub const STRINGS: &[Row] = &[
         ])],
         tombstone: &[tombstone("k", &["DEL @k"])],
         null: &[writes("k", r#"{"n":1}"#, &[r#"SET @k '{"a":null,"n":1}'"#])],
-        taken: Taken::Replaced,
+        taken: Taken::Guarded,
         lives: Life::Limited,
     },
 ];
