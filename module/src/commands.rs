@@ -152,6 +152,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
             .get(profile)
             .map_err(|error| CommandError::new(error.to_string()))?;
     }
+    module.registry.check_after(&given)?;
     let name = given.name.clone();
     let registry = &mut module.registry;
     let mut note = String::new();
@@ -189,7 +190,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         registry.stop(&name, Farewell::Leave);
         registry.subscriptions.insert(
             name.clone(),
-            Subscription { db, made, declared: given, lane: None, fault: None },
+            Subscription { db, made, declared: given, lane: None, fault: None, gate: None },
         );
         registry.start(&name);
     }
@@ -345,7 +346,7 @@ fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offse
         context.select(client_db);
         deleted.map_err(CommandError::new)?;
     }
-    ok()
+    Ok(Answer::Ok(format!("OK{}", registry.left_waiting(name))))
 }
 
 fn delete_ledger(context: Context, name: &str, progress: &[Progress]) -> Result<(), String> {

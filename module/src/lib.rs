@@ -9,6 +9,7 @@ mod callback;
 mod commands;
 mod describe;
 mod events;
+mod gates;
 mod guard;
 mod load;
 mod logging;

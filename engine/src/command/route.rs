@@ -98,7 +98,10 @@ impl Route {
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
             target: Target::parse(matched.require("TO")?)?,
-            condition: matched.get("WHERE").map(|part| expression(part.word()?)).transpose()?,
+            condition: matched
+                .get("WHERE")
+                .map(|part| target::expression(part.word()?))
+                .transpose()?,
             selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
@@ -107,11 +110,11 @@ impl Route {
     /// Holds its expressions against what is known of the subscription's records:
     /// the type of their values, where a schema tells it, and their envelope.
     pub fn check(&self, value: Option<&Type>, envelope: Envelope) -> Result<(), CommandError> {
-        let key = self.target.key().expressions().map(|expression| ("key", expression));
+        let target = self.target.expressions().into_iter();
         let condition = self.condition.iter().map(|expression| ("WHERE", expression));
         let selection = self.selection.iter().flat_map(Selection::expressions);
         let selection = selection.map(|expression| ("SELECT", expression));
-        for (place, expression) in key.chain(condition).chain(selection) {
+        for (place, expression) in target.chain(condition).chain(selection) {
             let refused = |error: ExpressionError| {
                 CommandError::new(format!("{place}: {error}")).of(ENTRY.clause.name)
             };
@@ -141,16 +144,6 @@ impl Route {
         }
         all
     }
-}
-
-fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
-    let text = word.text()?;
-    let parsed = Expression::parse(text, 0).and_then(|expression| {
-        // What can be known without a schema is said when it is typed.
-        expression.compile(&mut Layout::default())?;
-        Ok(expression)
-    });
-    parsed.map_err(|error| target::at_column(word, text, error))
 }
 
 fn selection(word: Word<'_>) -> Result<Selection, CommandError> {

@@ -5,7 +5,7 @@ use super::*;
 use crate::format::Format;
 use crate::grammar::Argument;
 use crate::kafka::{Connection, Position, Topics};
-use crate::target::{TARGETS, Target};
+use crate::target::TARGETS;
 use proptest::prelude::*;
 
 fn run(line: &str) -> Result<Statement, CommandError> {
@@ -68,6 +68,7 @@ fn a_subscription_has_the_documented_defaults() {
         start: Position::Earliest,
         on_error: OnError::Stop,
         group: None,
+        after: None,
         initial: Initial::Running,
     };
     assert_eq!(given, Statement::Subscribe(expected));
@@ -387,9 +388,6 @@ fn a_route_carries_its_target() {
     else {
         panic!("no route")
     };
-    let Target::Hash(hash) = &route.target else { panic!("no hash") };
-    assert_eq!(hash.mode, crate::target::hash::Mode::Overwrite);
-    assert_eq!(hash.tombstone(), crate::target::Tombstone::Delete);
-    assert_eq!(route.target.key().to_string(), "h:%{_key}");
+    assert_eq!(route.target.arguments(), ["HASH", "h:%{_key}", "OVERWRITE"]);
     assert_eq!(route.scope, Scope::FromStart);
 }

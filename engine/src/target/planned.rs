@@ -1,26 +1,25 @@
 //! Targets that are known by name and not built yet.
 
-use super::{DELETE_WHEN, EXPIRY, KEY, NEWER, TOMBSTONE, TargetRow};
+use super::keyed::{DELETE_WHEN, EXPIRY, KEY, TOMBSTONE};
+use super::{NEWER, TargetRow};
 use crate::grammar::{Argument, Kind, Repetition};
 
 const fn expression(token: &'static str) -> Argument {
     Argument::option(token, "expression", Kind::Expression)
 }
 
-const TOMBSTONE_PLANNED: Argument = TOMBSTONE.planned();
-
 pub(super) const STRING: TargetRow = TargetRow::planned(
     "STRING",
     "the last record of a key as a string",
     &[KEY],
-    &[expression("VALUE").optional(), EXPIRY, TOMBSTONE_PLANNED, DELETE_WHEN, NEWER],
+    &[expression("VALUE").optional(), EXPIRY, TOMBSTONE, DELETE_WHEN, NEWER],
 );
 
 pub(super) const JSON: TargetRow = TargetRow::planned(
     "JSON",
     "the last record of a key as a JSON document",
     &[KEY],
-    &[EXPIRY, TOMBSTONE_PLANNED, DELETE_WHEN, NEWER],
+    &[EXPIRY, TOMBSTONE, DELETE_WHEN, NEWER],
 );
 
 pub(super) const LIST: TargetRow = TargetRow::planned(
@@ -31,7 +30,7 @@ pub(super) const LIST: TargetRow = TargetRow::planned(
         Argument::one_of("end", &[Argument::token("LEFT"), Argument::token("RIGHT")]).optional(),
         Argument::option("MAXLEN", "n", Kind::Integer).optional(),
         EXPIRY,
-        TOMBSTONE_PLANNED,
+        TOMBSTONE,
         DELETE_WHEN,
     ],
 );
@@ -40,7 +39,7 @@ pub(super) const SET: TargetRow = TargetRow::planned(
     "SET",
     "a record adds a member to a set",
     &[KEY],
-    &[expression("MEMBER"), EXPIRY, TOMBSTONE_PLANNED, DELETE_WHEN],
+    &[expression("MEMBER"), EXPIRY, TOMBSTONE, DELETE_WHEN],
 );
 
 pub(super) const ZSET: TargetRow = TargetRow::planned(
@@ -54,7 +53,7 @@ pub(super) const ZSET: TargetRow = TargetRow::planned(
             .optional()
             .about("keep this many members, those of the highest scores"),
         EXPIRY,
-        TOMBSTONE_PLANNED,
+        TOMBSTONE,
         DELETE_WHEN,
     ],
 );
@@ -63,14 +62,7 @@ pub(super) const GEO: TargetRow = TargetRow::planned(
     "GEO",
     "a record places a member on the map",
     &[KEY],
-    &[
-        expression("LON"),
-        expression("LAT"),
-        expression("MEMBER"),
-        EXPIRY,
-        TOMBSTONE_PLANNED,
-        DELETE_WHEN,
-    ],
+    &[expression("LON"), expression("LAT"), expression("MEMBER"), EXPIRY, TOMBSTONE, DELETE_WHEN],
 );
 
 pub(super) const TIMESERIES: TargetRow = TargetRow::planned(
@@ -81,7 +73,7 @@ pub(super) const TIMESERIES: TargetRow = TargetRow::planned(
         expression("AT").optional().about("the sample's time"),
         expression("VALUE"),
         EXPIRY,
-        TOMBSTONE_PLANNED,
+        TOMBSTONE,
         DELETE_WHEN,
     ],
 );

@@ -9,7 +9,8 @@ pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Entry, KeyError, Mark, Trim, WriteKind};
+pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
+pub use packed::{End, EntryTime, Expiry, GroupKind, Keep, PlainWrite};
 
 use crate::ledger::Advance;
 use std::sync::Arc;
@@ -34,7 +35,10 @@ pub struct Unit {
     pub packed: Vec<u8>,
     /// The records that wrote something, in order.
     pub records: Vec<RecordRef>,
-    /// For each write in packed order, the index in `records` of the record it came from.
+    /// For each group in packed order, how many writes were made to it; where only the last can be
+    /// seen, more than are packed.
+    pub groups: Vec<u32>,
+    /// For each of these writes, the index in `records` of the record it came from.
     pub writers: Vec<u32>,
     /// The worker's partitions, by slot: topic and partition number.
     pub slots: Arc<[(Arc<str>, i32)]>,
@@ -47,11 +51,14 @@ impl Unit {
         self.advances.clear();
         self.packed.clear();
         self.records.clear();
+        self.groups.clear();
         self.writers.clear();
     }
 
     /// Bytes its buffers hold on to.
     pub fn memory(&self) -> usize {
-        self.packed.capacity() + self.writers.capacity() * 4 + self.records.capacity() * 16
+        self.packed.capacity()
+            + (self.writers.capacity() + self.groups.capacity()) * 4
+            + self.records.capacity() * 16
     }
 }

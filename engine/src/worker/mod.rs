@@ -7,15 +7,18 @@
 mod absence;
 mod consume;
 mod gap;
+mod gate;
 mod lane;
 mod letters;
 mod plan;
 mod route;
 mod session;
 mod shared;
+mod tick;
 mod types;
 mod values;
 
+pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};

@@ -10,7 +10,7 @@ use crate::format::{
 };
 use crate::ledger::Outcome;
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
-use crate::target::{Occasion, WriteError};
+use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
 use std::fmt;
 
@@ -261,7 +261,8 @@ impl Plan {
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let written = write_all(routes, &context, occasion, names, &mut fields, builder);
+            let mut output = Output { builder, names };
+            let written = write_all(routes, &context, occasion, &mut fields, &mut output);
             *selected = fields.recycle();
             written
         });
@@ -298,13 +299,12 @@ fn write_all<'a>(
     routes: &'a [RouteProgram],
     context: &Context<'a>,
     occasion: Occasion,
-    names: &mut Names,
     fields: &mut Row<'a>,
-    builder: &mut Builder,
+    output: &mut Output<'_>,
 ) -> Result<(), Obstacle> {
     for route in routes {
         route
-            .write(context, occasion, names, fields, builder)
+            .write(context, occasion, fields, output)
             .map_err(|error| Obstacle::Route { route: route.name().to_owned(), error })?;
     }
     Ok(())

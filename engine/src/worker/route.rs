@@ -2,9 +2,8 @@
 
 use super::RouteSpec;
 use crate::expression::{Context, ExpressionError, Layout, Program, SelectionProgram};
-use crate::record::{Names, Row};
-use crate::target::{Occasion, WriteError, Writer};
-use crate::unit::Builder;
+use crate::record::{Row, Shape};
+use crate::target::{Making, Occasion, Output, Selected, WriteError, Writer};
 
 /// A compiled route.
 pub(super) struct RouteProgram {
@@ -12,18 +11,18 @@ pub(super) struct RouteProgram {
     condition: Option<Program>,
     /// None: the value's top-level fields as they are.
     selection: Option<SelectionProgram>,
-    writer: Writer,
+    writer: Box<dyn Writer>,
 }
 
 impl RouteProgram {
     /// Compiles a route, and says in `layout` what it reads.
     pub fn compile(route: &RouteSpec, layout: &mut Layout) -> Result<Self, ExpressionError> {
-        let program = RouteProgram {
-            name: route.name.clone(),
-            condition: route.condition.as_ref().map(|it| it.compile(layout)).transpose()?,
-            selection: route.selection.as_ref().map(|it| it.compile(layout)).transpose()?,
-            writer: route.target.compile(layout)?,
-        };
+        let condition = route.condition.as_ref().map(|it| it.compile(layout)).transpose()?;
+        let selection = route.selection.as_ref();
+        let mut making = Making { layout, route: &route.name, selection };
+        let writer = route.target.compile(&mut making)?;
+        let selection = selection.map(|it| it.compile(layout)).transpose()?;
+        let program = RouteProgram { name: route.name.clone(), condition, selection, writer };
         layout.value.every_field |= program.selection.is_none();
         Ok(program)
     }
@@ -39,26 +38,26 @@ impl RouteProgram {
         &'a self,
         context: &Context<'a>,
         occasion: Occasion,
-        names: &mut Names,
         selected: &mut Row<'a>,
-        builder: &mut Builder,
+        output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
+        let occasion = self.writer.occasion(context, occasion)?;
         if occasion != Occasion::Record {
-            return self.writer.write(context, occasion, &[], builder);
+            return self.writer.write(context, occasion, Selected::NOTHING, output);
         }
         if let Some(condition) = &self.condition
             && !condition.is_true(context)?
         {
             return Ok(());
         }
-        let fields = match &self.selection {
-            None => context.value.fields(),
+        let selected = match &self.selection {
+            None => Selected { fields: context.value.fields(), shape: context.value.shape() },
             Some(selection) => {
-                selection.write(context, names, selected)?;
-                selected.fields()
+                selection.write(context, output.names, selected)?;
+                Selected { fields: selected.fields(), shape: Shape::Fields }
             }
         };
-        self.writer.write(context, occasion, fields, builder)
+        self.writer.write(context, occasion, selected, output)
     }
 
     /// Drops every name's number that it keeps.
@@ -66,5 +65,6 @@ impl RouteProgram {
         if let Some(selection) = &mut self.selection {
             selection.forget_names();
         }
+        self.writer.forget_names();
     }
 }

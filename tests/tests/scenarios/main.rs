@@ -1,5 +1,6 @@
 //! The scenarios: each starts real servers, does one thing to them, and counts.
 
+mod after;
 mod commands;
 mod connections;
 mod definitions;
