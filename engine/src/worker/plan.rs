@@ -23,6 +23,8 @@ pub enum Stage {
     Value,
     /// A route's template or target could not make a write of it.
     Route,
+    /// Kafka refuses a message that was made of it.
+    Send,
     /// Redis would refuse the write.
     Apply,
 }
@@ -34,6 +36,7 @@ impl Stage {
             Stage::Key => "key",
             Stage::Value => "value",
             Stage::Route => "route",
+            Stage::Send => "send",
             Stage::Apply => "apply",
         }
     }
