@@ -138,8 +138,7 @@ impl Example {
         std::fs::write(&log, "").expect("an empty log");
         // A session of its own, so that what it leaves running can be ended with it.
         let arguments = ["sh", "-c", &script].map(String::from);
-        let mut shell =
-            Process::start("setsid", &arguments, &[("PATH".to_owned(), search)], &log);
+        let mut shell = Process::start("setsid", &arguments, &[("PATH".to_owned(), search)], &log);
         let status = shell.wait_ended(DEADLINE);
         let output = shell.log();
         self.shells.push(shell);

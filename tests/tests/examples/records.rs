@@ -85,3 +85,10 @@ fn record(message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
         headers: headers.unwrap_or_default(),
     }
 }
+
+/// `13.4` as 1340: exact, as the text has at most two decimals.
+pub fn cents(text: &str) -> i64 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    assert!(part.len() <= 2, "{text}");
+    format!("{whole}{part:0<2}").parse().unwrap_or_else(|_| panic!("{text} is no amount"))
+}
