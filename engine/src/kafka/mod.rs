@@ -25,7 +25,7 @@ pub use problem::{Failure, Operation, Problem, ProblemKind};
 pub use producer::{Delivery, Outgoing, Producer, Sent, Source};
 pub use profile::{Profile, ProfileError, Profiles};
 pub use registry::{RegistryError, RegistryName, registry_config};
-pub use schemas::{SchemaSources, schema_sources};
+pub use schemas::{SchemaSources, WrittenSchema, schema_sources, written_schema};
 pub use topic_id::TopicId;
 
 #[cfg(test)]

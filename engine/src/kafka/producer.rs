@@ -233,10 +233,12 @@ impl Producer {
         let (mut partition, mut offset) = (itoa::Buffer::new(), itoa::Buffer::new());
         let values =
             [source.topic, partition.format(source.partition), offset.format(source.offset)];
-        let headers = HEADERS.iter().zip(values).fold(
-            OwnedHeaders::new_with_capacity(HEADERS.len()),
-            |headers, (key, value)| headers.insert(Header { key, value: Some(value) }),
-        );
+        let headers = HEADERS
+            .iter()
+            .zip(values)
+            .fold(OwnedHeaders::new_with_capacity(HEADERS.len()), |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            });
         let record = BaseRecord {
             topic,
             partition: None,
@@ -289,3 +291,6 @@ impl Producer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

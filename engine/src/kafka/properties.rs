@@ -182,11 +182,8 @@ pub const FIXED: &[Setting] = &[
 /// What every producer runs with beside [`FIXED_ALWAYS`], whatever a profile says: each message is
 /// written once and in order by all replicas in sync, and no message is given up by the clock, as a
 /// unit waits for its messages.
-pub const FIXED_PRODUCER: &[Setting] = &[
-    ("enable.idempotence", "true"),
-    ("acks", "all"),
-    ("message.timeout.ms", "0"),
-];
+pub const FIXED_PRODUCER: &[Setting] =
+    &[("enable.idempotence", "true"), ("acks", "all"), ("message.timeout.ms", "0")];
 
 /// What every client runs with, whatever a profile says.
 pub const FIXED_ALWAYS: &[Setting] =

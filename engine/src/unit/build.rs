@@ -1,10 +1,10 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
+use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{
     self, DELETE_KEY, EntryTime, Expiry, GroupKind, HashOperation, Keep, PackedAdvance, PlainWrite,
     put_group, put_text, put_varint,
 };
-use super::messages::{Messages, MessagesMark, Part};
 use super::{RecordRef, Unit};
 use crate::format::text::write_text;
 use crate::ledger::{self, Advance};

@@ -65,8 +65,7 @@ impl Messages {
         value: impl FnOnce(&mut Vec<u8>) -> Result<Part, E>,
     ) -> Result<(), E> {
         let start = self.bytes.len();
-        let parts =
-            self.part(key).and_then(|key| self.part(value).map(|value| (key, value)));
+        let parts = self.part(key).and_then(|key| self.part(value).map(|value| (key, value)));
         match parts {
             Ok((key, value)) => {
                 let topic = self.topic(topic);

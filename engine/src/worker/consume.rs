@@ -83,7 +83,8 @@ impl Worker {
                 schemas: schemas.value,
             },
         };
-        let plan = Plan::new(formats, &control.routes)
+        let encoders = self.encoders(control)?;
+        let plan = Plan::with_encoders(formats, &control.routes, &encoders)
             .map_err(|error| self.mend_schemas(error.to_string()))?;
         let assignments: Vec<_> = cursors
             .iter()

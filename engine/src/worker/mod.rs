@@ -6,6 +6,7 @@
 
 mod absence;
 mod consume;
+mod encoders;
 mod gap;
 mod gate;
 mod lane;

@@ -73,7 +73,9 @@ impl Worker {
         self.connect_producer()?;
         let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
         for topic in topics {
-            producer.check_topic(topic, ASK).map_err(|problem| delivery_trouble(topic, &problem))?;
+            producer
+                .check_topic(topic, ASK)
+                .map_err(|problem| delivery_trouble(topic, &problem))?;
         }
         Ok(Outbox::default())
     }
@@ -83,10 +85,9 @@ impl Worker {
         if self.producer.is_some() {
             return Ok(());
         }
-        let config = kafka::producer_config(&self.spec.connection, &self.spec.profiles)
-            .map_err(|error| {
-                Trouble::wait(error.to_string(), "mend the profiles file or the connection")
-            })?;
+        let config = kafka::producer_config(&self.spec.connection, &self.spec.profiles).map_err(
+            |error| Trouble::wait(error.to_string(), "mend the profiles file or the connection"),
+        )?;
         let producer = Producer::connect(&config, waker).map_err(|error| {
             Trouble::wait(error.to_string(), "check the connection's properties")
         })?;
