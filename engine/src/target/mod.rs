@@ -2,10 +2,24 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod channel;
+mod command;
+mod geo;
 mod hash;
+mod json;
 mod keyed;
+mod list;
+mod members;
+mod operand;
+mod payload;
 mod planned;
+mod set;
 mod stream;
+mod string;
+#[cfg(test)]
+mod tests;
+mod timeseries;
+mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
@@ -30,15 +44,15 @@ pub struct TargetRow {
 pub const TARGETS: &[&TargetRow] = &[
     &stream::ROW,
     &hash::ROW,
-    &planned::STRING,
-    &planned::JSON,
-    &planned::LIST,
-    &planned::SET,
-    &planned::ZSET,
-    &planned::GEO,
-    &planned::TIMESERIES,
-    &planned::CHANNEL,
-    &planned::COMMAND,
+    &string::ROW,
+    &json::ROW,
+    &list::ROW,
+    &set::ROW,
+    &zset::ROW,
+    &geo::ROW,
+    &timeseries::ROW,
+    &channel::ROW,
+    &command::ROW,
     &planned::TOPIC,
 ];
 
@@ -63,6 +77,11 @@ trait Declared: fmt::Debug + Send + Sync {
 
     /// Its expressions and what each is, without those of its [`Place`].
     fn expressions(&self) -> Vec<(&'static str, &Expression)>;
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    fn takes_selection(&self) -> bool {
+        true
+    }
 
     /// Says in the layout what its expressions read.
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError>;
@@ -136,14 +155,26 @@ impl Target {
 
     /// Its expressions and what each is, for errors.
     pub fn expressions(&self) -> Vec<(&'static str, &Expression)> {
-        let place = self.0.place().template().map(Template::expressions);
-        let place = place.into_iter().flatten().map(|expression| ("key", expression));
+        let place = self.0.place();
+        let name = if matches!(place, Place::Channel(_)) { "channel" } else { "key" };
+        let place = place.template().map(Template::expressions);
+        let place = place.into_iter().flatten().map(|expression| (name, expression));
         place.chain(self.0.expressions()).collect()
     }
 
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
+    }
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    pub fn takes_selection(&self) -> bool {
+        self.0.takes_selection()
+    }
+
+    /// Whether each record runs a command of the user's, so that a unit can hold only one.
+    pub fn runs_command(&self) -> bool {
+        matches!(self.place(), Place::Command(_))
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -297,17 +328,3 @@ const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression
     .optional()
     .planned()
     .about("a record for which this is lower than before does not overwrite");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_says_built_exactly_where_something_builds() {
-        for row in TARGETS {
-            assert_eq!(row.build.is_some(), row.clause.support == Support::Built, "{row:?}");
-            let same = TARGETS.iter().filter(|other| other.clause.name == row.clause.name);
-            assert_eq!(same.count(), 1);
-        }
-    }
-}
