@@ -95,11 +95,18 @@ pub(super) static ENTRY: Entry = Entry {
 
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
+        let target = Target::parse(matched.require("TO")?)?;
+        if let Some(part) = matched.get("SELECT")
+            && !target.takes_selection()
+        {
+            let problem = "SELECT would select nothing: the target's options say what is written";
+            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+        }
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            target: Target::parse(matched.require("TO")?)?,
+            target,
             condition: matched
                 .get("WHERE")
                 .map(|part| target::expression(part.word()?))
@@ -165,6 +172,8 @@ impl Route {
             Setting::new("FROM", [self.from.as_str()]),
             Setting::new("TO", self.target.arguments()),
         ];
+        // A command's arguments end the line.
+        let target = if self.target.runs_command() { all.pop() } else { None };
         let condition = self.condition.as_ref().map(ToString::to_string);
         all.extend(condition.map(|text| Setting::new("WHERE", [text])));
         let selection = self.selection.as_ref().map(ToString::to_string);
@@ -172,6 +181,7 @@ impl Route {
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
+        all.extend(target);
         all
     }
 }

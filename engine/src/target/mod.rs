@@ -2,17 +2,30 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod channel;
+mod command;
+mod geo;
 mod hash;
+mod json;
 mod keyed;
-mod planned;
+mod list;
+mod members;
+mod operand;
+mod payload;
+mod set;
 mod stream;
+mod string;
+#[cfg(test)]
+mod tests;
+mod timeseries;
 mod topic;
+mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
 use crate::format::avro::Encoder;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
@@ -24,24 +37,24 @@ type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;
 
 /// A row of [`TARGETS`].
 pub struct TargetRow {
-    /// Its words: name, summary, arguments, options, and whether it is built.
+    /// Its words: name, summary, arguments and options.
     pub clause: Clause,
-    build: Option<Build>,
+    build: Build,
 }
 
 /// All targets, in the order help shows them.
 pub const TARGETS: &[&TargetRow] = &[
     &stream::ROW,
     &hash::ROW,
-    &planned::STRING,
-    &planned::JSON,
-    &planned::LIST,
-    &planned::SET,
-    &planned::ZSET,
-    &planned::GEO,
-    &planned::TIMESERIES,
-    &planned::CHANNEL,
-    &planned::COMMAND,
+    &string::ROW,
+    &json::ROW,
+    &list::ROW,
+    &set::ROW,
+    &zset::ROW,
+    &geo::ROW,
+    &timeseries::ROW,
+    &channel::ROW,
+    &command::ROW,
     &topic::ROW,
 ];
 
@@ -66,6 +79,11 @@ trait Declared: fmt::Debug + Send + Sync {
 
     /// Its expressions and what each is, without those of its [`Place`].
     fn expressions(&self) -> Vec<(&'static str, &Expression)>;
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    fn takes_selection(&self) -> bool {
+        true
+    }
 
     /// Says in the layout what its expressions read.
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError>;
@@ -125,13 +143,9 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let build = TARGETS.iter().find(|row| row.clause.name == name).and_then(|row| row.build);
-        match build {
-            Some(build) => build(matched).map(Target),
-            None => {
-                Err(CommandError::unsupported(&format!("target '{name}'"), matched.number() + 1))
-            }
-        }
+        let row = TARGETS.iter().find(|row| row.clause.name == name);
+        let row = row.ok_or_else(|| CommandError::new("TO names no target").at(matched.number()))?;
+        (row.build)(matched).map(Target)
     }
 
     /// The canonical words: defaults left out, options in the table's order.
@@ -146,8 +160,10 @@ impl Target {
 
     /// Its expressions and what each is, for errors.
     pub fn expressions(&self) -> Vec<(&'static str, &Expression)> {
-        let place = self.0.place().template().map(Template::expressions);
-        let place = place.into_iter().flatten().map(|expression| ("key", expression));
+        let place = self.0.place();
+        let name = if matches!(place, Place::Channel(_)) { "channel" } else { "key" };
+        let place = place.template().map(Template::expressions);
+        let place = place.into_iter().flatten().map(|expression| (name, expression));
         place.chain(self.0.expressions()).collect()
     }
 
@@ -159,6 +175,16 @@ impl Target {
     /// What it sends to Kafka; none where it writes to Redis.
     pub fn sends(&self) -> Option<Sends<'_>> {
         self.0.sends()
+    }
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    pub fn takes_selection(&self) -> bool {
+        self.0.takes_selection()
+    }
+
+    /// Whether each record runs a command of the user's, so that a unit can hold only one.
+    pub fn runs_command(&self) -> bool {
+        matches!(self.place(), Place::Command(_))
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -267,18 +293,7 @@ pub enum WriteError {
 
 impl TargetRow {
     const fn built(clause: Clause, build: Build) -> TargetRow {
-        TargetRow { clause, build: Some(build) }
-    }
-
-    const fn planned(
-        name: &'static str,
-        summary: &'static str,
-        arguments: &'static [Argument],
-        options: &'static [Argument],
-    ) -> TargetRow {
-        let support = Support::Planned;
-        let clause = Clause { name, summary, support, arguments, options, trailing: None };
-        TargetRow { clause, build: None }
+        TargetRow { clause, build }
     }
 }
 
@@ -314,17 +329,3 @@ const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression
     .optional()
     .planned()
     .about("a record for which this is lower than before does not overwrite");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_says_built_exactly_where_something_builds() {
-        for row in TARGETS {
-            assert_eq!(row.build.is_some(), row.clause.support == Support::Built, "{row:?}");
-            let same = TARGETS.iter().filter(|other| other.clause.name == row.clause.name);
-            assert_eq!(same.count(), 1);
-        }
-    }
-}

@@ -187,7 +187,9 @@ impl Worker {
                 outcome,
             );
         }
-        if flow.builder.size() >= UNIT_BYTES {
+        // A command may fail by itself, and then it must be known whose it was.
+        let is_alone = flow.plan.runs_commands() && !flow.builder.is_empty();
+        if is_alone || flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
         }
         Ok(())

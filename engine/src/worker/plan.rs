@@ -104,6 +104,7 @@ pub struct Plan {
     key: KeyPlan,
     value: ValueDecoder,
     routes: Vec<RouteProgram>,
+    runs_commands: bool,
     /// The field names seen.
     pub names: Names,
     arena: Arena,
@@ -179,6 +180,7 @@ impl Plan {
     ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
         let mut layout = Layout::default();
+        let runs_commands = routes.iter().any(|route| route.target.runs_command());
         let routes = routes.iter().map(|route| {
             RouteProgram::compile(route, encoders, &mut layout)
                 .map_err(|error| PlanError::Route { route: route.name.clone(), error })
@@ -195,6 +197,7 @@ impl Plan {
             },
             value: ValueDecoder::new(&source, layout.value, layout.envelope)?,
             routes,
+            runs_commands,
             names: Names::default(),
             arena: Arena::new(),
             rows: Rows::default(),
@@ -202,6 +205,11 @@ impl Plan {
             source,
             describer: None,
         })
+    }
+
+    /// Whether a route runs commands of the user's: a unit then holds one record.
+    pub fn runs_commands(&self) -> bool {
+        self.runs_commands
     }
 
     /// Bytes that it holds on to for records and their names.

@@ -29,7 +29,7 @@ impl RouteProgram {
         let writer = route.target.compile(&mut making)?;
         let selection = selection.map(|it| it.compile(layout)).transpose()?;
         let program = RouteProgram { name: route.name.clone(), condition, selection, writer };
-        layout.value.every_field |= program.selection.is_none();
+        layout.value.every_field |= program.selection.is_none() && route.target.takes_selection();
         Ok(program)
     }
 
