@@ -154,6 +154,9 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
             .map_err(|error| CommandError::new(error.to_string()))?;
     }
     module.registry.check_after(&given)?;
+    for route in module.registry.routes_of(&given.name) {
+        route.declared.check_sends(&given)?;
+    }
     let name = given.name.clone();
     let registry = &mut module.registry;
     let mut note = String::new();
@@ -265,6 +268,7 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
     }
     abilities::check(context, &given.target)?;
     check_types(subscription, &given)?;
+    given.check_sends(&subscription.declared)?;
     if stored.is_none()
         && given.scope == Scope::FromStart
         && registry.has_consumed(context, &given.from).map_err(CommandError::new)?

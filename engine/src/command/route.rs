@@ -2,9 +2,11 @@
 
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Envelope, Replace, Statement};
+use super::{Envelope, Replace, Statement, Subscribe};
 use crate::expression::{Expression, ExpressionError, Layout, Selection, check};
+use crate::format::Format;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
+use crate::kafka::Connection;
 use crate::record::Type;
 use crate::target::{self, Target};
 
@@ -93,11 +95,18 @@ pub(super) static ENTRY: Entry = Entry {
 
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
+        let target = Target::parse(matched.require("TO")?)?;
+        if let Some(part) = matched.get("SELECT")
+            && !target.takes_selection()
+        {
+            let problem = "SELECT would select nothing: the target's options say what is written";
+            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+        }
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            target: Target::parse(matched.require("TO")?)?,
+            target,
             condition: matched
                 .get("WHERE")
                 .map(|part| target::expression(part.word()?))
@@ -129,12 +138,42 @@ impl Route {
         Ok(())
     }
 
+    /// Holds what it sends to Kafka against the subscription whose records it takes.
+    pub fn check_sends(&self, subscription: &Subscribe) -> Result<(), CommandError> {
+        let Some(sends) = self.target.sends() else { return Ok(()) };
+        let (topic, from) = (sends.topic, &subscription.name);
+        let refuse = |problem: String, hint: &str| {
+            Err(CommandError::new(problem).of(ENTRY.clause.name).hint(hint))
+        };
+        if subscription.topics.has(topic) {
+            return refuse(
+                format!(
+                    "route '{}': '{from}' reads topic '{topic}' itself, so that its messages would go round for ever",
+                    self.name
+                ),
+                "send to another topic",
+            );
+        }
+        let is_schema_known = sends.registry.is_some()
+            || subscription.registry.is_some()
+            || matches!(subscription.connection, Connection::Profile(_));
+        if sends.value == Format::Avro && !is_schema_known {
+            return refuse(
+                format!("route '{}': VALUE AVRO needs a schema", self.name),
+                "add REGISTRY url, or REGISTRY profile of the connections file",
+            );
+        }
+        Ok(())
+    }
+
     /// Every option with its canonical words; see [`super::canonical`].
     pub(super) fn options(&self) -> Vec<Setting> {
         let mut all = vec![
             Setting::new("FROM", [self.from.as_str()]),
             Setting::new("TO", self.target.arguments()),
         ];
+        // A command's arguments end the line.
+        let target = if self.target.runs_command() { all.pop() } else { None };
         let condition = self.condition.as_ref().map(ToString::to_string);
         all.extend(condition.map(|text| Setting::new("WHERE", [text])));
         let selection = self.selection.as_ref().map(ToString::to_string);
@@ -142,6 +181,7 @@ impl Route {
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
+        all.extend(target);
         all
     }
 }

@@ -2,44 +2,60 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod channel;
+mod command;
+mod geo;
 mod hash;
+mod json;
 mod keyed;
-mod planned;
+mod list;
+mod members;
+mod operand;
+mod payload;
+mod set;
 mod stream;
+mod string;
+#[cfg(test)]
+mod tests;
+mod timeseries;
+mod topic;
+mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::format::avro::Encoder;
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
 use std::sync::Arc;
+pub use topic::Sends;
 
 /// Makes the target of matched words.
 type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;
 
 /// A row of [`TARGETS`].
 pub struct TargetRow {
-    /// Its words: name, summary, arguments, options, and whether it is built.
+    /// Its words: name, summary, arguments and options.
     pub clause: Clause,
-    build: Option<Build>,
+    build: Build,
 }
 
 /// All targets, in the order help shows them.
 pub const TARGETS: &[&TargetRow] = &[
     &stream::ROW,
     &hash::ROW,
-    &planned::STRING,
-    &planned::JSON,
-    &planned::LIST,
-    &planned::SET,
-    &planned::ZSET,
-    &planned::GEO,
-    &planned::TIMESERIES,
-    &planned::CHANNEL,
-    &planned::COMMAND,
-    &planned::TOPIC,
+    &string::ROW,
+    &json::ROW,
+    &list::ROW,
+    &set::ROW,
+    &zset::ROW,
+    &geo::ROW,
+    &timeseries::ROW,
+    &channel::ROW,
+    &command::ROW,
+    &topic::ROW,
 ];
 
 /// The targets' words, for the grammar of whatever takes a target.
@@ -64,11 +80,21 @@ trait Declared: fmt::Debug + Send + Sync {
     /// Its expressions and what each is, without those of its [`Place`].
     fn expressions(&self) -> Vec<(&'static str, &Expression)>;
 
+    /// Whether it writes what the route selects, and not only what its own options say.
+    fn takes_selection(&self) -> bool {
+        true
+    }
+
     /// Says in the layout what its expressions read.
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError>;
 
     /// The command that the server must have for it; none where every server will do.
     fn requires(&self) -> Option<&str> {
+        None
+    }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    fn sends(&self) -> Option<Sends<'_>> {
         None
     }
 }
@@ -81,6 +107,8 @@ pub struct Making<'m> {
     pub route: &'m str,
     /// The route's SELECT.
     pub selection: Option<&'m Selection>,
+    /// What encodes its messages, for a TOPIC with VALUE AVRO.
+    pub encoder: Option<&'m Arc<Encoder>>,
 }
 
 /// Where a target writes, for what must be known before the first record: rights, what
@@ -115,13 +143,9 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let build = TARGETS.iter().find(|row| row.clause.name == name).and_then(|row| row.build);
-        match build {
-            Some(build) => build(matched).map(Target),
-            None => {
-                Err(CommandError::unsupported(&format!("target '{name}'"), matched.number() + 1))
-            }
-        }
+        let row = TARGETS.iter().find(|row| row.clause.name == name);
+        let row = row.ok_or_else(|| CommandError::new("TO names no target").at(matched.number()))?;
+        (row.build)(matched).map(Target)
     }
 
     /// The canonical words: defaults left out, options in the table's order.
@@ -136,14 +160,31 @@ impl Target {
 
     /// Its expressions and what each is, for errors.
     pub fn expressions(&self) -> Vec<(&'static str, &Expression)> {
-        let place = self.0.place().template().map(Template::expressions);
-        let place = place.into_iter().flatten().map(|expression| ("key", expression));
+        let place = self.0.place();
+        let name = if matches!(place, Place::Channel(_)) { "channel" } else { "key" };
+        let place = place.template().map(Template::expressions);
+        let place = place.into_iter().flatten().map(|expression| (name, expression));
         place.chain(self.0.expressions()).collect()
     }
 
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
+    }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    pub fn sends(&self) -> Option<Sends<'_>> {
+        self.0.sends()
+    }
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    pub fn takes_selection(&self) -> bool {
+        self.0.takes_selection()
+    }
+
+    /// Whether each record runs a command of the user's, so that a unit can hold only one.
+    pub fn runs_command(&self) -> bool {
+        matches!(self.place(), Place::Command(_))
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -211,6 +252,8 @@ pub struct Output<'o> {
     pub builder: &'o mut Builder,
     /// The names of its fields.
     pub names: &'o mut Names,
+    /// The record's key as it came; none for a null key.
+    pub key: Option<&'o [u8]>,
 }
 
 /// What a record says of its key.
@@ -250,18 +293,7 @@ pub enum WriteError {
 
 impl TargetRow {
     const fn built(clause: Clause, build: Build) -> TargetRow {
-        TargetRow { clause, build: Some(build) }
-    }
-
-    const fn planned(
-        name: &'static str,
-        summary: &'static str,
-        arguments: &'static [Argument],
-        options: &'static [Argument],
-    ) -> TargetRow {
-        let support = Support::Planned;
-        let clause = Clause { name, summary, support, arguments, options, trailing: None };
-        TargetRow { clause, build: None }
+        TargetRow { clause, build }
     }
 }
 
@@ -297,17 +329,3 @@ const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression
     .optional()
     .planned()
     .about("a record for which this is lower than before does not overwrite");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_says_built_exactly_where_something_builds() {
-        for row in TARGETS {
-            assert_eq!(row.build.is_some(), row.clause.support == Support::Built, "{row:?}");
-            let same = TARGETS.iter().filter(|other| other.clause.name == row.clause.name);
-            assert_eq!(same.count(), 1);
-        }
-    }
-}
