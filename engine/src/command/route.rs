@@ -3,9 +3,11 @@
 use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Additions, Envelope, Replace, Statement};
+use super::{Additions, Envelope, Replace, Statement, Subscribe};
 use crate::expression::{Expression, ExpressionError, Layout, Selection, Types, check};
+use crate::format::Format;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::kafka::Connection;
 use crate::record::Type;
 use crate::target::{self, Target};
 
@@ -127,6 +129,34 @@ impl Route {
         let condition = self.condition.iter().map(|expression| ("WHERE", expression));
         let selection = self.selection.iter().flat_map(Selection::expressions);
         target.chain(condition).chain(selection.map(|expression| ("SELECT", expression)))
+    }
+
+    /// Holds what it sends to Kafka against the subscription whose records it takes.
+    pub fn check_sends(&self, subscription: &Subscribe) -> Result<(), CommandError> {
+        let Some(sends) = self.target.sends() else { return Ok(()) };
+        let (topic, from) = (sends.topic, &subscription.name);
+        let refuse = |problem: String, hint: &str| {
+            Err(CommandError::new(problem).of(ENTRY.clause.name).hint(hint))
+        };
+        if subscription.topics.has(topic) {
+            return refuse(
+                format!(
+                    "route '{}': '{from}' reads topic '{topic}' itself, so that its messages would go round for ever",
+                    self.name
+                ),
+                "send to another topic",
+            );
+        }
+        let is_schema_known = sends.registry.is_some()
+            || subscription.registry.is_some()
+            || matches!(subscription.connection, Connection::Profile(_));
+        if sends.value == Format::Avro && !is_schema_known {
+            return refuse(
+                format!("route '{}': VALUE AVRO needs a schema", self.name),
+                "add REGISTRY url, or REGISTRY profile of the connections file",
+            );
+        }
+        Ok(())
     }
 
     /// Every option with its canonical words; see [`super::canonical`].

@@ -5,6 +5,7 @@
 //! propagated as units.
 
 mod build;
+mod messages;
 pub mod packed;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 pub use build::{
     Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Upkeep,
 };
+pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, GroupKind, Keep, PlainWrite};
 
 use crate::ledger::Advance;

@@ -5,6 +5,7 @@ use super::join::{Hashes, Unwritten};
 use super::route::{Halt, RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
+use crate::format::avro::Encoder;
 use crate::format::envelope::Change;
 use crate::format::{
     Absence, Decoder, Failure, Format, Headers, Input, Making, Part, Schemas, SetupError,
@@ -14,7 +15,9 @@ use crate::lookup::Lookup;
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
 use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where on its way a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum Stage {
     Value,
     /// A route's template or target could not make a write of it.
     Route,
+    /// Kafka refuses a message that was made of it.
+    Send,
     /// Redis would refuse the write.
     Apply,
 }
@@ -36,6 +41,7 @@ impl Stage {
             Stage::Key => "key",
             Stage::Value => "value",
             Stage::Route => "route",
+            Stage::Send => "send",
             Stage::Apply => "apply",
         }
     }
@@ -147,6 +153,9 @@ pub struct Formats {
     pub value: ValueSource,
 }
 
+/// What encodes the messages of routes with VALUE AVRO, by the route's name.
+pub type Encoders = HashMap<String, Arc<Encoder>>;
+
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -166,10 +175,19 @@ pub enum PlanError {
 impl Plan {
     /// Compiles the routes, in the order they were made.
     pub fn new(formats: Formats, routes: &[RouteSpec]) -> Result<Plan, PlanError> {
+        Plan::with_encoders(formats, routes, &Encoders::default())
+    }
+
+    /// The same with what routes need that send Avro to topics.
+    pub fn with_encoders(
+        formats: Formats,
+        routes: &[RouteSpec],
+        encoders: &Encoders,
+    ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
         let (mut layout, mut reads) = (Layout::default(), Vec::new());
         let routes = routes.iter().map(|route| {
-            RouteProgram::compile(route, &mut layout, &mut reads)
+            RouteProgram::compile(route, encoders, &mut layout, &mut reads)
                 .map_err(|error| PlanError::Route { route: route.name.clone(), error })
         });
         let routes = routes.collect::<Result<_, _>>()?;
@@ -250,7 +268,7 @@ impl Plan {
             let Lookup { questions, answers, .. } = parts.lookup;
             let mut work = Work {
                 selected,
-                output: Output { builder, names: parts.names },
+                output: Output { builder, names: parts.names, key: record.key },
                 hashes: Hashes { questions, answers },
             };
             write_all(parts.routes, context, occasion, &mut work)

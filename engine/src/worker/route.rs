@@ -2,6 +2,7 @@
 
 use super::RouteSpec;
 use super::join::{Hashes, JoinProgram, Unwritten, join};
+use super::plan::Encoders;
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Program, Reads,
     SelectionProgram, elements,
@@ -59,6 +60,7 @@ impl RouteProgram {
     /// hash of each join.
     pub fn compile(
         route: &RouteSpec,
+        encoders: &Encoders,
         layout: &mut Layout,
         reads: &mut Vec<Reads>,
     ) -> Result<Self, ExpressionError> {
@@ -70,7 +72,8 @@ impl RouteProgram {
         let mut joins = JoinProgram::compile(&route.additions.joins, reads.len(), layout)?;
         let condition = route.condition.as_ref().map(|it| it.compile(layout)).transpose()?;
         let selection = route.selection.as_ref();
-        let mut making = Making { layout, route: &route.name, selection };
+        let encoder = encoders.get(&route.name);
+        let mut making = Making { layout, route: &route.name, selection, encoder };
         let writer = route.target.compile(&mut making)?;
         let selection = selection.map(|it| it.compile(layout)).transpose()?;
         layout.value.every_field |= selection.is_none();
