@@ -167,6 +167,11 @@ impl Target {
         place.chain(self.0.expressions()).collect()
     }
 
+    /// The same without those of its key or channel.
+    pub fn options(&self) -> Vec<(&'static str, &Expression)> {
+        self.0.expressions()
+    }
+
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
@@ -304,7 +309,7 @@ impl fmt::Debug for TargetRow {
 }
 
 /// A word as a template; an error names the character within it.
-fn template(word: Word<'_>) -> Result<Template, CommandError> {
+pub fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| at_column(word, text, error))
 }

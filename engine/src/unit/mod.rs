@@ -10,7 +10,9 @@ pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
+pub use build::{
+    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Upkeep,
+};
 pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, GroupKind, Keep, PlainWrite};
 

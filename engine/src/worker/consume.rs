@@ -1,6 +1,7 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
+use super::gather::{Gathered, Place};
 use super::letters::Letters;
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
@@ -12,6 +13,7 @@ use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
+use crate::lookup::MAX_ANSWERS;
 use crate::state::{State, Status};
 use crate::unit::{Builder, RecordRef};
 use std::sync::Arc;
@@ -125,17 +127,20 @@ impl Worker {
         consumer
             .fetch(batch, self.spec.unit_records, FETCH_WAIT)
             .map_err(|problem| trouble_of(&problem))?;
+        self.gather(flow, batch)?;
         let mut idle = true;
-        for event in batch.events() {
+        for (at, event) in batch.events().enumerate() {
             match event {
                 Event::Record(record) => {
                     idle = false;
-                    self.take(flow, &record)?;
+                    self.take(flow, &record, Place::new(batch, at))?;
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
         }
         batch.clear();
+        // What a hash holds is asked again for every batch.
+        flow.plan.lookup.clear();
         let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
         if is_due {
             self.pass_control_records(flow);
@@ -149,7 +154,12 @@ impl Worker {
     }
 
     /// One record: into the unit, or dealt with as its policy says.
-    fn take(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<(), Trouble> {
+    fn take(
+        &mut self,
+        flow: &mut Flow,
+        record: &Record<'_>,
+        mut place: Place<'_>,
+    ) -> Result<(), Trouble> {
         let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(()) };
         if cursor.has_passed(record.offset) {
             return Ok(());
@@ -167,11 +177,17 @@ impl Worker {
         let mut waited = false;
         let written = loop {
             match self.write(flow, record) {
-                Err(Refusal::Unavailable(absence)) => self.await_return(flow, absence)?,
+                Err(Refusal::Unavailable(absence)) => {
+                    self.await_return(flow, absence)?;
+                    waited = true;
+                }
+                Err(Refusal::Unresolved) => match self.gather_again(flow, &mut place)? {
+                    Gathered::Known => {}
+                    Gathered::TooMuch => break Err(too_much()),
+                },
                 Err(Refusal::Record(error)) => break Err(error),
                 Ok(outcome) => break Ok(outcome),
             }
-            waited = true;
         };
         if waited {
             self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
@@ -210,15 +226,8 @@ impl Worker {
                 Err(Refusal::Record(error))
             }
             None => {
-                let incoming = Incoming {
-                    topic: &cursor.topic,
-                    partition: cursor.partition,
-                    offset: record.offset,
-                    timestamp: record.timestamp_ms,
-                    key: record.key,
-                    value: record.value,
-                    headers: &RecordHeaders(record),
-                };
+                let headers = RecordHeaders(record);
+                let incoming = incoming(cursor, record, &headers);
                 flow.plan.write(&incoming, &mut flow.builder, mark)
             }
         }
@@ -284,6 +293,7 @@ impl Worker {
         if !flow.cursors.iter().any(Cursor::has_moved) {
             return Ok(());
         }
+        flow.forget_joined();
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
@@ -340,6 +350,38 @@ impl Worker {
             }
         }
     }
+}
+
+impl Flow {
+    /// Asks for what a record is joined with.
+    pub(super) fn gather(&mut self, record: &Record<'_>) {
+        let Some(cursor) = self.cursors.get(record.slot) else { return };
+        if !cursor.has_passed(record.offset) {
+            let headers = RecordHeaders(record);
+            self.plan.gather(&incoming(cursor, record, &headers), &self.builder);
+        }
+    }
+}
+
+fn incoming<'a>(
+    cursor: &'a Cursor,
+    record: &Record<'a>,
+    headers: &'a RecordHeaders<'a>,
+) -> Incoming<'a> {
+    Incoming {
+        topic: &cursor.topic,
+        partition: cursor.partition,
+        offset: record.offset,
+        timestamp: record.timestamp_ms,
+        key: record.key,
+        value: record.value,
+        headers,
+    }
+}
+
+fn too_much() -> RecordError {
+    let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
+    RecordError { stage: Stage::Route, route: None, problem }
 }
 
 fn verdict(
