@@ -93,16 +93,18 @@ pub(super) static ENTRY: Entry = Entry {
 
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
+        let target = Target::parse(matched.require("TO")?)?;
+        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            target: Target::parse(matched.require("TO")?)?,
+            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
+            target,
             condition: matched
                 .get("WHERE")
                 .map(|part| target::expression(part.word()?))
                 .transpose()?,
-            selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -126,6 +128,12 @@ impl Route {
                     .hint("subscribe with ENVELOPE DEBEZIUM"));
             }
         }
+        for aggregate in self.selection.iter().flat_map(Selection::aggregates) {
+            let value = value.unwrap_or(&Type::Unknown);
+            aggregate.check(&mut |argument| check(argument, value, &Type::Unknown)).map_err(
+                |error| CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name),
+            )?;
+        }
         Ok(())
     }
 
@@ -146,10 +154,15 @@ impl Route {
     }
 }
 
-fn selection(word: Word<'_>) -> Result<Selection, CommandError> {
+fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {
     let text = word.text()?;
     let parsed: Result<Selection, ExpressionError> = Selection::parse(text).and_then(|selection| {
         selection.compile(&mut Layout::default())?;
+        if let (Some(at), Some(problem)) =
+            (selection.first_aggregate(), target.refuses_aggregates())
+        {
+            return Err(ExpressionError { at, problem: problem.to_owned() });
+        }
         Ok(selection)
     });
     parsed.map_err(|error| target::at_column(word, text, error))

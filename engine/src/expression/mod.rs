@@ -4,11 +4,13 @@
 //! operations over numbered slots of a decoded [`Row`], and evaluated on each
 //! record without allocating (computed texts live in the record's arena).
 
+mod aggregate;
 mod cast;
 mod compare;
 mod compile;
 mod convert;
 mod display;
+mod fold;
 pub mod function;
 mod lexer;
 mod like;
@@ -27,13 +29,14 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{AGGREGATES, Aggregate, AggregateFunction, AggregateRow};
 pub use compare::{Mismatch, Relation, compare};
 pub use lexer::MAX_LENGTH;
 pub use node::{Expression, MAX_HEIGHT};
 pub use number::Numeric;
 pub use path::{Leaf, Metadata, Path, Root};
 pub use program::{MAX_TEXT, Program};
-pub use select::{Selection, SelectionProgram};
+pub use select::{FieldName, Selection, SelectionProgram};
 pub use template::{Template, TemplateProgram};
 pub use types::check;
 

@@ -22,7 +22,7 @@ struct Checker<'t> {
 }
 
 /// What a type is, for errors.
-fn words(known: &Type) -> &'static str {
+pub(super) fn words(known: &Type) -> &'static str {
     match known {
         Type::Unknown => "unknown",
         Type::Boolean => "a boolean",

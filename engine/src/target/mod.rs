@@ -2,8 +2,10 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod aggregates;
 mod hash;
 mod keyed;
+mod newer;
 mod planned;
 mod stream;
 
@@ -70,6 +72,11 @@ trait Declared: fmt::Debug + Send + Sync {
     /// The command that the server must have for it; none where every server will do.
     fn requires(&self) -> Option<&str> {
         None
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
 }
 
@@ -144,6 +151,11 @@ impl Target {
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    pub fn refuses_aggregates(&self) -> Option<&'static str> {
+        self.0.refuses_aggregates()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
