@@ -88,17 +88,18 @@ impl Route {
             let problem = "SELECT would select nothing: the target's options say what is written";
             return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
         }
+        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
+            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
             target,
             additions: Additions::parse(matched)?,
             condition: matched
                 .get("WHERE")
                 .map(|part| target::expression(part.word()?))
                 .transpose()?,
-            selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -126,6 +127,11 @@ impl Route {
                     .of(ENTRY.clause.name)
                     .hint("subscribe with ENVELOPE DEBEZIUM"));
             }
+        }
+        for aggregate in self.selection.iter().flat_map(Selection::aggregates) {
+            aggregate.check(&mut |argument| check(argument, &types)).map_err(
+                |error| CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name),
+            )?;
         }
         Ok(())
     }
@@ -187,10 +193,15 @@ impl Route {
     }
 }
 
-fn selection(word: Word<'_>) -> Result<Selection, CommandError> {
+fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {
     let text = word.text()?;
     let parsed: Result<Selection, ExpressionError> = Selection::parse(text).and_then(|selection| {
         selection.compile(&mut Layout::default())?;
+        if let (Some(at), Some(problem)) =
+            (selection.first_aggregate(), target.refuses_aggregates())
+        {
+            return Err(ExpressionError { at, problem: problem.to_owned() });
+        }
         Ok(selection)
     });
     parsed.map_err(|error| target::at_column(word, text, error))

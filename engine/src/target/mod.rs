@@ -2,6 +2,7 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod aggregates;
 mod channel;
 mod command;
 mod geo;
@@ -10,6 +11,7 @@ mod json;
 mod keyed;
 mod list;
 mod members;
+mod newer;
 mod operand;
 mod payload;
 mod set;
@@ -96,6 +98,11 @@ trait Declared: fmt::Debug + Send + Sync {
     /// What it sends to Kafka; none where it writes to Redis.
     fn sends(&self) -> Option<Sends<'_>> {
         None
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
 }
 
@@ -190,6 +197,11 @@ impl Target {
     /// Whether each record runs a command of the user's, so that a unit can hold only one.
     pub fn runs_command(&self) -> bool {
         matches!(self.place(), Place::Command(_))
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    pub fn refuses_aggregates(&self) -> Option<&'static str> {
+        self.0.refuses_aggregates()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -329,8 +341,3 @@ pub fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
 pub fn at_column(word: Word<'_>, text: &str, error: ExpressionError) -> CommandError {
     word.error(error.problem).pointing(text, error.at)
 }
-
-const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression)
-    .optional()
-    .planned()
-    .about("a record for which this is lower than before does not overwrite");
