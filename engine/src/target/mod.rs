@@ -27,7 +27,7 @@ use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
 use crate::format::avro::Encoder;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
+use crate::grammar::{Clause, CommandError, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
