@@ -38,32 +38,32 @@ impl Lookup {
         Lookup { reads, questions: Questions::default(), answers: Answers::default() }
     }
 
-    /// The next question without an answer: the key, and what is read of it.
-    pub fn open(&self) -> Option<(&[u8], &Reads)> {
-        let question = self.questions.list.get(self.answers.list.len())?;
-        let reads = self.reads.get(question.join as usize)?;
-        Some((self.questions.keys.get(question.key.clone())?, reads))
-    }
-
     /// Whether questions are open.
     pub fn is_open(&self) -> bool {
         self.answers.list.len() < self.questions.list.len()
     }
 
-    /// Answers by `answer` what is open, as much as goes into one turn.
-    pub fn turn(&mut self, mut answer: impl FnMut(&[u8], &Reads, &mut Answers)) {
+    /// Answers by `answer` what is open, as much as goes into one turn; it is given a key and
+    /// the number of the join.
+    pub fn turn(&mut self, mut answer: impl FnMut(&[u8], usize, &mut Answers)) {
         let (known, bytes) = (self.answers.list.len(), self.answers.bytes.len());
         while self.answers.list.len() < known + KEYS_A_TURN
             && self.answers.bytes.len() < bytes + BYTES_A_TURN
         {
             let Some(question) = self.questions.list.get(self.answers.list.len()) else { return };
             let key = self.questions.keys.get(question.key.clone()).unwrap_or_default();
-            let Some(reads) = self.reads.get(question.join as usize) else { return };
             let before = self.answers.list.len();
-            answer(key, reads, &mut self.answers);
+            answer(key, question.join as usize, &mut self.answers);
             if self.answers.list.len() == before {
                 self.answers.refuse("it was not looked up");
             }
+        }
+    }
+
+    /// Refuses all that is open.
+    pub fn refuse_open(&mut self, problem: &str) {
+        while self.is_open() {
+            self.answers.refuse(problem);
         }
     }
 
@@ -335,17 +335,16 @@ mod tests {
         let numbers = asked.map(|(join, key)| ask(&mut lookup, join, key));
         assert_eq!(numbers, [0, 1, 2, 0]);
         let mut seen = Vec::new();
-        lookup.turn(|key, reads, answers| {
-            seen.push((key.to_vec(), reads.clone()));
+        lookup.turn(|key, join, answers| {
+            seen.push((key.to_vec(), join));
             let mut hash = answers.hash();
             hash.part(Some(b"x"));
             hash.part(None);
             hash.end();
         });
-        let name = Reads::Fields(vec!["name".to_owned()]);
-        let expected = [("a", name.clone()), ("a", Reads::Whole), ("b", name)];
-        assert_eq!(seen, expected.map(|(key, reads)| (key.as_bytes().to_vec(), reads)));
-        assert!(!lookup.is_open() && lookup.open().is_none());
+        let expected = [("a", 0), ("a", 1), ("b", 0)];
+        assert_eq!(seen, expected.map(|(key, join)| (key.as_bytes().to_vec(), join)));
+        assert!(!lookup.is_open());
         let Some(Found::Hash(found)) = lookup.answers.get(2) else { panic!("no hash") };
         assert_eq!(found.parts().collect::<Vec<_>>(), [Some(&b"x"[..]), None]);
     }
