@@ -100,6 +100,7 @@ impl Module {
         if !flags.is_primary() {
             return;
         }
+        self.registry.look_at_gates(self.guard.hold());
         let Some(name) = self.next_lane() else { return self.guard.release() };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);

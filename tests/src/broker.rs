@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::network::free_port;
-use crate::process::{Process, run_directory};
+use crate::process::{Process, cache_directory, run_directory};
 use crate::wait::wait_for;
 
 /// The users the SASL_SSL listener knows; the passwords are searched for in
@@ -233,11 +233,7 @@ fn options() -> AdminOptions {
 }
 
 fn jars() -> String {
-    let cache = match std::env::var("REDIS_KAFKA_CACHE") {
-        Ok(cache) => PathBuf::from(cache),
-        Err(_) => PathBuf::from(std::env::var("HOME").expect("HOME")).join(".cache/redis-kafka"),
-    };
-    let lib = cache.join("kafka-4.1.1/lib");
+    let lib = cache_directory().join("kafka-4.1.1/lib");
     assert!(lib.is_dir(), "no Kafka in {}: run `make setup` (tests/kafka/setup.sh)", lib.display());
     format!("{}/*", lib.display())
 }

@@ -78,7 +78,8 @@ fn meaning(state: State) -> &'static str {
         State::Paused => "a person paused it; KAFKA.RESUME lets it go on",
         State::Waiting => {
             "it goes on by itself when the reason is gone: a broker that is away, an unknown \
-             topic, full memory, a slow replica, no route"
+             topic, full memory, a slow replica, no route, the load of the subscription that AFTER \
+             names"
         }
         State::Stopped => "a person is needed; nothing is lost meanwhile",
         State::Standby => "this server is a replica; the primary consumes",

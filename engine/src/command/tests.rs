@@ -68,6 +68,7 @@ fn a_subscription_has_the_documented_defaults() {
         start: Position::Earliest,
         on_error: OnError::Stop,
         group: None,
+        after: None,
         initial: Initial::Running,
     };
     assert_eq!(given, Statement::Subscribe(expected));

@@ -74,7 +74,7 @@ impl Writer for ChannelWriter {
         if occasion != Occasion::Record {
             return Ok(());
         }
-        let Output { builder, names } = output;
+        let Output { builder, names, .. } = output;
         self.name.write(context, builder.key_buffer())?;
         let message = |out: &mut Vec<u8>| {
             payload::write_document(selected, names, out);

@@ -86,7 +86,7 @@ impl Writer for DocumentWriter {
         }
         let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
         self.keyed.address(context, output.builder)?;
-        let Output { builder, names } = output;
+        let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| {
                 payload::write_document(selected, names, out);

@@ -123,7 +123,7 @@ impl Writer for ListWriter {
         }
         let upkeep = Upkeep { keep: self.keep, expiry: self.keyed.expiry(context)? };
         self.keyed.address(context, output.builder)?;
-        let Output { builder, names } = output;
+        let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| payload::write_element(selected, names, out),
             |element| {

@@ -12,32 +12,34 @@ mod list;
 mod members;
 mod operand;
 mod payload;
-mod planned;
 mod set;
 mod stream;
 mod string;
 #[cfg(test)]
 mod tests;
 mod timeseries;
+mod topic;
 mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::format::avro::Encoder;
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
 use std::sync::Arc;
+pub use topic::Sends;
 
 /// Makes the target of matched words.
 type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;
 
 /// A row of [`TARGETS`].
 pub struct TargetRow {
-    /// Its words: name, summary, arguments, options, and whether it is built.
+    /// Its words: name, summary, arguments and options.
     pub clause: Clause,
-    build: Option<Build>,
+    build: Build,
 }
 
 /// All targets, in the order help shows them.
@@ -53,7 +55,7 @@ pub const TARGETS: &[&TargetRow] = &[
     &timeseries::ROW,
     &channel::ROW,
     &command::ROW,
-    &planned::TOPIC,
+    &topic::ROW,
 ];
 
 /// The targets' words, for the grammar of whatever takes a target.
@@ -90,6 +92,11 @@ trait Declared: fmt::Debug + Send + Sync {
     fn requires(&self) -> Option<&str> {
         None
     }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    fn sends(&self) -> Option<Sends<'_>> {
+        None
+    }
 }
 
 /// What a writer is made for.
@@ -100,6 +107,8 @@ pub struct Making<'m> {
     pub route: &'m str,
     /// The route's SELECT.
     pub selection: Option<&'m Selection>,
+    /// What encodes its messages, for a TOPIC with VALUE AVRO.
+    pub encoder: Option<&'m Arc<Encoder>>,
 }
 
 /// Where a target writes, for what must be known before the first record: rights, what
@@ -134,12 +143,9 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let build = TARGETS.iter().find(|row| row.clause.name == name).and_then(|row| row.build);
-        match build {
-            Some(build) => build(matched).map(Target),
-            None => {
-                Err(CommandError::unsupported(&format!("target '{name}'"), matched.number() + 1))
-            }
+        match TARGETS.iter().find(|row| row.clause.name == name) {
+            Some(row) => (row.build)(matched).map(Target),
+            None => Err(CommandError::new("a target is missing").at(matched.number() + 1)),
         }
     }
 
@@ -175,6 +181,11 @@ impl Target {
     /// Whether each record runs a command of the user's, so that a unit can hold only one.
     pub fn runs_command(&self) -> bool {
         matches!(self.place(), Place::Command(_))
+    }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    pub fn sends(&self) -> Option<Sends<'_>> {
+        self.0.sends()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -242,6 +253,8 @@ pub struct Output<'o> {
     pub builder: &'o mut Builder,
     /// The names of its fields.
     pub names: &'o mut Names,
+    /// The record's key as it came; none for a null key.
+    pub key: Option<&'o [u8]>,
 }
 
 /// What a record says of its key.
@@ -281,18 +294,7 @@ pub enum WriteError {
 
 impl TargetRow {
     const fn built(clause: Clause, build: Build) -> TargetRow {
-        TargetRow { clause, build: Some(build) }
-    }
-
-    const fn planned(
-        name: &'static str,
-        summary: &'static str,
-        arguments: &'static [Argument],
-        options: &'static [Argument],
-    ) -> TargetRow {
-        let support = Support::Planned;
-        let clause = Clause { name, summary, support, arguments, options, trailing: None };
-        TargetRow { clause, build: None }
+        TargetRow { clause, build }
     }
 }
 

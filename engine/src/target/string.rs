@@ -145,7 +145,7 @@ impl Writer for TextWriter {
         }
         let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
         self.keyed.address(context, output.builder)?;
-        let Output { builder, names } = output;
+        let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| self.fill(context, selected, names, out),
             |text| {

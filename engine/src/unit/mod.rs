@@ -5,11 +5,13 @@
 //! propagated as units.
 
 mod build;
+mod messages;
 pub mod packed;
 #[cfg(test)]
 mod tests;
 
 pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
+pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, GroupKind, Keep, PlainWrite};
 
 use crate::ledger::Advance;

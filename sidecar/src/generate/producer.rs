@@ -199,7 +199,7 @@ impl RecordProducer {
     /// The record is too large, or an earlier one was not delivered.
     pub fn send(
         &mut self,
-        key: Option<&str>,
+        key: Option<&[u8]>,
         value: &[u8],
         go_on: impl Fn() -> bool,
     ) -> Result<(), ProducerError> {

@@ -1,10 +1,12 @@
 //! The scenarios: each starts real servers, does one thing to them, and counts.
 
+mod after;
 mod commands;
 mod connections;
 mod definitions;
 mod delivery_aof;
 mod delivery_kill;
+mod delivery_targets;
 mod errors;
 mod formats;
 mod gaps;
@@ -13,7 +15,9 @@ mod harness;
 mod holds;
 mod offsets;
 mod panics;
+mod push;
 mod replication;
 mod rights;
 mod selections;
+mod stack;
 mod targets;

@@ -1,4 +1,11 @@
-//! What is written to streams and hashes.
+//! What is written to streams and hashes; below, what each target writes beside
+//! the plain commands that do the same.
+
+pub mod cells;
+mod options;
+pub mod rows;
+pub mod table;
+mod whole;
 
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::oracle;
