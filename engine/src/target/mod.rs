@@ -150,9 +150,10 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let row = TARGETS.iter().find(|row| row.clause.name == name);
-        let row = row.ok_or_else(|| CommandError::new("TO names no target").at(matched.number()))?;
-        (row.build)(matched).map(Target)
+        match TARGETS.iter().find(|row| row.clause.name == name) {
+            Some(row) => (row.build)(matched).map(Target),
+            None => Err(CommandError::new("a target is missing").at(matched.number() + 1)),
+        }
     }
 
     /// The canonical words: defaults left out, options in the table's order.

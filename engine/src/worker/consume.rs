@@ -204,7 +204,8 @@ impl Worker {
             );
         }
         // A command may fail by itself, and then it must be known whose it was.
-        let is_alone = flow.plan.runs_commands() && !flow.builder.is_empty();
+        let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
+        let is_alone = has_written && flow.plan.runs_commands();
         if is_alone || flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
         }

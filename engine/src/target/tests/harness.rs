@@ -1,10 +1,8 @@
 //! Records through a route, and what stands in the unit then, as Redis's commands would say it.
 
 use crate::command::{self, Envelope, Statement};
-use crate::expression::Context;
 use crate::format::{Format, Headers, Schemas};
 use crate::ledger::Outcome;
-use crate::record::Names;
 use crate::unit::packed::{self, HashOperation, Reader, StreamWrite};
 use crate::unit::{Builder, End, Expiry, GroupKind, Keep, PlainWrite, RecordRef, Unit};
 use crate::worker::{Formats, Incoming, Plan, Refusal, RouteSpec, ValueSource};
@@ -49,6 +47,7 @@ fn route(words: &str) -> RouteSpec {
         Ok(Statement::Route(route)) => RouteSpec {
             name: route.name,
             target: route.target,
+            additions: route.additions,
             condition: route.condition,
             selection: route.selection,
         },
