@@ -21,3 +21,4 @@ mod rights;
 mod selections;
 mod stack;
 mod targets;
+mod to_kafka;
