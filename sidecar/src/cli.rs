@@ -3,7 +3,6 @@
 use crate::broker::{self, TopicSpec};
 use crate::generate::{self, Format, Rate};
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -92,9 +91,9 @@ pub struct GenerateArgs {
     /// Records a second, or max for as many as the brokers take
     #[arg(long, value_name = "N|max", default_value = "1000")]
     pub rate: Rate,
-    /// End after this many records [default: go on until Ctrl-C]
+    /// End after this many records; 0 writes none, for --create alone [default: go on until Ctrl-C]
     #[arg(long, value_name = "N")]
-    pub count: Option<NonZeroU64>,
+    pub count: Option<u64>,
     /// Template of the record key, with the record's fields as %{field} or %{record.field}
     /// [default: the built-in schema's, otherwise no key]
     #[arg(long, value_name = "TEMPLATE")]

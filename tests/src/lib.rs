@@ -15,6 +15,7 @@ pub mod broker;
 pub mod client;
 pub mod encode;
 pub mod faults;
+pub mod fold;
 pub mod network;
 pub mod oracle;
 pub mod process;

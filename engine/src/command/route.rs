@@ -2,9 +2,11 @@
 
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Envelope, Replace, Statement};
+use super::{Envelope, Replace, Statement, Subscribe};
 use crate::expression::{Expression, ExpressionError, Layout, Selection, check};
+use crate::format::Format;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
+use crate::kafka::Connection;
 use crate::record::Type;
 use crate::target::{self, Target};
 
@@ -133,6 +135,34 @@ impl Route {
             aggregate.check(&mut |argument| check(argument, value, &Type::Unknown)).map_err(
                 |error| CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name),
             )?;
+        }
+        Ok(())
+    }
+
+    /// Holds what it sends to Kafka against the subscription whose records it takes.
+    pub fn check_sends(&self, subscription: &Subscribe) -> Result<(), CommandError> {
+        let Some(sends) = self.target.sends() else { return Ok(()) };
+        let (topic, from) = (sends.topic, &subscription.name);
+        let refuse = |problem: String, hint: &str| {
+            Err(CommandError::new(problem).of(ENTRY.clause.name).hint(hint))
+        };
+        if subscription.topics.has(topic) {
+            return refuse(
+                format!(
+                    "route '{}': '{from}' reads topic '{topic}' itself, so that its messages would go round for ever",
+                    self.name
+                ),
+                "send to another topic",
+            );
+        }
+        let is_schema_known = sends.registry.is_some()
+            || subscription.registry.is_some()
+            || matches!(subscription.connection, Connection::Profile(_));
+        if sends.value == Format::Avro && !is_schema_known {
+            return refuse(
+                format!("route '{}': VALUE AVRO needs a schema", self.name),
+                "add REGISTRY url, or REGISTRY profile of the connections file",
+            );
         }
         Ok(())
     }

@@ -8,15 +8,18 @@ mod keyed;
 mod newer;
 mod planned;
 mod stream;
+mod topic;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
+use crate::format::avro::Encoder;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
 use std::sync::Arc;
+pub use topic::Sends;
 
 /// Makes the target of matched words.
 type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;
@@ -41,7 +44,7 @@ pub const TARGETS: &[&TargetRow] = &[
     &planned::TIMESERIES,
     &planned::CHANNEL,
     &planned::COMMAND,
-    &planned::TOPIC,
+    &topic::ROW,
 ];
 
 /// The targets' words, for the grammar of whatever takes a target.
@@ -78,6 +81,11 @@ trait Declared: fmt::Debug + Send + Sync {
     fn refuses_aggregates(&self) -> Option<&'static str> {
         Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    fn sends(&self) -> Option<Sends<'_>> {
+        None
+    }
 }
 
 /// What a writer is made for.
@@ -88,6 +96,8 @@ pub struct Making<'m> {
     pub route: &'m str,
     /// The route's SELECT.
     pub selection: Option<&'m Selection>,
+    /// What encodes its messages, for a TOPIC with VALUE AVRO.
+    pub encoder: Option<&'m Arc<Encoder>>,
 }
 
 /// Where a target writes, for what must be known before the first record: rights, what
@@ -158,6 +168,11 @@ impl Target {
         self.0.refuses_aggregates()
     }
 
+    /// What it sends to Kafka; none where it writes to Redis.
+    pub fn sends(&self) -> Option<Sends<'_>> {
+        self.0.sends()
+    }
+
     /// Makes the writer, and says in the layout what its expressions read.
     pub fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
         self.0.compile(making)
@@ -223,6 +238,8 @@ pub struct Output<'o> {
     pub builder: &'o mut Builder,
     /// The names of its fields.
     pub names: &'o mut Names,
+    /// The record's key as it came; none for a null key.
+    pub key: Option<&'o [u8]>,
 }
 
 /// What a record says of its key.

@@ -94,10 +94,3 @@ pub(super) const COMMAND: TargetRow = TargetRow::planned(
     ],
     &[],
 );
-
-pub(super) const TOPIC: TargetRow = TargetRow::planned(
-    "TOPIC",
-    "a record goes to a Kafka topic",
-    &[Argument::value("topic", Kind::Text)],
-    &[expression("KEY").optional(), Argument::option("VALUE", "format", Kind::Format).optional()],
-);

@@ -1,5 +1,6 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
+use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{
     self, DELETE_KEY, EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER,
     PackedAdvance, PlainWrite, REPLACE_IF_NEWER, put_group, put_text, put_varint,
@@ -141,11 +142,14 @@ pub struct Mark {
     writes: usize,
     arena: usize,
     records: usize,
+    messages: MessagesMark,
 }
 
 /// A unit being built.
 #[derive(Debug, Default)]
 pub struct Builder {
+    /// What goes to Kafka before the unit is applied; [`Builder::finish`] leaves it alone.
+    pub messages: Messages,
     arena: Vec<u8>,
     keys: Vec<u8>,
     groups: Vec<Group>,
@@ -177,6 +181,7 @@ impl Builder {
             writes: self.writes.len(),
             arena: self.arena.len(),
             records: self.records.len(),
+            messages: self.messages.mark(),
         };
         self.records.push(record);
         mark
@@ -196,11 +201,12 @@ impl Builder {
         }
         self.arena.truncate(mark.arena);
         self.records.truncate(mark.records);
+        self.messages.roll_back(mark.messages);
     }
 
-    /// Whether the record begun at `mark` has written something. When it has not, it is forgotten.
+    /// Whether the record begun at `mark` has written or sent something. When it has not, it is forgotten.
     pub fn end_record(&mut self, mark: Mark) -> bool {
-        let wrote = self.writes.len() > mark.writes;
+        let wrote = self.writes.len() > mark.writes || self.messages.has_grown(mark.messages);
         if !wrote {
             self.records.truncate(mark.records);
         }
@@ -211,6 +217,19 @@ impl Builder {
     pub fn key_buffer(&mut self) -> &mut Vec<u8> {
         self.key.clear();
         &mut self.key
+    }
+
+    /// Adds a message to Kafka of the record begun last; see [`Messages::add`].
+    pub fn message<E>(
+        &mut self,
+        topic: &str,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<Part, E>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<Part, E>,
+    ) -> Result<(), E> {
+        match self.records.last() {
+            Some(&record) => self.messages.add(topic, record, key, value),
+            None => Ok(()),
+        }
     }
 
     /// Begins a write with fields to the key in [`Builder::key_buffer`].
@@ -320,7 +339,7 @@ impl Builder {
 
     /// Bytes gathered so far; a unit is closed once they pass a bound.
     pub fn size(&self) -> usize {
-        self.arena.len() + self.keys.len()
+        self.arena.len() + self.keys.len() + self.messages.size()
     }
 
     /// Whether nothing is written yet.
@@ -413,6 +432,7 @@ impl Builder {
             + self.keys.capacity()
             + self.writes.capacity() * size_of::<Write>()
             + self.groups.capacity() * size_of::<Group>()
+            + self.messages.memory()
     }
 }
 

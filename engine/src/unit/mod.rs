@@ -6,12 +6,14 @@
 
 mod build;
 pub mod decide;
+mod messages;
 pub mod packed;
 #[cfg(test)]
 mod tests;
 
 pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
 pub use decide::Undecidable;
+pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, Fold, GroupKind, Keep, Operand, PlainWrite};
 
 use crate::ledger::Advance;

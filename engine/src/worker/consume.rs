@@ -2,6 +2,7 @@
 
 use super::absence::Pace;
 use super::letters::Letters;
+use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
 use super::session::trouble_of;
 use super::shared::{Control, RecordId};
@@ -33,7 +34,8 @@ pub(super) struct Flow {
     pub(super) plan: Plan,
     pub(super) builder: Builder,
     letters: Letters,
-    verdicts: Vec<(RecordId, String)>,
+    pub(super) outbox: Outbox,
+    verdicts: Vec<(RecordId, RecordError)>,
     pub(super) committed: Vec<i64>,
     pub(super) committed_at: Instant,
     pub(super) ticked: Instant,
@@ -60,6 +62,7 @@ impl Worker {
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
                 self.commit(&mut flow);
+                self.abandon_messages();
                 return trouble;
             }
         }
@@ -69,6 +72,7 @@ impl Worker {
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
+        let outbox = self.open_outbox(control)?;
         let schemas = self.schemas()?;
         let formats = Formats {
             key: self.spec.key,
@@ -79,7 +83,8 @@ impl Worker {
                 schemas: schemas.value,
             },
         };
-        let plan = Plan::new(formats, &control.routes)
+        let encoders = self.encoders(control)?;
+        let plan = Plan::with_encoders(formats, &control.routes, &encoders)
             .map_err(|error| self.mend_schemas(error.to_string()))?;
         let assignments: Vec<_> = cursors
             .iter()
@@ -103,6 +108,7 @@ impl Worker {
             cursors,
             plan,
             builder: Builder::new(),
+            outbox,
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),
             committed_at: now,
@@ -135,6 +141,7 @@ impl Worker {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
+        self.release(flow)?;
         if is_due {
             self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
         }
@@ -186,7 +193,7 @@ impl Worker {
         Ok(())
     }
 
-    /// One record into the unit, unless Redis is known to refuse it.
+    /// One record into the unit, unless Redis or Kafka is known to refuse it.
     fn write(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<Outcome, Refusal> {
         let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(Outcome::Filtered) };
         let mark =
@@ -196,9 +203,9 @@ impl Worker {
             false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
         };
         match verdict {
-            Some(problem) => {
+            Some(error) => {
                 flow.builder.roll_back(mark);
-                Err(Refusal::Record(RecordError { stage: Stage::Apply, route: None, problem }))
+                Err(Refusal::Record(error))
             }
             None => {
                 let incoming = Incoming {
@@ -228,13 +235,15 @@ impl Worker {
                     "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
-            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
+            Stage::Key | Stage::Value | Stage::Route | Stage::Send => {
+                format!("KAFKA.RESUME {name} SKIP")
+            }
         }
     }
 
     /// What was applied last is not what Kafka holds now.
     fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
-        self.flush(flow)?;
+        self.drain(flow)?;
         let action =
             format!("KAFKA.RESUME {} SKIP goes on with what Kafka holds now", self.spec.name);
         Err(self.stop_for(StopCause::Truncated, reason, action))
@@ -260,7 +269,7 @@ impl Worker {
                 Ok(Outcome::DeadLettered)
             }
             Policy::Stop => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 let reason = format!("{id} {error}");
                 let action = self.action_for(&error);
                 Err(self.stop_for(StopCause::Record(id), reason, action))
@@ -280,8 +289,7 @@ impl Worker {
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
         flow.plan.shed();
-        self.lane.send(unit)?;
-        Ok(())
+        self.dispatch(flow, unit)
     }
 
     /// Once all that was handed out is taken, control records and compacted tails behind it are
@@ -307,18 +315,18 @@ impl Worker {
         match problem.kind {
             // The next session's look at the ledger and the topics says what is wrong, with figures.
             ProblemKind::OutOfRange | ProblemKind::TopicGone => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 Err(Trouble::Recheck)
             }
             // librdkafka goes on behind an unreadable batch, and so does whoever reads on after it.
             ProblemKind::Unreadable => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 let action = format!("see Kafka's log, then KAFKA.RESUME {}", self.spec.name);
                 Err(self.stop(format!("{at}{problem}"), action))
             }
             ProblemKind::Truncated => self.stop_truncated(flow, format!("{at}{problem}")),
             ProblemKind::Other if slot.is_some() => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 Err(trouble_of(problem))
             }
             ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => {
@@ -333,15 +341,15 @@ impl Worker {
 }
 
 fn verdict(
-    verdicts: &[(RecordId, String)],
+    verdicts: &[(RecordId, RecordError)],
     topic: &str,
     partition: i32,
     offset: i64,
-) -> Option<String> {
+) -> Option<RecordError> {
     let found = verdicts
         .iter()
         .find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
-    found.map(|(_, problem)| problem.clone())
+    found.map(|(_, error)| error.clone())
 }
 
 fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {

@@ -5,6 +5,7 @@
 //! new role) raises the lane's *generation*: units built under an older one are
 //! dropped unapplied, and the worker begins anew at what the ledger holds.
 
+use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
 use crate::applier::{Applied, Applier, Clash, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
@@ -254,7 +255,7 @@ impl Lane {
 }
 
 /// Whether a record lies at or behind the place where the unit begins, so that it comes again.
-fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
+pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
     let advance = unit
         .advances
         .iter()
@@ -266,11 +267,11 @@ fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
 }
 
 /// The record that a clash is about, by its place in Kafka.
-fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, String)> {
+fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
     let record = unit.records.get(clash.record as usize)?;
     let partition = unit.slots.get(record.slot)?;
     let id = RecordId { topic: partition.0.clone(), partition: partition.1, offset: record.offset };
-    Some((id, clash.problem))
+    Some((id, RecordError { stage: Stage::Apply, route: None, problem: clash.problem }))
 }
 
 #[cfg(test)]

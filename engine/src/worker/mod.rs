@@ -6,10 +6,12 @@
 
 mod absence;
 mod consume;
+mod encoders;
 mod gap;
 mod gate;
 mod lane;
 mod letters;
+mod outgoing;
 mod plan;
 mod route;
 mod session;
@@ -28,7 +30,7 @@ use crate::command::{Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
-    self, Connection, Consumer, Position, Profiles, RegistryName, SchemaSources, Topics,
+    self, Connection, Consumer, Position, Producer, Profiles, RegistryName, SchemaSources, Topics,
 };
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
@@ -123,6 +125,8 @@ struct Worker {
     spec: Spec,
     lane: LaneWorker,
     consumer: Option<Consumer>,
+    /// Sends what TOPIC targets write; none where no route has one.
+    producer: Option<Producer>,
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
@@ -164,6 +168,7 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             spec,
             lane,
             consumer: None,
+            producer: None,
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,
@@ -252,6 +257,8 @@ impl Worker {
 
     fn drop_consumer(&mut self) {
         self.lane.shared.set_waker(None);
+        // It wakes this consumer, and has the same credentials.
+        self.producer = None;
         self.consumer = None;
     }
 

@@ -4,6 +4,7 @@ use super::RouteSpec;
 use super::route::RouteProgram;
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
+use crate::format::avro::Encoder;
 use crate::format::envelope::Change;
 use crate::format::{
     Absence, Decoder, Failure, Format, Headers, Input, Making, Part, Schemas, SetupError,
@@ -12,7 +13,9 @@ use crate::ledger::Outcome;
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
 use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where on its way a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum Stage {
     Value,
     /// A route's template or target could not make a write of it.
     Route,
+    /// Kafka refuses a message that was made of it.
+    Send,
     /// Redis would refuse the write.
     Apply,
 }
@@ -34,6 +39,7 @@ impl Stage {
             Stage::Key => "key",
             Stage::Value => "value",
             Stage::Route => "route",
+            Stage::Send => "send",
             Stage::Apply => "apply",
         }
     }
@@ -140,6 +146,9 @@ pub struct Formats {
     pub value: ValueSource,
 }
 
+/// What encodes the messages of routes with VALUE AVRO, by the route's name.
+pub type Encoders = HashMap<String, Arc<Encoder>>;
+
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -159,10 +168,19 @@ pub enum PlanError {
 impl Plan {
     /// Compiles the routes, in the order they were made.
     pub fn new(formats: Formats, routes: &[RouteSpec]) -> Result<Plan, PlanError> {
+        Plan::with_encoders(formats, routes, &Encoders::default())
+    }
+
+    /// The same with what routes need that send Avro to topics.
+    pub fn with_encoders(
+        formats: Formats,
+        routes: &[RouteSpec],
+        encoders: &Encoders,
+    ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
         let mut layout = Layout::default();
         let routes = routes.iter().map(|route| {
-            RouteProgram::compile(route, &mut layout)
+            RouteProgram::compile(route, encoders, &mut layout)
                 .map_err(|error| PlanError::Route { route: route.name.clone(), error })
         });
         let routes = routes.collect::<Result<_, _>>()?;
@@ -261,7 +279,7 @@ impl Plan {
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let mut output = Output { builder, names };
+            let mut output = Output { builder, names, key: record.key };
             let written = write_all(routes, &context, occasion, &mut fields, &mut output);
             *selected = fields.recycle();
             written

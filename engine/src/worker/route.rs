@@ -1,6 +1,7 @@
 //! One route, compiled: whether it takes a record, which fields of it, and what it writes.
 
 use super::RouteSpec;
+use super::plan::Encoders;
 use crate::expression::{Context, ExpressionError, Layout, Program, SelectionProgram};
 use crate::record::{Row, Shape};
 use crate::target::{Making, Occasion, Output, Selected, WriteError, Writer};
@@ -16,10 +17,15 @@ pub(super) struct RouteProgram {
 
 impl RouteProgram {
     /// Compiles a route, and says in `layout` what it reads.
-    pub fn compile(route: &RouteSpec, layout: &mut Layout) -> Result<Self, ExpressionError> {
+    pub fn compile(
+        route: &RouteSpec,
+        encoders: &Encoders,
+        layout: &mut Layout,
+    ) -> Result<Self, ExpressionError> {
         let condition = route.condition.as_ref().map(|it| it.compile(layout)).transpose()?;
         let selection = route.selection.as_ref();
-        let mut making = Making { layout, route: &route.name, selection };
+        let encoder = encoders.get(&route.name);
+        let mut making = Making { layout, route: &route.name, selection, encoder };
         let writer = route.target.compile(&mut making)?;
         let selection = selection.map(|it| it.compile(layout)).transpose()?;
         let program = RouteProgram { name: route.name.clone(), condition, selection, writer };

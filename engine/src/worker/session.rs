@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer one question.
-const ASK: Duration = Duration::from_secs(5);
+pub(super) const ASK: Duration = Duration::from_secs(5);
 
 /// The same for the first one, so that SUBSCRIBE hears within its 2 s what is wrong.
 const FIRST_ASK: Duration = Duration::from_millis(1500);

@@ -1,6 +1,7 @@
 //! What a subscription's worker and the applier's side share: what is wanted, how it goes, who asks.
 
 use super::gate::Passage;
+use super::plan::RecordError;
 use crate::command::Settle;
 use crate::kafka::Waker;
 use crate::ledger::{Advance, Counters};
@@ -41,8 +42,8 @@ pub struct Control {
     pub routes: Arc<Vec<super::RouteSpec>>,
     /// What RESUME SKIP or DEADLETTER decided about the thing that stopped it.
     pub settle: Option<Settle>,
-    /// Records that Redis would refuse, with its words.
-    pub verdicts: Vec<(RecordId, String)>,
+    /// Records that Redis or Kafka would refuse, with their words.
+    pub verdicts: Vec<(RecordId, RecordError)>,
 }
 
 /// What a worker is to do.

@@ -38,8 +38,10 @@ impl Worker {
         flow.ticked = Instant::now();
         self.commit(flow);
         self.refresh_ends(flow, pace != Pace::Busy);
-        self.lane.shared.set_memory(flow.builder.memory() + flow.plan.memory());
-        if pace != Pace::Waiting {
+        self.lane
+            .shared
+            .set_memory(flow.builder.memory() + flow.plan.memory() + flow.outbox.memory());
+        if pace != Pace::Waiting && !flow.outbox.is_stalled() {
             self.watch_connection(flow, pace == Pace::Idle)?;
         }
         if flow.discovered.elapsed() >= REDISCOVER {

@@ -6,6 +6,7 @@ mod generate;
 mod hostile;
 mod oracle;
 mod types;
+mod writing;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -98,6 +99,7 @@ fn check(seed: u64) {
                 assert_eq!(ours, expected, "{text}\n{value:?}\n{paths:?}");
             }
         }
+        writing::check(&text, &schema, &value, &bytes);
         for _ in 0..8 {
             mutated(&mut rng, &text, &schema, &oracle, &bytes, &paths);
         }

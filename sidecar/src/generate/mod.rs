@@ -154,7 +154,7 @@ fn send_all(
     stop: &StopFlag,
 ) -> Result<(), GenerateError> {
     let mut pace = Pace::new(args.rate, Instant::now());
-    while !stop.is_raised() && args.count.is_none_or(|count| producer.sent() < count.get()) {
+    while !stop.is_raised() && args.count.is_none_or(|count| producer.sent() < count) {
         progress.update(producer.sent(), producer.delivered());
         let wait = pace.wait(Instant::now());
         if !wait.is_zero() {

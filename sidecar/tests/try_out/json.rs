@@ -180,6 +180,10 @@ fn create_leaves_a_topic_that_is_there_alone() {
     ]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(partitions(&consumer(&address), "t"), 3);
+    let none = ["--brokers", &address, "--topic", "t", "--schema", "measurements", "--count", "0"];
+    let output = generate(&none);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read(&address, "t", 1).len(), 1);
 }
 
 #[test]
