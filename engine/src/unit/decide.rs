@@ -27,10 +27,21 @@ pub struct Undecidable {
     pub problem: String,
 }
 
-/// Shows a field of a hash: appends its text, or says that there is none. The numbers and
-/// texts are the group's number, its key and the field's name; a group's fields are asked for
-/// one after the other, each at most once.
-pub type Stored<'s> = dyn FnMut(usize, &[u8], &[u8], &mut Vec<u8>) -> bool + 's;
+/// A field that must be known.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The group's number. A group's fields are asked for one after the other, each at most once.
+    pub group: usize,
+    /// The hash.
+    pub key: &'a [u8],
+    /// The field's number in the unit.
+    pub name: usize,
+    /// The field.
+    pub field: &'a [u8],
+}
+
+/// Shows a field that stands in Redis: appends its text, or says that there is none.
+pub type Stored<'s> = dyn FnMut(Wanted<'_>, &mut Vec<u8>) -> bool + 's;
 
 impl Unit {
     /// Appends the unit's packed form to `decided`, with an ordinary group for each undecided
@@ -52,8 +63,10 @@ impl Unit {
             if group.kind == GroupKind::Undecided {
                 // Writes that could not be seen were not packed: they stand in front.
                 let first = first_writer + writers.saturating_sub(group.writes);
-                let mut show =
-                    |name: &[u8], text: &mut Vec<u8>| stored(number, group.key, name, text);
+                let mut show = |name: usize, text: &mut Vec<u8>| {
+                    let field = head.names.get(name).copied().unwrap_or_default();
+                    stored(Wanted { group: number, key: group.key, name, field }, text)
+                };
                 let failed = decide_group(&head, &group, &mut reader, &mut table, &mut show)?;
                 refused.extend(failed.into_iter().map(|(write, problem)| Undecidable {
                     record: self.writers.get(first + write).copied().unwrap_or_default(),
@@ -72,7 +85,7 @@ impl Unit {
 }
 
 /// Shows a field of one hash.
-type Show<'s> = dyn FnMut(&[u8], &mut Vec<u8>) -> bool + 's;
+type Show<'s> = dyn FnMut(usize, &mut Vec<u8>) -> bool + 's;
 
 /// The writes that cannot be decided, by their number in the group, and why.
 type Failed = Vec<(usize, String)>;

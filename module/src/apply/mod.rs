@@ -8,6 +8,7 @@
 
 mod calls;
 mod channels;
+mod decide;
 mod groups;
 mod hashes;
 mod ledgers;
@@ -89,6 +90,16 @@ impl Applier for ModuleApplier<'_> {
 impl ModuleApplier<'_> {
     fn apply_unit(&mut self, unit: &mut Unit) -> Applied {
         let user = self.user.map(Text::new);
+        let mut decided = Vec::new();
+        if unit.undecided > 0 {
+            match decide::decide(self.context, unit, &mut decided) {
+                Ok(None) => {}
+                Ok(Some(refused)) => return refused,
+                Err(error) => return Applied::Failed(format!("internal error: {error}")),
+            }
+        }
+        // The unit stays as it was built: what it comes to depends on when it is applied.
+        let bytes = if unit.undecided > 0 { &mut decided } else { &mut unit.packed };
         let mut application = Application {
             context: self.context,
             origin: Origin::Worker(self.propagate),
@@ -98,14 +109,14 @@ impl ModuleApplier<'_> {
             patches: Vec::with_capacity(unit.writers.len()),
             notices: Notices::default(),
         };
-        let applied = match application.apply(&unit.packed) {
+        let applied = match application.apply(bytes) {
             Ok(applied) => applied,
             Err(error) => return Applied::Failed(format!("internal error: {error}")),
         };
         let Application { context, origin, patches, notices, .. } = application;
         if applied == Applied::Done && origin == Origin::Worker(Propagate::Units) {
-            patches::fill_in(&mut unit.packed, &patches);
-            context.replicate_bytes(APPLY, &unit.packed);
+            patches::fill_in(bytes, &patches);
+            context.replicate_bytes(APPLY, bytes);
         }
         notices.fire(context);
         applied

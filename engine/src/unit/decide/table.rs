@@ -120,8 +120,7 @@ impl<'h, 'u> Table<'h, 'u> {
             return (at, self.fields.get(at).map_or(Content::Absent, |field| field.content));
         }
         let start = self.stored.len();
-        let known = self.head.names.get(name).copied().unwrap_or_default();
-        let content = match self.base == Base::Kept && show(known, &mut self.stored) {
+        let content = match self.base == Base::Kept && show(name, &mut self.stored) {
             true => Content::Stored(start, self.stored.len()),
             false => Content::Absent,
         };
