@@ -204,3 +204,6 @@ pub(super) fn join<'a>(
     }
     Ok((!open.contains(&true)).then_some(aliases))
 }
+
+#[cfg(test)]
+mod tests;
