@@ -1,12 +1,13 @@
 //! JOIN, compiled: which hash a record is joined with, and what its alias stands for.
 
+use super::RouteSpec;
 use crate::command::Join;
 use crate::expression::{
-    Context, EvaluationError, ExpressionError, Layout, Reads, TemplateProgram,
+    Context, EvaluationError, ExpressionError, Layout, Reads, Template, TemplateProgram,
 };
 use crate::lookup::{Answers, Found, FoundFields, Questions};
 use crate::record::{Arena, Names, Value};
-use crate::target::WriteError;
+use crate::target::{Place, WriteError};
 use crate::unit::{Builder, Change, Pending, PendingHash};
 
 /// Fields that a hash keeps for itself, beside those that people see.
@@ -177,6 +178,20 @@ fn text(bytes: &[u8]) -> Value<'_> {
 
 fn is_hidden(name: &str) -> bool {
     HIDDEN.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether some route may write a hash that one joins, by the literal starts of their keys.
+pub(super) fn may_write_joined(routes: &[RouteSpec]) -> bool {
+    let joined = || routes.iter().flat_map(|route| &route.additions.joins);
+    let may_meet = |written: &Template, joined: &Template| {
+        let (written, joined) = (written.literal_prefix(), joined.literal_prefix());
+        written.starts_with(joined) || joined.starts_with(written)
+    };
+    routes.iter().any(|route| match route.target.place() {
+        Place::Key(key) => joined().any(|join| may_meet(key, &join.key)),
+        Place::Command(_) => joined().next().is_some(),
+        Place::Channel(_) | Place::Topic(_) => false,
+    })
 }
 
 /// The aliases of the context and what `joins` add to them; none while something is not known,

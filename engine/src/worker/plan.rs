@@ -1,7 +1,7 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
-use super::join::{Hashes, Unwritten};
+use super::join::{self, Hashes, Unwritten};
 use super::route::{Halt, RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
@@ -113,6 +113,8 @@ pub struct Plan {
     pub names: Names,
     /// The hashes that records are joined with.
     pub lookup: Box<Lookup>,
+    /// Whether no route writes what another one joins.
+    may_look_ahead: bool,
     arena: Arena,
     rows: Rows<'static>,
     /// What a route selects, between two records.
@@ -185,6 +187,7 @@ impl Plan {
         encoders: &Encoders,
     ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
+        let may_look_ahead = !join::may_write_joined(routes);
         let (mut layout, mut reads) = (Layout::default(), Vec::new());
         let routes = routes.iter().map(|route| {
             RouteProgram::compile(route, encoders, &mut layout, &mut reads)
@@ -205,6 +208,7 @@ impl Plan {
             routes,
             names: Names::default(),
             lookup,
+            may_look_ahead,
             arena: Arena::new(),
             rows: Rows::default(),
             selected: Row::default(),
@@ -279,6 +283,12 @@ impl Plan {
     /// Whether records are joined with hashes.
     pub fn has_joins(&self) -> bool {
         !self.lookup.reads.is_empty()
+    }
+
+    /// Whether hashes may be looked up before all earlier records are written: no route writes a
+    /// key that another one may join.
+    pub fn may_look_ahead(&self) -> bool {
+        self.may_look_ahead
     }
 
     /// Asks for the hashes that a record is joined with, as far as they can be known now. What is

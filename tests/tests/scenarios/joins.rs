@@ -52,8 +52,7 @@ fn unknown_hashes_are_null(subject: Subject) {
     server.line("HSET produit:1 name produit1 price 13.40");
     server.line("HSET produit:2 name produit2");
     let topic = routed(&server, "", &[ENRICHED]);
-    let records: Vec<String> =
-        (0..100).map(|n| format!(r#"{{"n":{n},"id":{}}}"#, n % 4)).collect();
+    let records: Vec<String> = (0..100).map(|n| format!(r#"{{"n":{n},"id":{}}}"#, n % 4)).collect();
     send(&topic, &records.iter().map(String::as_str).collect::<Vec<_>>());
     send(&topic, &[r#"{"n":100,"id":null}"#, r#"{"n":101}"#]);
     server.wait_applied("rides");
@@ -78,7 +77,9 @@ fn joins_follow_each_other(subject: Subject) {
     let topic = routed(
         &server,
         "",
-        &[r#"HASH "o:%{n}" JOIN HASH "produit:%{id}" AS p JOIN HASH "maker:%{p.maker}" AS m SELECT "p.name, m.*""#],
+        &[
+            r#"HASH "o:%{n}" JOIN HASH "produit:%{id}" AS p JOIN HASH "maker:%{p.maker}" AS m SELECT "p.name, m.*""#,
+        ],
     );
     send(&topic, &[r#"{"n":1,"id":1}"#, r#"{"n":2,"id":2}"#]);
     server.wait_applied("rides");

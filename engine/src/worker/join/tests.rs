@@ -169,7 +169,9 @@ const PRODUCTS: &[(&str, &[(&str, &str)])] = &[
 fn what_is_not_there_is_null_and_each_hash_is_asked_once() {
     let route = r#"HASH "o:%{n}" JOIN HASH "produit:%{id}" AS p SELECT "coalesce(p.name, 'REF INCONNUE') AS name, p.maker""#;
     let mut bench = Bench::new(&[route], PRODUCTS);
-    for record in [r#"{"n":1,"id":1}"#, r#"{"n":2,"id":2}"#, r#"{"n":3,"id":null}"#, r#"{"n":4,"id":1}"#] {
+    for record in
+        [r#"{"n":1,"id":1}"#, r#"{"n":2,"id":2}"#, r#"{"n":3,"id":null}"#, r#"{"n":4,"id":1}"#]
+    {
         assert_eq!(bench.record(record), Ok(Outcome::Applied));
     }
     let known = hash(&[("name", "produit1"), ("maker", "m1")]);
@@ -318,4 +320,18 @@ fn a_removal_is_joined_only_where_its_key_needs_it() {
     let route = r#"HASH "h:%{p.name}" JOIN HASH "produit:%{id}" AS p"#;
     let mut bench = Bench::new(&[route], &[]);
     assert_eq!(bench.take(Some("1"), None), Ok(Outcome::Filtered), "its key is not the record's");
+}
+
+#[test]
+fn routes_that_write_what_they_join_are_not_looked_up_ahead() {
+    let joining = r#"STREAM "out:%{n}" JOIN HASH "produit:%{id}" AS p"#;
+    for (other, ahead) in [
+        (r#"HASH "table:%{id}""#, true),
+        (r#"HASH "produit:%{id}""#, false),
+        (r#"STREAM "prod%{id}""#, false),
+        (r#"HASH "produit:x:%{id}""#, false),
+        (r#"HASH "%{id}""#, false),
+    ] {
+        assert_eq!(Bench::new(&[joining, other], &[]).plan.may_look_ahead(), ahead, "{other}");
+    }
 }
