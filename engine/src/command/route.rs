@@ -81,17 +81,25 @@ pub(super) static ENTRY: Entry = Entry {
 
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
+        let target = Target::parse(matched.require("TO")?)?;
+        if let Some(part) = matched.get("SELECT")
+            && !target.takes_selection()
+        {
+            let problem = "SELECT would select nothing: the target's options say what is written";
+            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+        }
+        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            target: Target::parse(matched.require("TO")?)?,
+            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
+            target,
             additions: Additions::parse(matched)?,
             condition: matched
                 .get("WHERE")
                 .map(|part| target::expression(part.word()?))
                 .transpose()?,
-            selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -119,6 +127,11 @@ impl Route {
                     .of(ENTRY.clause.name)
                     .hint("subscribe with ENVELOPE DEBEZIUM"));
             }
+        }
+        for aggregate in self.selection.iter().flat_map(Selection::aggregates) {
+            aggregate.check(&mut |argument| check(argument, &types)).map_err(
+                |error| CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name),
+            )?;
         }
         Ok(())
     }
@@ -165,6 +178,8 @@ impl Route {
             Setting::new("FROM", [self.from.as_str()]),
             Setting::new("TO", self.target.arguments()),
         ];
+        // A command's arguments end the line.
+        let target = if self.target.runs_command() { all.pop() } else { None };
         all.extend(self.additions.options());
         let condition = self.condition.as_ref().map(ToString::to_string);
         all.extend(condition.map(|text| Setting::new("WHERE", [text])));
@@ -173,14 +188,20 @@ impl Route {
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
+        all.extend(target);
         all
     }
 }
 
-fn selection(word: Word<'_>) -> Result<Selection, CommandError> {
+fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {
     let text = word.text()?;
     let parsed: Result<Selection, ExpressionError> = Selection::parse(text).and_then(|selection| {
         selection.compile(&mut Layout::default())?;
+        if let (Some(at), Some(problem)) =
+            (selection.first_aggregate(), target.refuses_aggregates())
+        {
+            return Err(ExpressionError { at, problem: problem.to_owned() });
+        }
         Ok(selection)
     });
     parsed.map_err(|error| target::at_column(word, text, error))

@@ -37,6 +37,14 @@ impl Expression {
         some && all
     }
 
+    /// Whether it reads anything of the record's value, which a tombstone does not have.
+    pub fn needs_value(&self) -> bool {
+        let mut needs = false;
+        let known = |root: &Root| matches!(root, Root::Key | Root::Header(_) | Root::Metadata(_));
+        self.paths(&mut |path| needs |= !known(path.root()));
+        needs
+    }
+
     /// Whether it looks at the record's key.
     pub fn uses_key(&self) -> bool {
         let mut uses = false;

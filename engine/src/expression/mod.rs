@@ -4,6 +4,7 @@
 //! operations over numbered slots of a decoded [`Row`], and evaluated on each
 //! record without allocating (computed texts live in the record's arena).
 
+mod aggregate;
 mod alias;
 mod cast;
 mod compare;
@@ -11,6 +12,7 @@ mod compile;
 mod convert;
 mod display;
 mod each;
+mod fold;
 pub mod function;
 mod lexer;
 mod like;
@@ -29,6 +31,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{AGGREGATES, Aggregate, AggregateFunction, AggregateRow};
 pub use alias::{Aliases, Reads, check_alias};
 pub use compare::{Mismatch, Relation, compare};
 pub use each::{ENTRY_KEY, ENTRY_VALUE, elements};
@@ -37,7 +40,7 @@ pub use node::{Expression, MAX_HEIGHT};
 pub use number::Numeric;
 pub use path::{Leaf, Metadata, Path, Root};
 pub use program::{MAX_TEXT, Program};
-pub use select::{Selection, SelectionProgram};
+pub use select::{FieldName, Selection, SelectionProgram};
 pub use template::{Template, TemplateProgram};
 pub use types::{Types, check, element_type};
 

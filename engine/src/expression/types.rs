@@ -51,7 +51,7 @@ pub fn element_type(each: Type) -> Result<Type, String> {
 struct Checker<'t>(&'t Types<'t>);
 
 /// What a type is, for errors.
-fn words(known: &Type) -> &'static str {
+pub(super) fn words(known: &Type) -> &'static str {
     match known {
         Type::Unknown => "unknown",
         Type::Boolean => "a boolean",

@@ -61,6 +61,11 @@ impl<'a> Match<'a> {
             .ok_or_else(|| CommandError::new(format!("{} has no value", self.key)).at(self.number))
     }
 
+    /// All words that were its value, where it may be repeated.
+    pub fn words(&self) -> &[Word<'a>] {
+        &self.words
+    }
+
     /// The word that was the value of a required part.
     pub fn word_of(&self, key: &str) -> Result<Word<'a>, CommandError> {
         self.require(key)?.word()

@@ -208,7 +208,10 @@ impl Worker {
                 outcome,
             );
         }
-        if flow.builder.size() >= UNIT_BYTES {
+        // A command may fail by itself, and then it must be known whose it was.
+        let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
+        let is_alone = has_written && flow.plan.runs_commands();
+        if is_alone || flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
         }
         Ok(())

@@ -109,6 +109,7 @@ pub struct Plan {
     key: KeyPlan,
     value: ValueDecoder,
     routes: Vec<RouteProgram>,
+    runs_commands: bool,
     /// The field names seen.
     pub names: Names,
     /// The hashes that records are joined with.
@@ -189,6 +190,7 @@ impl Plan {
         let Formats { key, key_schemas, value: source } = formats;
         let may_look_ahead = !join::may_write_joined(routes);
         let (mut layout, mut reads) = (Layout::default(), Vec::new());
+        let runs_commands = routes.iter().any(|route| route.target.runs_command());
         let routes = routes.iter().map(|route| {
             RouteProgram::compile(route, encoders, &mut layout, &mut reads)
                 .map_err(|error| PlanError::Route { route: route.name.clone(), error })
@@ -206,6 +208,7 @@ impl Plan {
             },
             value: ValueDecoder::new(&source, layout.value, layout.envelope)?,
             routes,
+            runs_commands,
             names: Names::default(),
             lookup,
             may_look_ahead,
@@ -215,6 +218,11 @@ impl Plan {
             source,
             describer: None,
         })
+    }
+
+    /// Whether a route runs commands of the user's: a unit then holds one record.
+    pub fn runs_commands(&self) -> bool {
+        self.runs_commands
     }
 
     /// Bytes that it holds on to for records and their names.

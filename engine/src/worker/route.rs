@@ -76,7 +76,7 @@ impl RouteProgram {
         let mut making = Making { layout, route: &route.name, selection, encoder };
         let writer = route.target.compile(&mut making)?;
         let selection = selection.map(|it| it.compile(layout)).transpose()?;
-        layout.value.every_field |= selection.is_none();
+        layout.value.every_field |= selection.is_none() && route.target.takes_selection();
         let aliases = std::mem::take(&mut layout.aliases).into_reads();
         for (join, read) in joins.iter_mut().zip(aliases.skip(usize::from(each.is_some()))) {
             join.set_reads(read.clone());

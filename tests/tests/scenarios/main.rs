@@ -22,3 +22,4 @@ mod rights;
 mod selections;
 mod stack;
 mod targets;
+mod to_kafka;
