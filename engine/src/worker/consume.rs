@@ -186,6 +186,8 @@ impl Worker {
                     self.await_return(flow, absence)?;
                     waited = true;
                 }
+                // The next try finds nothing of the unit, and asks anew.
+                Err(Refusal::Undecided) => self.flush(flow)?,
                 Err(Refusal::Unresolved) => match self.gather_again(flow, &mut place)? {
                     Gathered::Known => {}
                     Gathered::TooMuch => break Err(too_much()),

@@ -1,8 +1,8 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
-use super::join::{self, Hashes, Unwritten};
-use super::route::{Halt, RouteProgram, Work};
+use super::join::{self, Halt, Hashes, Unwritten};
+use super::route::{RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
 use crate::format::avro::Encoder;
@@ -77,6 +77,9 @@ pub enum Refusal {
     /// A hash that it is joined with is not known: it is to be tried again once the questions of
     /// [`Plan::lookup`] are answered.
     Unresolved,
+    /// What the unit so far makes of a hash that it is joined with is known once it is applied: it
+    /// is to be tried again in the next unit.
+    Undecided,
 }
 
 /// What a record met, before it is told to people.
@@ -402,6 +405,7 @@ fn write_all<'a>(
     for route in routes {
         route.write(context, occasion, work).map_err(|halt| match halt {
             Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),
+            Halt::Undecided => Obstacle::Refusal(Refusal::Undecided),
             Halt::Error(error) => Obstacle::Route { route: route.name().to_owned(), error },
         })?;
     }

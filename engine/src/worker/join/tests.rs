@@ -22,6 +22,8 @@ struct Bench {
     offset: i64,
     /// Keys looked up.
     asked: Vec<String>,
+    /// Units closed for a record that needs what they make of a hash.
+    undecided: usize,
 }
 
 fn hash(fields: &[(&str, &str)]) -> Hash {
@@ -56,6 +58,7 @@ impl Bench {
             builder: Builder::new(),
             offset: 0,
             asked: Vec::new(),
+            undecided: 0,
         }
     }
 
@@ -110,6 +113,14 @@ impl Bench {
                     return Err(error.problem);
                 }
                 Err(Refusal::Unavailable(absence)) => panic!("{absence:?}"),
+                Err(Refusal::Undecided) => {
+                    // What comes of aggregates is the applier's to say.
+                    self.undecided += 1;
+                    let builder = &self.builder;
+                    self.plan.lookup.questions.forget(|key| builder.writes(key));
+                    let mut unit = Unit::default();
+                    self.builder.finish("s", &self.plan.names, std::iter::empty(), &mut unit);
+                }
                 Err(Refusal::Unresolved) => {
                     self.plan.gather(&incoming, &self.builder);
                     assert!(self.plan.lookup.is_open(), "nothing to ask");
@@ -334,4 +345,21 @@ fn routes_that_write_what_they_join_are_not_looked_up_ahead() {
     ] {
         assert_eq!(Bench::new(&[joining, other], &[]).plan.may_look_ahead(), ahead, "{other}");
     }
+}
+
+#[test]
+fn what_an_earlier_record_aggregates_is_joined_once_it_is_applied() {
+    let routes = [
+        r#"HASH "o:%{n}" JOIN HASH "count:%{id}" AS c SELECT "c.n AS before""#,
+        r#"HASH "count:%{id}" SELECT "count() AS n""#,
+    ];
+    let mut bench = Bench::new(&routes, &[("count:1", &[("n", "7")])]);
+    bench.record(r#"{"n":1,"id":1}"#).unwrap();
+    bench.record(r#"{"n":2,"id":2}"#).unwrap();
+    assert_eq!((bench.undecided, bench.asked.len()), (0, 2));
+    bench.record(r#"{"n":3,"id":1}"#).unwrap();
+    assert_eq!((bench.undecided, bench.asked.len()), (1, 3), "closed, and asked anew");
+    let mut bench = Bench::new(&[routes[1], routes[0]], &[]);
+    let problem = bench.record(r#"{"n":1,"id":1}"#).unwrap_err();
+    assert!(problem.contains("make the route that joins first"), "{problem}");
 }
