@@ -163,6 +163,9 @@ impl Questions {
     }
 
     fn clear(&mut self) {
+        if self.keys.capacity() > MAX_HASH {
+            *self = Questions::default();
+        }
         self.index.clear();
         self.list.clear();
         self.keys.clear();

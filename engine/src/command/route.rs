@@ -129,9 +129,9 @@ impl Route {
             }
         }
         for aggregate in self.selection.iter().flat_map(Selection::aggregates) {
-            aggregate.check(&mut |argument| check(argument, &types)).map_err(
-                |error| CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name),
-            )?;
+            aggregate.check(&mut |argument| check(argument, &types)).map_err(|error| {
+                CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name)
+            })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 mod pending;
 
-pub use pending::{Change, Pending, PendingHash};
+pub use pending::{Change, Pending, PendingHash, Since};
 
 use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{

@@ -12,10 +12,10 @@ pub mod packed;
 mod tests;
 
 pub use build::{
-    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Upkeep,
+    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Since, Upkeep,
 };
-pub use messages::{Message, Messages, Part};
 pub use decide::Undecidable;
+pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, Fold, GroupKind, Keep, Operand, PlainWrite};
 
 use crate::ledger::Advance;

@@ -1,7 +1,7 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
-use super::gather::{Gathered, Place};
+use super::gather::{Ahead, Gathered, Place};
 use super::letters::Letters;
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
@@ -13,14 +13,14 @@ use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
-use crate::lookup::MAX_ANSWERS;
+use crate::lookup::{Lookup, MAX_ANSWERS};
 use crate::state::{State, Status};
 use crate::unit::{Builder, RecordRef};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a fetch waits for the first record; bounds how late idle work is done.
-const FETCH_WAIT: Duration = Duration::from_millis(100);
+pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
 const UNIT_BYTES: usize = 1 << 20;
@@ -35,6 +35,11 @@ pub(super) struct Flow {
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
+    /// Whether `next` is filled.
+    pub(super) ahead: Ahead,
+    pub(super) next: Batch,
+    /// Lookups whose buffers are free.
+    pub(super) spares: Vec<Box<Lookup>>,
     letters: Letters,
     pub(super) outbox: Outbox,
     verdicts: Vec<(RecordId, RecordError)>,
@@ -110,6 +115,9 @@ impl Worker {
             cursors,
             plan,
             builder: Builder::new(),
+            ahead: Ahead::Nothing,
+            next: Batch::new(),
+            spares: Vec::new(),
             outbox,
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),
@@ -123,11 +131,7 @@ impl Worker {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
-        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
-        consumer
-            .fetch(batch, self.spec.unit_records, FETCH_WAIT)
-            .map_err(|problem| trouble_of(&problem))?;
-        self.gather(flow, batch)?;
+        self.next_batch(flow, batch)?;
         let mut idle = true;
         for (at, event) in batch.events().enumerate() {
             match event {
@@ -142,7 +146,8 @@ impl Worker {
         // What a hash holds is asked again for every batch.
         flow.plan.lookup.clear();
         let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
-        if is_due {
+        // What is fetched ahead is handed out, and not taken.
+        if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
@@ -181,6 +186,8 @@ impl Worker {
                     self.await_return(flow, absence)?;
                     waited = true;
                 }
+                // The next try finds nothing of the unit, and asks anew.
+                Err(Refusal::Undecided) => self.flush(flow)?,
                 Err(Refusal::Unresolved) => match self.gather_again(flow, &mut place)? {
                     Gathered::Known => {}
                     Gathered::TooMuch => break Err(too_much()),

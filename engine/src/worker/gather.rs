@@ -1,14 +1,27 @@
 //! Joins, before records are written: asks the applier for the hashes of a whole batch at once.
 
-use super::consume::Flow;
+use super::consume::{FETCH_WAIT, Flow};
+use super::lane::Asked;
+use super::session::trouble_of;
 use super::{Trouble, Worker};
 use crate::kafka::{Batch, Event};
 use crate::lookup::{Lookup, MAX_ANSWERS};
+use std::time::Duration;
+
+/// The batch behind the one that is written.
+#[derive(Default)]
+pub(super) enum Ahead {
+    /// Not fetched.
+    #[default]
+    Nothing,
+    /// Fetched, and its hashes asked for where it has any to ask for.
+    Fetched(Option<Asked>),
+}
 
 /// Which records of a batch are gathered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// One and all behind it.
+    /// From one on all.
     Rest,
     /// One alone: its hashes are large.
     One,
@@ -30,6 +43,12 @@ pub(super) enum Gathered {
     TooMuch,
 }
 
+impl Ahead {
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Ahead::Nothing)
+    }
+}
+
 impl<'b> Place<'b> {
     pub(super) fn new(batch: &'b Batch, at: usize) -> Place<'b> {
         Place { batch, at, reach: Reach::Rest }
@@ -37,12 +56,60 @@ impl<'b> Place<'b> {
 }
 
 impl Worker {
-    /// Makes known what the records of a batch are joined with, before the first one is written.
-    pub(super) fn gather(&mut self, flow: &mut Flow, batch: &Batch) -> Result<(), Trouble> {
-        if !flow.plan.has_joins() {
-            return Ok(());
+    /// Fetches the next batch and makes known what its records are joined with, before the first
+    /// one is written. Where no write of the subscription can matter to them, the hashes of the
+    /// batch behind it are asked for already: they are looked up while this one is written.
+    pub(super) fn next_batch(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+        let asked = match std::mem::take(&mut flow.ahead) {
+            Ahead::Fetched(asked) => {
+                std::mem::swap(batch, &mut flow.next);
+                asked
+            }
+            Ahead::Nothing => self.fetch_and_ask(flow, batch, FETCH_WAIT)?,
+        };
+        let Some(asked) = asked else { return Ok(()) };
+        if flow.plan.may_look_ahead() {
+            let mut next = std::mem::take(&mut flow.next);
+            let asked = self.fetch_and_ask(flow, &mut next, Duration::ZERO)?;
+            if !next.is_empty() {
+                flow.ahead = Ahead::Fetched(asked);
+            }
+            flow.next = next;
         }
-        self.gather_from(flow, batch, 0, Reach::Rest)
+        let answered = self.lane.answered(&asked, flow.generation)?;
+        flow.spares.push(std::mem::replace(&mut flow.plan.lookup, answered));
+        self.look_up(flow)
+    }
+
+    fn fetch_and_ask(
+        &mut self,
+        flow: &mut Flow,
+        batch: &mut Batch,
+        wait: Duration,
+    ) -> Result<Option<Asked>, Trouble> {
+        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
+        consumer
+            .fetch(batch, self.spec.unit_records, wait)
+            .map_err(|problem| trouble_of(&problem))?;
+        if !flow.plan.has_joins() {
+            return Ok(None);
+        }
+        for event in batch.events() {
+            if let Event::Record(record) = event {
+                flow.gather(&record);
+            }
+        }
+        match flow.plan.lookup.is_open() {
+            true => Ok(Some(self.ask(flow)?)),
+            false => Ok(None),
+        }
+    }
+
+    fn ask(&mut self, flow: &mut Flow) -> Result<Asked, Trouble> {
+        let spare = flow.spares.pop();
+        let spare = spare.unwrap_or_else(|| Box::new(Lookup::new(flow.plan.lookup.reads.clone())));
+        let lookup = std::mem::replace(&mut flow.plan.lookup, spare);
+        Ok(self.lane.ask(lookup, flow.generation)?)
     }
 
     /// Makes known what a record lacks that was met while it was written: a unit was closed
@@ -91,10 +158,9 @@ impl Worker {
     /// Has the open questions answered, unless there is too much to answer.
     fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         while flow.plan.lookup.is_open() {
-            let none = Box::new(Lookup::new(flow.plan.lookup.reads.clone()));
-            let lookup = std::mem::replace(&mut flow.plan.lookup, none);
-            let asked = self.lane.ask(lookup, flow.generation)?;
-            flow.plan.lookup = self.lane.answered(&asked, flow.generation)?;
+            let asked = self.ask(flow)?;
+            let answered = self.lane.answered(&asked, flow.generation)?;
+            flow.spares.push(std::mem::replace(&mut flow.plan.lookup, answered));
             if flow.plan.lookup.answers.size() > MAX_ANSWERS {
                 flow.plan.lookup.drop_open();
             }

@@ -1,16 +1,20 @@
 //! JOIN, compiled: which hash a record is joined with, and what its alias stands for.
 
+use super::RouteSpec;
 use crate::command::Join;
 use crate::expression::{
-    Context, EvaluationError, ExpressionError, Layout, Reads, TemplateProgram,
+    Context, EvaluationError, ExpressionError, Layout, Reads, Template, TemplateProgram,
 };
 use crate::lookup::{Answers, Found, FoundFields, Questions};
 use crate::record::{Arena, Names, Value};
-use crate::target::WriteError;
-use crate::unit::{Builder, Change, Pending, PendingHash};
+use crate::target::{Place, WriteError};
+use crate::unit::{Builder, Change, Pending, PendingHash, Since};
 
 /// Fields that a hash keeps for itself, beside those that people see.
 const HIDDEN: [&str; 4] = ["_sum:", "_count:", "_at:", "_newer:"];
+
+const NOT_DECIDED: &str = "an earlier route writes it with aggregates or NEWER for the same record, \
+     and what comes of that is known only later; make the route that joins first";
 
 /// A compiled JOIN.
 pub(super) struct JoinProgram {
@@ -35,6 +39,22 @@ pub(super) struct Hashes<'h, 'a> {
 pub(super) struct Unwritten<'u> {
     pub builder: &'u Builder,
     pub names: &'u Names,
+}
+
+/// Why a route did not write a record, or was not joined.
+pub(super) enum Halt {
+    /// The record is bad.
+    Error(WriteError),
+    /// A hash is not known yet; it is among the questions now.
+    Unresolved,
+    /// What an earlier record of the unit makes of a hash is known once the unit is applied.
+    Undecided,
+}
+
+impl<E: Into<WriteError>> From<E> for Halt {
+    fn from(error: E) -> Halt {
+        Halt::Error(error.into())
+    }
 }
 
 impl JoinProgram {
@@ -66,24 +86,26 @@ impl JoinProgram {
         self.reads = reads;
     }
 
-    /// What the alias stands for; none while that is not known.
+    /// What the alias stands for.
     fn load<'a>(
         &'a self,
         context: &Context<'a>,
         hashes: &mut Hashes<'_, 'a>,
         unwritten: Unwritten<'_>,
-    ) -> Result<Option<Value<'a>>, WriteError> {
+    ) -> Result<Value<'a>, Halt> {
         match self.key.write(context, hashes.questions.key_buffer()) {
             Ok(()) => {}
-            Err(EvaluationError::Null(_)) => return Ok(Some(Value::Null)),
+            Err(EvaluationError::Null(_)) => return Ok(Value::Null),
             Err(error) => return Err(error.into()),
         }
         let number = hashes.questions.number(self.number);
-        let Some(found) = hashes.answers.get(number) else { return Ok(None) };
+        let Some(found) = hashes.answers.get(number) else {
+            return Err(Halt::Unresolved);
+        };
         let key = hashes.questions.key();
         let refused = |problem: &str| {
             let key = String::from_utf8_lossy(key);
-            WriteError::Unfit(format!("JOIN HASH '{key}': {problem}"))
+            Halt::Error(WriteError::Unfit(format!("JOIN HASH '{key}': {problem}")))
         };
         let held = match found {
             Found::Absent => None,
@@ -92,19 +114,21 @@ impl JoinProgram {
         };
         let entries = match unwritten.builder.pending(key) {
             Pending::Nothing => match held {
-                None => return Ok(Some(Value::Null)),
+                None => return Ok(Value::Null),
                 Some(held) => self.entries(Some(held), context.arena),
             },
             Pending::Hash(pending) => {
                 let held = self.entries(held, context.arena);
                 held.map(|held| self.overlay(held, &pending, unwritten.names, context.arena))
             }
+            Pending::Undecided(Since::EarlierRecord) => return Err(Halt::Undecided),
+            Pending::Undecided(Since::ThisRecord) => return Err(refused(NOT_DECIDED)),
             Pending::Other => return Err(refused("this unit writes it, and not as a hash")),
         };
         let entries = entries.ok_or_else(|| refused("it has a field whose name is no UTF-8"))?;
         let is_gone = self.reads == Reads::Whole && entries.is_empty();
         let value = if is_gone { Value::Null } else { Value::Entries(entries.into_bump_slice()) };
-        Ok(Some(value))
+        Ok(value)
     }
 
     /// What Redis holds of a hash; none when a field's name is no text.
@@ -179,28 +203,53 @@ fn is_hidden(name: &str) -> bool {
     HIDDEN.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The aliases of the context and what `joins` add to them; none while something is not known,
-/// which is then asked.
+/// Whether some route may write a hash that one joins, by the literal starts of their keys.
+pub(super) fn may_write_joined(routes: &[RouteSpec]) -> bool {
+    let joined = || routes.iter().flat_map(|route| &route.additions.joins);
+    let may_meet = |written: &Template, joined: &Template| {
+        let (written, joined) = (written.literal_prefix(), joined.literal_prefix());
+        written.starts_with(joined) || joined.starts_with(written)
+    };
+    routes.iter().any(|route| match route.target.place() {
+        Place::Key(key) => joined().any(|join| may_meet(key, &join.key)),
+        Place::Command(_) => joined().next().is_some(),
+        Place::Channel(_) | Place::Topic(_) => false,
+    })
+}
+
+/// The aliases of the context and what `joins` add to them. What is not known is asked, also of
+/// the joins behind it, as far as their keys are known.
 pub(super) fn join<'a>(
     joins: &'a [JoinProgram],
     context: &Context<'a>,
     hashes: &mut Hashes<'_, 'a>,
     unwritten: Unwritten<'_>,
-) -> Result<Option<&'a [Value<'a>]>, WriteError> {
+) -> Result<&'a [Value<'a>], Halt> {
     let arena = context.arena;
-    let mut aliases = context.aliases;
-    let mut open = arena.vec();
+    let (mut aliases, mut lacking) = (context.aliases, arena.vec());
+    let mut halt = None;
     for join in joins {
-        let is_open = |place: &usize| open.get(*place).copied().unwrap_or_default();
-        let value = match join.needs.iter().any(is_open) {
-            true => None,
-            false => join.load(&Context { aliases, ..*context }, hashes, unwritten)?,
+        let lacks = |place: &usize| lacking.get(*place).copied().unwrap_or_default();
+        let loaded = match join.needs.iter().any(lacks) {
+            true => Err(Halt::Unresolved),
+            false => join.load(&Context { aliases, ..*context }, hashes, unwritten),
         };
-        open.push(value.is_none());
+        lacking.push(loaded.is_err());
+        let value = match loaded {
+            Ok(value) => value,
+            Err(Halt::Error(error)) => return Err(Halt::Error(error)),
+            Err(lack) => {
+                halt.get_or_insert(lack);
+                Value::Null
+            }
+        };
         let mut next = arena.vec();
         next.extend_from_slice_copy(aliases);
-        next.push(value.unwrap_or_default());
+        next.push(value);
         aliases = next.into_bump_slice();
     }
-    Ok((!open.contains(&true)).then_some(aliases))
+    halt.map_or(Ok(aliases), Err)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
-use super::join::{Hashes, Unwritten};
-use super::route::{Halt, RouteProgram, Work};
+use super::join::{self, Halt, Hashes, Unwritten};
+use super::route::{RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
 use crate::format::avro::Encoder;
@@ -77,6 +77,9 @@ pub enum Refusal {
     /// A hash that it is joined with is not known: it is to be tried again once the questions of
     /// [`Plan::lookup`] are answered.
     Unresolved,
+    /// What the unit so far makes of a hash that it is joined with is known once it is applied: it
+    /// is to be tried again in the next unit.
+    Undecided,
 }
 
 /// What a record met, before it is told to people.
@@ -114,6 +117,8 @@ pub struct Plan {
     pub names: Names,
     /// The hashes that records are joined with.
     pub lookup: Box<Lookup>,
+    /// Whether no route writes what another one joins.
+    may_look_ahead: bool,
     arena: Arena,
     rows: Rows<'static>,
     /// What a route selects, between two records.
@@ -186,6 +191,7 @@ impl Plan {
         encoders: &Encoders,
     ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
+        let may_look_ahead = !join::may_write_joined(routes);
         let (mut layout, mut reads) = (Layout::default(), Vec::new());
         let runs_commands = routes.iter().any(|route| route.target.runs_command());
         let routes = routes.iter().map(|route| {
@@ -208,6 +214,7 @@ impl Plan {
             runs_commands,
             names: Names::default(),
             lookup,
+            may_look_ahead,
             arena: Arena::new(),
             rows: Rows::default(),
             selected: Row::default(),
@@ -287,6 +294,12 @@ impl Plan {
     /// Whether records are joined with hashes.
     pub fn has_joins(&self) -> bool {
         !self.lookup.reads.is_empty()
+    }
+
+    /// Whether hashes may be looked up before all earlier records are written: no route writes a
+    /// key that another one may join.
+    pub fn may_look_ahead(&self) -> bool {
+        self.may_look_ahead
     }
 
     /// Asks for the hashes that a record is joined with, as far as they can be known now. What is
@@ -392,6 +405,7 @@ fn write_all<'a>(
     for route in routes {
         route.write(context, occasion, work).map_err(|halt| match halt {
             Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),
+            Halt::Undecided => Obstacle::Refusal(Refusal::Undecided),
             Halt::Error(error) => Obstacle::Route { route: route.name().to_owned(), error },
         })?;
     }

@@ -1,7 +1,7 @@
 //! One route, compiled: whether it takes a record, which fields of it, and what it writes.
 
 use super::RouteSpec;
-use super::join::{Hashes, JoinProgram, Unwritten, join};
+use super::join::{Halt, Hashes, JoinProgram, Unwritten, join};
 use super::plan::Encoders;
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Program, Reads,
@@ -29,20 +29,6 @@ struct Needs {
     choice: bool,
     /// A removal's key or member.
     removal: bool,
-}
-
-/// Why a route did not write a record.
-pub(super) enum Halt {
-    /// The record is bad.
-    Error(WriteError),
-    /// A hash that it joins is not known yet; it is among the questions now.
-    Unresolved,
-}
-
-impl<E: Into<WriteError>> From<E> for Halt {
-    fn from(error: E) -> Halt {
-        Halt::Error(error.into())
-    }
 }
 
 /// What routes work with while one record is written.
@@ -120,12 +106,8 @@ impl RouteProgram {
             return Ok(self.write_one(context, occasion, work)?);
         }
         let unwritten = Unwritten { builder: work.output.builder, names: work.output.names };
-        match join(&self.joins, context, &mut work.hashes, unwritten)? {
-            Some(aliases) => {
-                Ok(self.write_one(&Context { aliases, ..*context }, occasion, work)?)
-            }
-            None => Err(Halt::Unresolved),
-        }
+        let aliases = join(&self.joins, context, &mut work.hashes, unwritten)?;
+        Ok(self.write_one(&Context { aliases, ..*context }, occasion, work)?)
     }
 
     /// Asks for the hashes that a record is joined with, as far as they can be known now.
@@ -135,10 +117,11 @@ impl RouteProgram {
         occasion: Occasion,
         hashes: &mut Hashes<'_, 'a>,
         unwritten: Unwritten<'_>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), EvaluationError> {
         let mut gather = |context: &Context<'a>| {
             if self.is_joined(context, occasion)? {
-                join(&self.joins, context, hashes, unwritten)?;
+                // What halts it is met again when the record is written.
+                let _ = join(&self.joins, context, hashes, unwritten);
             }
             Ok(())
         };

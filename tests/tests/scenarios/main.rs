@@ -13,6 +13,7 @@ mod gaps;
 mod grammar;
 mod harness;
 mod holds;
+mod joins;
 mod offsets;
 mod panics;
 mod push;

@@ -1,6 +1,6 @@
 //! What the unit being built will do to a key, for routes that read it before it is applied.
 
-use super::super::packed::{HashOperation, Reader, read_deleted_count, read_hash_write};
+use super::super::packed::{FOLD, HashOperation, Reader, read_deleted_count, read_hash_write};
 use super::{Builder, Group, GroupKind, Space};
 use crate::record::Names;
 use std::hash::BuildHasher;
@@ -11,8 +11,19 @@ pub enum Pending<'b> {
     Nothing,
     /// It writes it as a hash.
     Hash(PendingHash<'b>),
+    /// It writes it as a hash, and what comes of it is decided when it is applied.
+    Undecided(Since),
     /// It writes it as something else.
     Other,
+}
+
+/// Which record has made the outcome unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// An earlier one of the unit: it is known once the unit is applied.
+    EarlierRecord,
+    /// The one that is being written.
+    ThisRecord,
 }
 
 /// Writes of a hash whose outcome is known.
@@ -37,11 +48,25 @@ impl Builder {
     pub fn pending(&self, key: &[u8]) -> Pending<'_> {
         match self.written(key) {
             None => Pending::Nothing,
-            Some(group) if group.kind == GroupKind::Hash => {
-                Pending::Hash(PendingHash { builder: self, group })
+            Some(group) if matches!(group.kind, GroupKind::Hash | GroupKind::Undecided) => {
+                match self.undecided_since(group) {
+                    None => Pending::Hash(PendingHash { builder: self, group }),
+                    Some(since) => Pending::Undecided(since),
+                }
             }
             Some(_) => Pending::Other,
         }
+    }
+
+    fn undecided_since(&self, group: &Group) -> Option<Since> {
+        let current = self.records.len().saturating_sub(1) as u32;
+        let is_undecided = |bytes: &[u8]| bytes.first().is_some_and(|code| *code >= FOLD);
+        let undecided = self.writes_of(group).filter(|(_, bytes)| is_undecided(bytes));
+        let since = undecided.map(|(write, _)| match write.record == current {
+            true => Since::ThisRecord,
+            false => Since::EarlierRecord,
+        });
+        since.last()
     }
 
     /// Whether something is written to a key.
