@@ -54,7 +54,14 @@ const TARGETS_INTRODUCTION: &str = "
 ## Targets
 
 What stands behind `TO` in KAFKA.ROUTE. The options may follow in any order, also
-among those of the command.
+among those of the command; only COMMAND takes all that follows it to the end of the line.
+
+A unit holds the writes of many records. Of the writes that one unit makes to a key of STRING
+or JSON, or to a hash with OVERWRITE, only the last is applied: nobody could see the earlier
+ones. Every write of the other targets is applied, in the order of the records.
+
+SET, ZSET and GEO keep members of many records in one key: what removes a key elsewhere
+(TOMBSTONE DELETE, DELETE WHEN) removes the record's member there.
 ";
 
 const FORMATS_INTRODUCTION: &str = "

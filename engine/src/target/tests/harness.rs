@@ -136,7 +136,9 @@ fn hash(reader: &mut Reader<'_>, head: &packed::Head<'_>, key: &str) -> String {
     let (operation, count) = packed::read_hash_write(reader).unwrap();
     let set = fields(reader, head, count);
     let deleted = packed::read_deleted_count(reader, operation).unwrap();
-    (0..deleted).for_each(|_| drop(packed::read_name(reader, head).unwrap()));
+    for _ in 0..deleted {
+        packed::read_name(reader, head).unwrap();
+    }
     match operation {
         HashOperation::Delete => format!("DEL {key}"),
         operation => format!("HSET {key} {operation:?}{set}"),
