@@ -95,6 +95,7 @@ impl KeyTemplate {
             value: &row,
             envelope: &empty,
             headers: &NoHeaders,
+            aliases: &[],
             arena: &self.arena,
         };
         self.program
