@@ -173,7 +173,11 @@ impl Worker {
             match delivery {
                 Delivery::Pending => break,
                 Delivery::Done => {}
-                Delivery::Refused(refused) => return Err(self.refuse(shipped, refused)),
+                Delivery::Refused(refused) => {
+                    // What stands before it in the lane would be void by the change.
+                    drop(self.lane.load(flow.generation)?);
+                    return Err(self.refuse(shipped, refused));
+                }
                 Delivery::Failed(number, problem) => {
                     let topic = shipped.messages.get(number).map_or("?", |message| message.topic);
                     return Err(delivery_trouble(topic, &problem));
