@@ -151,6 +151,16 @@ impl Worker {
         Ok(())
     }
 
+    /// Waits until units that write to Redis are with the applier: what it is asked next must see
+    /// them. Those that only send are not waited for.
+    pub(super) fn await_writes(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+        let writes = |shipped: &Shipped| !shipped.unit.groups.is_empty();
+        while flow.outbox.under_way.iter().any(writes) {
+            self.await_deliveries(flow)?;
+        }
+        Ok(())
+    }
+
     /// Lets some time pass in which acknowledgements may come.
     fn await_deliveries(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
