@@ -254,9 +254,12 @@ impl Worker {
                     "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
-            Stage::Key | Stage::Value | Stage::Route | Stage::Send => {
-                format!("KAFKA.RESUME {name} SKIP")
+            Stage::Send => {
+                format!(
+                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
             }
+            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 

@@ -2,8 +2,6 @@
 //! headers tell repeats.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
 use redis_kafka_tests::broker::{Kafka, Message};
 use redis_kafka_tests::encode;
 use redis_kafka_tests::faults::{Dice, Scale};
@@ -12,7 +10,7 @@ use redis_kafka_tests::producer::{Load, send_raw, send_texts};
 use redis_kafka_tests::registry::{Kind, Registry};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
-use redis_kafka_tests::wait::{elapse, wait_for};
+use redis_kafka_tests::wait::elapse;
 
 redis_kafka_tests::for_each_subject!(
     a_record_becomes_a_message_with_its_source,
@@ -159,7 +157,7 @@ fn a_message_that_kafka_refuses_is_a_bad_record(subject: Subject) {
     let info = server.wait_state(SUBSCRIPTION, "stopped");
     assert!(info.reason.starts_with(&format!("{from}/0@1 send: topic '{to}': ")), "{info:#?}");
     assert!(info.reason.contains("too large"), "{info:#?}");
-    assert_eq!(info.action, format!("KAFKA.RESUME {SUBSCRIPTION} SKIP"));
+    assert!(info.action.ends_with(&format!(", or KAFKA.RESUME {SUBSCRIPTION} SKIP")), "{info:#?}");
     server.wait_consumed(SUBSCRIPTION, 1);
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION} SKIP"));
     server.wait_reason(SUBSCRIPTION, "stopped", "@3");
