@@ -2,6 +2,7 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod aggregates;
 mod channel;
 mod command;
 mod geo;
@@ -10,6 +11,7 @@ mod json;
 mod keyed;
 mod list;
 mod members;
+mod newer;
 mod operand;
 mod payload;
 mod set;
@@ -25,7 +27,7 @@ use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
 use crate::format::avro::Encoder;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
+use crate::grammar::{Clause, CommandError, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
@@ -97,6 +99,11 @@ trait Declared: fmt::Debug + Send + Sync {
     fn sends(&self) -> Option<Sends<'_>> {
         None
     }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
+    }
 }
 
 /// What a writer is made for.
@@ -143,9 +150,10 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let row = TARGETS.iter().find(|row| row.clause.name == name);
-        let row = row.ok_or_else(|| CommandError::new("TO names no target").at(matched.number()))?;
-        (row.build)(matched).map(Target)
+        match TARGETS.iter().find(|row| row.clause.name == name) {
+            Some(row) => (row.build)(matched).map(Target),
+            None => Err(CommandError::new("a target is missing").at(matched.number() + 1)),
+        }
     }
 
     /// The canonical words: defaults left out, options in the table's order.
@@ -167,6 +175,11 @@ impl Target {
         place.chain(self.0.expressions()).collect()
     }
 
+    /// The same without those of its key or channel.
+    pub fn options(&self) -> Vec<(&'static str, &Expression)> {
+        self.0.expressions()
+    }
+
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
@@ -185,6 +198,11 @@ impl Target {
     /// Whether each record runs a command of the user's, so that a unit can hold only one.
     pub fn runs_command(&self) -> bool {
         matches!(self.place(), Place::Command(_))
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    pub fn refuses_aggregates(&self) -> Option<&'static str> {
+        self.0.refuses_aggregates()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -304,7 +322,7 @@ impl fmt::Debug for TargetRow {
 }
 
 /// A word as a template; an error names the character within it.
-fn template(word: Word<'_>) -> Result<Template, CommandError> {
+pub fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| at_column(word, text, error))
 }
@@ -324,8 +342,3 @@ pub fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
 pub fn at_column(word: Word<'_>, text: &str, error: ExpressionError) -> CommandError {
     word.error(error.problem).pointing(text, error.at)
 }
-
-const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression)
-    .optional()
-    .planned()
-    .about("a record for which this is lower than before does not overwrite");

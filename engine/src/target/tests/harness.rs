@@ -1,10 +1,8 @@
 //! Records through a route, and what stands in the unit then, as Redis's commands would say it.
 
 use crate::command::{self, Envelope, Statement};
-use crate::expression::Context;
 use crate::format::{Format, Headers, Schemas};
 use crate::ledger::Outcome;
-use crate::record::Names;
 use crate::unit::packed::{self, HashOperation, Reader, StreamWrite};
 use crate::unit::{Builder, End, Expiry, GroupKind, Keep, PlainWrite, RecordRef, Unit};
 use crate::worker::{Formats, Incoming, Plan, Refusal, RouteSpec, ValueSource};
@@ -49,6 +47,7 @@ fn route(words: &str) -> RouteSpec {
         Ok(Statement::Route(route)) => RouteSpec {
             name: route.name,
             target: route.target,
+            additions: route.additions,
             condition: route.condition,
             selection: route.selection,
         },
@@ -137,7 +136,9 @@ fn hash(reader: &mut Reader<'_>, head: &packed::Head<'_>, key: &str) -> String {
     let (operation, count) = packed::read_hash_write(reader).unwrap();
     let set = fields(reader, head, count);
     let deleted = packed::read_deleted_count(reader, operation).unwrap();
-    (0..deleted).for_each(|_| drop(packed::read_name(reader, head).unwrap()));
+    for _ in 0..deleted {
+        packed::read_name(reader, head).unwrap();
+    }
     match operation {
         HashOperation::Delete => format!("DEL {key}"),
         operation => format!("HSET {key} {operation:?}{set}"),
