@@ -106,7 +106,7 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
             "units are propagated as units: every replica and every later start of this server needs the module"
         );
     }
-    let torn = TornTail::watch(context, config.propagate);
+    let torn = TornTail::watch(context);
     turn::install(Module::new(Registry::new(config), torn));
     Ok(())
 }

@@ -8,6 +8,7 @@ use redis_kafka_engine::applier::Applier;
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{Initial, Route, Statement, Subscribe};
 use redis_kafka_engine::state::{State, Status};
+use redis_kafka_engine::target::Place;
 use redis_kafka_engine::worker::{
     self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane,
 };
@@ -86,10 +87,22 @@ impl Registry {
         let spec = |route: &&KnownRoute| RouteSpec {
             name: route.declared.name.clone(),
             target: route.declared.target.clone(),
+            additions: route.declared.additions.clone(),
             condition: route.declared.condition.clone(),
             selection: route.declared.selection.clone(),
         };
         self.routes_of(subscription).iter().map(spec).collect()
+    }
+
+    /// How units are sent to replicas and AOF: those of a route that runs a COMMAND as plain
+    /// commands in any case.
+    pub fn sent(&self) -> Propagate {
+        let runs_command =
+            |route: &KnownRoute| matches!(route.declared.target.place(), Place::Command(_));
+        match self.routes.values().any(runs_command) {
+            true => Propagate::Commands,
+            false => self.config.propagate,
+        }
     }
 
     /// What stands under a name already.

@@ -89,13 +89,13 @@ impl Module {
         if flags.is_cluster() {
             return;
         }
-        if self.torn.is_mending(context) {
-            self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
-            return self.look_again_later(context);
-        }
         if self.is_unsynchronised {
             self.is_unsynchronised = false;
             self.registry.synchronise(context);
+        }
+        if self.torn.is_mending(context, self.registry.sent()) {
+            self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
+            return self.look_again_later(context);
         }
         if !flags.is_primary() {
             return;

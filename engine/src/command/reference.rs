@@ -45,7 +45,10 @@ continues the one before it. Words are quoted as in redis-cli: `\"...\"` with `\
 A template is text with `%{...}` in it, as `\"sensor:%{airport}:%{id}\"`: a path into
 the record's value (`a.b[0].c`, `_value['odd-name']`), its key (`_key`, `_key.f`), a
 header (`_header['X-Id']`), or `_topic`, `_partition`, `_offset`, `_timestamp`. `%%{`
-is a literal `%{`. A null in a key is an error of the record.";
+is a literal `%{`. A null in a key is an error of the record.
+
+What `EACH` and `JOIN HASH` add to a route is read by its alias: expressions.md has a
+section on them.";
 
 const TARGETS_INTRODUCTION: &str = "
 ## Targets

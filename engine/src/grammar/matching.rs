@@ -38,6 +38,11 @@ impl<'a> Match<'a> {
         self.parts.iter().find(|part| part.key == key)
     }
 
+    /// All parts of that key, in the order in which they stood there.
+    pub fn all(&self, key: &'static str) -> impl Iterator<Item = &Match<'a>> {
+        self.parts.iter().filter(move |part| part.key == key)
+    }
+
     /// Whether the part of that key stood there.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()

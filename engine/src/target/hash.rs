@@ -1,12 +1,15 @@
 //! HASH: the last record of a key as fields.
 
+use super::aggregates::Aggregates;
 use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
+use super::newer::{NEWER, Newer};
 use super::{
-    Declared, Making, NEWER, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer,
+    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use crate::expression::{Context, EvaluationError, Expression, ExpressionError, Selection};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
-use crate::unit::{FieldsWrite, GroupKind, Keep, Upkeep};
+use crate::record::{Field, NameId, Names};
+use crate::unit::{Entry, FieldsWrite, GroupKind, Keep, Upkeep};
 use std::sync::Arc;
 
 /// The table's row.
@@ -29,7 +32,8 @@ pub(super) const ROW: TargetRow = TargetRow::built(
             EXPIRY,
             TOMBSTONE.about(
                 "what a record without value does (default DELETE where the key is built \
-                 from the record's key and headers alone, otherwise IGNORE)",
+                 from the record's key and headers alone and SELECT has no aggregates, \
+                 otherwise IGNORE)",
             ),
             DELETE_WHEN,
             NEWER,
@@ -39,11 +43,12 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     |matched| Ok(Arc::new(Hash::parse(matched)?)),
 );
 
-/// `HASH key [MERGE|OVERWRITE]`
+/// `HASH key [MERGE|OVERWRITE] [NEWER expr]`
 #[derive(Debug)]
 struct Hash {
     keyed: Keyed,
     mode: Mode,
+    newer: Option<Expression>,
 }
 
 /// What happens to the fields that a hash has already.
@@ -58,7 +63,8 @@ enum Mode {
 impl Hash {
     fn parse(matched: &Match<'_>) -> Result<Hash, CommandError> {
         let mode = if matched.has("OVERWRITE") { Mode::Overwrite } else { Mode::Merge };
-        Ok(Hash { keyed: Keyed::parse(matched)?, mode })
+        let newer = matched.get("NEWER").map(|part| expression(part.word()?)).transpose()?;
+        Ok(Hash { keyed: Keyed::parse(matched)?, mode, newer })
     }
 }
 
@@ -69,6 +75,9 @@ impl Declared for Hash {
             words.push("OVERWRITE".to_owned());
         }
         words.extend(self.keyed.options());
+        if let Some(newer) = &self.newer {
+            words.extend(["NEWER".to_owned(), newer.to_string()]);
+        }
         words
     }
 
@@ -77,14 +86,34 @@ impl Declared for Hash {
     }
 
     fn expressions(&self) -> Vec<(&'static str, &Expression)> {
-        self.keyed.expressions()
+        let newer = self.newer.iter().map(|newer| ("NEWER", newer));
+        self.keyed.expressions().into_iter().chain(newer).collect()
+    }
+
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        match (self.mode, &self.newer) {
+            (Mode::Merge, None) => None,
+            (Mode::Overwrite, _) => Some("OVERWRITE would forget the aggregates: leave it out"),
+            (_, Some(_)) => {
+                Some("aggregates take every record, NEWER does not: leave one of them out")
+            }
+        }
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        let removals = Removals::of_state(&self.keyed.key);
+        let aggregates = Aggregates::compile(making.selection, making.layout)?;
+        // A table is not one record's state: only what is written removes it.
+        let removals = match aggregates {
+            Some(_) => Removals::NONE,
+            None => Removals::of_state(&self.keyed.key),
+        };
+        let has_every_field = making.selection.is_none_or(Selection::spreads);
         Ok(Box::new(HashWriter {
             keyed: self.keyed.compile(making.layout, removals)?,
             mode: self.mode,
+            newer: Newer::compile(self.newer.as_ref(), making)?,
+            aggregates,
+            has_every_field,
         }))
     }
 }
@@ -92,6 +121,51 @@ impl Declared for Hash {
 struct HashWriter {
     keyed: KeyedWriter,
     mode: Mode,
+    newer: Option<Newer>,
+    aggregates: Option<Aggregates>,
+    /// Whether the record decides what its fields are named.
+    has_every_field: bool,
+}
+
+impl HashWriter {
+    fn operation(&self) -> FieldsWrite {
+        match (&self.aggregates, &self.newer, self.mode) {
+            (Some(_), _, _) => FieldsWrite::HashFold,
+            (None, None, Mode::Merge) => FieldsWrite::HashMerge,
+            (None, None, Mode::Overwrite) => FieldsWrite::HashReplace,
+            (None, Some(_), Mode::Merge) => FieldsWrite::HashMergeIfNewer,
+            (None, Some(_), Mode::Overwrite) => FieldsWrite::HashReplaceIfNewer,
+        }
+    }
+
+    /// Writes the fields and the aggregates.
+    fn fold(
+        &self,
+        aggregates: &Aggregates,
+        context: &Context<'_>,
+        fields: &[Field<'_>],
+        output: Folding<'_, '_>,
+    ) -> Result<(), WriteError> {
+        let Folding { names, mut entry } = output;
+        let mut is_kept = |name: NameId| self.has_every_field && aggregates.keeps(name, names);
+        // Of two of one name the last wins, and aggregates stand for more than a record.
+        for field in fields.iter().filter(|field| !field.value.is_null()) {
+            if !is_kept(field.name) {
+                entry.field(field.name, field.value);
+            }
+        }
+        aggregates.write(context, names, &mut entry)?;
+        let mut is_kept = |name: NameId| self.has_every_field && aggregates.keeps(name, names);
+        let nulls = fields.iter().filter(|field| field.value.is_null() && !is_kept(field.name));
+        entry.end(nulls.map(|field| field.name));
+        Ok(())
+    }
+}
+
+/// A write to fold into, and the names of its fields.
+struct Folding<'o, 'b> {
+    names: &'o mut Names,
+    entry: Entry<'b>,
 }
 
 impl Writer for HashWriter {
@@ -103,7 +177,8 @@ impl Writer for HashWriter {
         self.keyed.occasion(context, occasion)
     }
 
-    /// Sets the fields; null ones are deleted (MERGE) or left out (OVERWRITE).
+    /// Sets the fields; null ones are deleted (MERGE) or left out (OVERWRITE). Then aggregates
+    /// are folded.
     fn write(
         &self,
         context: &Context<'_>,
@@ -117,21 +192,33 @@ impl Writer for HashWriter {
             Act::Nothing => return Ok(()),
         }
         let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
-        let write = match self.mode {
-            Mode::Merge => FieldsWrite::HashMerge,
-            Mode::Overwrite => FieldsWrite::HashReplace,
+        let newer = match &self.newer {
+            Some(newer) => Some((newer, newer.operand(context)?)),
+            None => None,
         };
         self.keyed.address(context, output.builder)?;
         let mut entry = output
             .builder
-            .fields(write, upkeep)
+            .fields(self.operation(), upkeep)
             .map_err(|error| self.keyed.refused(error, context))?;
+        if let Some(aggregates) = &self.aggregates {
+            let folding = Folding { names: output.names, entry };
+            return self.fold(aggregates, context, selected.fields, folding);
+        }
         for field in selected.fields {
             entry.field(field.name, field.value);
+        }
+        if let Some((newer, operand)) = newer {
+            newer.write(operand, output.names, &mut entry);
         }
         let is_deleted = |value: bool| value && self.mode == Mode::Merge;
         let nulls = selected.fields.iter().filter(|field| is_deleted(field.value.is_null()));
         entry.end(nulls.map(|field| field.name));
         Ok(())
+    }
+
+    fn forget_names(&mut self) {
+        self.aggregates.iter().for_each(Aggregates::forget_names);
+        self.newer.iter().for_each(Newer::forget_names);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
+mod aggregates;
 mod channel;
 mod command;
 mod geo;
@@ -10,6 +11,7 @@ mod json;
 mod keyed;
 mod list;
 mod members;
+mod newer;
 mod operand;
 mod payload;
 mod set;
@@ -25,7 +27,7 @@ use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
 use crate::format::avro::Encoder;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
+use crate::grammar::{Clause, CommandError, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
@@ -96,6 +98,11 @@ trait Declared: fmt::Debug + Send + Sync {
     /// What it sends to Kafka; none where it writes to Redis.
     fn sends(&self) -> Option<Sends<'_>> {
         None
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
 }
 
@@ -168,9 +175,19 @@ impl Target {
         place.chain(self.0.expressions()).collect()
     }
 
+    /// The same without those of its key or channel.
+    pub fn options(&self) -> Vec<(&'static str, &Expression)> {
+        self.0.expressions()
+    }
+
     /// The command that the server must have for it; none where every server will do.
     pub fn requires(&self) -> Option<&str> {
         self.0.requires()
+    }
+
+    /// What it sends to Kafka; none where it writes to Redis.
+    pub fn sends(&self) -> Option<Sends<'_>> {
+        self.0.sends()
     }
 
     /// Whether it writes what the route selects, and not only what its own options say.
@@ -183,9 +200,9 @@ impl Target {
         matches!(self.place(), Place::Command(_))
     }
 
-    /// What it sends to Kafka; none where it writes to Redis.
-    pub fn sends(&self) -> Option<Sends<'_>> {
-        self.0.sends()
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    pub fn refuses_aggregates(&self) -> Option<&'static str> {
+        self.0.refuses_aggregates()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -305,7 +322,7 @@ impl fmt::Debug for TargetRow {
 }
 
 /// A word as a template; an error names the character within it.
-fn template(word: Word<'_>) -> Result<Template, CommandError> {
+pub fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| at_column(word, text, error))
 }
@@ -325,8 +342,3 @@ pub fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
 pub fn at_column(word: Word<'_>, text: &str, error: ExpressionError) -> CommandError {
     word.error(error.problem).pointing(text, error.at)
 }
-
-const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression)
-    .optional()
-    .planned()
-    .about("a record for which this is lower than before does not overwrite");

@@ -1,17 +1,24 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
+mod pending;
+
+pub use pending::{Change, Pending, PendingHash, Since};
+
 use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{
-    self, DELETE_KEY, EntryTime, Expiry, GroupKind, HashOperation, Keep, PackedAdvance, PlainWrite,
-    put_group, put_text, put_varint,
+    self, DELETE_KEY, EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER,
+    PackedAdvance, PlainWrite, REPLACE_IF_NEWER, put_group, put_text, put_varint,
 };
 use super::{RecordRef, Unit};
-use crate::format::text::write_text;
 use crate::ledger::{self, Advance};
-use crate::record::{NameId, Names, Value};
+use crate::record::{NameId, Names};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
 use std::hash::BuildHasher;
+
+mod entry;
+
+pub use entry::Entry;
 
 const NONE: u32 = u32::MAX;
 
@@ -39,6 +46,12 @@ pub enum FieldsWrite {
     HashMerge,
     /// Empties a hash, then sets fields.
     HashReplace,
+    /// Sets and deletes fields of a hash, then folds into others ([`Entry::fold`]).
+    HashFold,
+    /// Merges if the record is not older ([`Entry::newer`]).
+    HashMergeIfNewer,
+    /// Replaces if the record is not older ([`Entry::newer`]).
+    HashReplaceIfNewer,
 }
 
 impl FieldsWrite {
@@ -46,6 +59,25 @@ impl FieldsWrite {
         match self {
             FieldsWrite::StreamAdd(_) => GroupKind::Stream,
             FieldsWrite::HashMerge | FieldsWrite::HashReplace => GroupKind::Hash,
+            FieldsWrite::HashFold
+            | FieldsWrite::HashMergeIfNewer
+            | FieldsWrite::HashReplaceIfNewer => GroupKind::Undecided,
+        }
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        match self {
+            FieldsWrite::StreamAdd(time) => {
+                let (code, ms, seq) = time.code();
+                out.push(code);
+                out.extend_from_slice(&ms.to_le_bytes());
+                out.extend_from_slice(&seq.to_le_bytes());
+            }
+            FieldsWrite::HashMerge => out.push(HashOperation::Merge as u8),
+            FieldsWrite::HashReplace => out.push(HashOperation::Replace as u8),
+            FieldsWrite::HashFold => out.push(FOLD),
+            FieldsWrite::HashMergeIfNewer => out.push(MERGE_IF_NEWER),
+            FieldsWrite::HashReplaceIfNewer => out.push(REPLACE_IF_NEWER),
         }
     }
 }
@@ -137,6 +169,8 @@ pub struct Builder {
     /// Where a key is written before it is looked up; see [`Builder::key_buffer`].
     key: Vec<u8>,
     text: Vec<u8>,
+    /// What stands behind the fields of the write being filled in.
+    behind: Vec<u8>,
 }
 
 impl Builder {
@@ -218,20 +252,11 @@ impl Builder {
     ) -> Result<Entry<'_>, KeyError> {
         let group = self.group(write.kind(), upkeep.keep)?;
         let start = self.arena.len();
-        match write {
-            FieldsWrite::StreamAdd(time) => {
-                let (code, ms, seq) = time.code();
-                self.arena.push(code);
-                self.arena.extend_from_slice(&ms.to_le_bytes());
-                self.arena.extend_from_slice(&seq.to_le_bytes());
-            }
-            FieldsWrite::HashMerge => self.arena.push(HashOperation::Merge as u8),
-            FieldsWrite::HashReplace => self.arena.push(HashOperation::Replace as u8),
-        }
+        write.put(&mut self.arena);
         let count_at = self.arena.len();
         self.arena.extend_from_slice(&[0; 4]);
-        let expiry = upkeep.expiry;
-        Ok(Entry { builder: self, group, kind: write.kind(), expiry, start, count_at, fields: 0 })
+        self.behind.clear();
+        Ok(Entry::new(self, write, upkeep.expiry, entry::Place { group, start, count_at }))
     }
 
     /// Writes to the key (or channel) in [`Builder::key_buffer`].
@@ -276,10 +301,11 @@ impl Builder {
         });
         if let Some(&at) = found {
             let Some(group) = groups.get_mut(at as usize) else { return Err(KeyError::TwoTypes) };
-            if group.kind != kind && group.writes > 0 {
-                return Err(KeyError::TwoTypes);
-            }
-            group.kind = kind;
+            group.kind = match group.kind.joined(kind) {
+                _ if group.writes == 0 => kind,
+                Some(joined) => joined,
+                None => return Err(KeyError::TwoTypes),
+            };
             if keep != Keep::All || group.writes == 0 {
                 group.keep = keep;
             }
@@ -365,6 +391,7 @@ impl Builder {
             let groups = self.groups.iter().filter(|group| group.kind == kind);
             for group in groups.filter(written) {
                 self.pack_group(group, out, &mut unit.writers);
+                unit.undecided += usize::from(kind == GroupKind::Undecided);
                 unit.groups.push(group.writes);
             }
         }
@@ -413,76 +440,6 @@ impl Builder {
     }
 }
 
-/// One write being filled in; nothing is written until [`Entry::end`].
-pub struct Entry<'b> {
-    builder: &'b mut Builder,
-    group: u32,
-    kind: GroupKind,
-    expiry: Expiry,
-    start: usize,
-    count_at: usize,
-    fields: u32,
-}
-
-impl Entry<'_> {
-    /// Adds a field with a value's text form; null has none and is left out.
-    pub fn field(&mut self, name: NameId, value: Value<'_>) {
-        match value {
-            Value::Null => {}
-            Value::Number(text) | Value::Text(text) => self.text(name, text.as_bytes()),
-            Value::Bytes(bytes) => self.text(name, bytes),
-            Value::Int(int) => self.text(name, itoa::Buffer::new().format(int).as_bytes()),
-            Value::Double(double) if double.is_finite() => {
-                self.text(name, zmij::Buffer::new().format_finite(double).as_bytes());
-            }
-            _ => {
-                let mut text = std::mem::take(&mut self.builder.text);
-                text.clear();
-                write_text(value, &mut text);
-                self.text(name, &text);
-                self.builder.text = text;
-            }
-        }
-    }
-
-    /// Adds a field with the given bytes.
-    #[inline]
-    pub fn text(&mut self, name: NameId, text: &[u8]) {
-        let number = self.builder.number(name);
-        put_varint(&mut self.builder.arena, u64::from(number));
-        put_text(&mut self.builder.arena, text);
-        self.fields += 1;
-    }
-
-    /// How many fields were added.
-    pub fn fields(&self) -> u32 {
-        self.fields
-    }
-
-    /// Completes the write; `deleted` are a hash's fields to delete.
-    pub fn end(self, deleted: impl Iterator<Item = NameId>) {
-        let Entry { builder, group, kind, expiry, start, count_at, fields } = self;
-        patch_u32(&mut builder.arena, count_at, fields);
-        if kind == GroupKind::Hash {
-            let deleted_at = builder.arena.len();
-            builder.arena.extend_from_slice(&[0; 4]);
-            let mut count = 0;
-            for name in deleted {
-                let number = builder.number(name);
-                put_varint(&mut builder.arena, u64::from(number));
-                count += 1;
-            }
-            patch_u32(&mut builder.arena, deleted_at, count);
-        }
-        builder.link(group, start, expiry);
-    }
-
-    /// Drops the write: nothing of it remains.
-    pub fn abandon(self) {
-        self.builder.arena.truncate(self.start);
-    }
-}
-
 impl Builder {
     fn link(&mut self, group: u32, start: usize, expiry: Expiry) {
         let at = self.writes.len() as u32;
@@ -512,7 +469,7 @@ fn makes_anew(kind: GroupKind, write: &[u8]) -> bool {
     let operation = write.first().copied();
     match kind {
         GroupKind::String | GroupKind::Json => true,
-        GroupKind::Hash => {
+        GroupKind::Hash | GroupKind::Undecided => {
             operation == Some(DELETE_KEY) || operation == Some(HashOperation::Replace as u8)
         }
         GroupKind::Channel | GroupKind::Command => false,

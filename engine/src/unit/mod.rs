@@ -5,14 +5,18 @@
 //! propagated as units.
 
 mod build;
+pub mod decide;
 mod messages;
 pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
+pub use build::{
+    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Since, Upkeep,
+};
+pub use decide::Undecidable;
 pub use messages::{Message, Messages, Part};
-pub use packed::{End, EntryTime, Expiry, GroupKind, Keep, PlainWrite};
+pub use packed::{End, EntryTime, Expiry, Fold, GroupKind, Keep, Operand, PlainWrite};
 
 use crate::ledger::Advance;
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct Unit {
     pub groups: Vec<u32>,
     /// For each of these writes, the index in `records` of the record it came from.
     pub writers: Vec<u32>,
+    /// How many groups depend on what Redis holds; see [`decide`].
+    pub undecided: usize,
     /// The worker's partitions, by slot: topic and partition number.
     pub slots: Arc<[(Arc<str>, i32)]>,
 }
@@ -55,6 +61,7 @@ impl Unit {
         self.records.clear();
         self.groups.clear();
         self.writers.clear();
+        self.undecided = 0;
     }
 
     /// Bytes its buffers hold on to.

@@ -160,6 +160,7 @@ fn plan(routes: &[&str]) -> Plan {
             Ok(Statement::Route(route)) => RouteSpec {
                 name: route.name,
                 target: route.target,
+                additions: route.additions,
                 condition: route.condition,
                 selection: route.selection,
             },

@@ -136,7 +136,7 @@ fn open_group<'g, 'a>(context: Context, number: usize, of: &'g UnitGroup<'a>) ->
 
 /// Whether nothing is left to the clock or to the layout of a key's memory.
 fn is_decided(group: &Group<'_>) -> bool {
-    group.kind != GroupKind::Command
+    !matches!(group.kind, GroupKind::Command | GroupKind::Undecided)
         && !matches!(group.keep, Keep::AtLeast(_) | Keep::Younger(_))
         && !matches!(group.expiry, Expiry::After(_))
 }
@@ -180,7 +180,7 @@ impl Found {
             GroupKind::Geo | GroupKind::SortedSet => KeyKind::SortedSet,
             GroupKind::Stream => KeyKind::Stream,
             GroupKind::List => KeyKind::List,
-            GroupKind::Hash => KeyKind::Hash,
+            GroupKind::Hash | GroupKind::Undecided => KeyKind::Hash,
         };
         matches!(self, Found::Kind(kind) if *kind == KeyKind::Empty || *kind == wanted)
     }

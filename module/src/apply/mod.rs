@@ -8,12 +8,14 @@
 
 mod calls;
 mod channels;
+mod decide;
 mod groups;
 mod hashes;
 mod ledgers;
 mod lists;
 mod notices;
 mod patches;
+mod resolve;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -27,6 +29,7 @@ use ledgers::Ledgers;
 use notices::Notices;
 use patches::Patch;
 use redis_kafka_engine::applier::{Applied, Applier, Positions};
+use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{self, GroupKind, Head, PackedError, Reader};
 use writer::Writer;
@@ -65,6 +68,16 @@ impl Applier for ModuleApplier<'_> {
         ledgers::load(self.context, subscription)
     }
 
+    fn resolve(&mut self, lookup: &mut Lookup) {
+        let user = self.user.map(Text::new);
+        let resolved = guarded("resolve", || {
+            resolve::resolve(self.context, user.as_ref(), lookup);
+        });
+        if resolved.is_none() {
+            lookup.refuse_open("internal error while it was looked up");
+        }
+    }
+
     fn apply(&mut self, unit: &mut Unit) -> Applied {
         // A panic between the writes and the ledger leaves neither here nor there: never go on after it.
         let applied = guarded("apply", || self.apply_unit(unit));
@@ -77,6 +90,16 @@ impl Applier for ModuleApplier<'_> {
 impl ModuleApplier<'_> {
     fn apply_unit(&mut self, unit: &mut Unit) -> Applied {
         let user = self.user.map(Text::new);
+        let mut decided = Vec::new();
+        if unit.undecided > 0 {
+            match decide::decide(self.context, unit, &mut decided) {
+                Ok(None) => {}
+                Ok(Some(refused)) => return refused,
+                Err(error) => return Applied::Failed(format!("internal error: {error}")),
+            }
+        }
+        // The unit stays as it was built: what it comes to depends on when it is applied.
+        let bytes = if unit.undecided > 0 { &mut decided } else { &mut unit.packed };
         let mut application = Application {
             context: self.context,
             origin: Origin::Worker(self.propagate),
@@ -86,14 +109,14 @@ impl ModuleApplier<'_> {
             patches: Vec::with_capacity(unit.writers.len()),
             notices: Notices::default(),
         };
-        let applied = match application.apply(&unit.packed) {
+        let applied = match application.apply(bytes) {
             Ok(applied) => applied,
             Err(error) => return Applied::Failed(format!("internal error: {error}")),
         };
         let Application { context, origin, patches, notices, .. } = application;
         if applied == Applied::Done && origin == Origin::Worker(Propagate::Units) {
-            patches::fill_in(&mut unit.packed, &patches);
-            context.replicate_bytes(APPLY, &unit.packed);
+            patches::fill_in(bytes, &patches);
+            context.replicate_bytes(APPLY, bytes);
         }
         notices.fire(context);
         applied

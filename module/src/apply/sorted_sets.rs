@@ -14,7 +14,8 @@ pub fn number_text(number: f64) -> Text {
 }
 
 impl<'a> Writer<'_, 'a> {
-    /// What is sent on are scores as they have become, several to a command.
+    /// What is sent on are scores as they have become, several to a command. Increments are
+    /// finite, so no score becomes "not a number".
     pub(super) fn write_sorted_set(&mut self, open: &OpenGroup<'_, 'a>) -> Result<(), PackedError> {
         let kind = open.of.group.kind;
         let keep = match open.of.group.keep {

@@ -47,6 +47,7 @@ fn route(words: &str) -> RouteSpec {
         Ok(Statement::Route(route)) => RouteSpec {
             name: route.name,
             target: route.target,
+            additions: route.additions,
             condition: route.condition,
             selection: route.selection,
         },

@@ -30,13 +30,16 @@ pub enum GroupKind {
     String = 9,
     /// Fields of a hash.
     Hash = 10,
+    /// Fields of a hash that depend on what it holds; the primary makes it a hash's before
+    /// anything is written, so that no other server meets one.
+    Undecided = 11,
     /// Messages; the key is the channel's name, and no key of Redis.
-    Channel = 11,
+    Channel = 12,
 }
 
 impl GroupKind {
     /// All kinds, in the order of application.
-    pub const ALL: [GroupKind; 11] = [
+    pub const ALL: [GroupKind; 12] = [
         GroupKind::Command,
         GroupKind::TimeSeries,
         GroupKind::Json,
@@ -47,6 +50,7 @@ impl GroupKind {
         GroupKind::List,
         GroupKind::String,
         GroupKind::Hash,
+        GroupKind::Undecided,
         GroupKind::Channel,
     ];
 
@@ -61,13 +65,23 @@ impl GroupKind {
             GroupKind::Stream => Some("stream"),
             GroupKind::List => Some("list"),
             GroupKind::String => Some("string"),
-            GroupKind::Hash => Some("hash"),
+            GroupKind::Hash | GroupKind::Undecided => Some("hash"),
         }
     }
 
     /// Whether its writes go through commands of Redis and not through open keys.
     pub fn is_called(self) -> bool {
         self <= GroupKind::Geo
+    }
+
+    /// The kind of a group that holds writes of both; none where no key can.
+    pub(in crate::unit) fn joined(self, other: GroupKind) -> Option<GroupKind> {
+        match (self, other) {
+            (GroupKind::Hash, GroupKind::Undecided) | (GroupKind::Undecided, GroupKind::Hash) => {
+                Some(GroupKind::Undecided)
+            }
+            _ => (self == other).then_some(self),
+        }
     }
 
     /// One bit a kind.
@@ -150,6 +164,10 @@ impl Expiry {
         }
     }
 
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Expiry, PackedError> {
+        Expiry::of(reader.u8()?, reader.u64()?)
+    }
+
     fn of(code: u8, number: u64) -> Result<Expiry, PackedError> {
         Ok(match code {
             0 => Expiry::Unchanged,
@@ -163,7 +181,7 @@ impl Expiry {
 /// A code and a number: a [`Keep`] or an [`Expiry`] in the packed bytes.
 pub(in crate::unit) const CODED: usize = 9;
 
-fn put_coded(out: &mut Vec<u8>, (code, number): (u8, u64)) {
+pub(super) fn put_coded(out: &mut Vec<u8>, (code, number): (u8, u64)) {
     out.push(code);
     out.extend_from_slice(&number.to_le_bytes());
 }
@@ -219,7 +237,7 @@ pub fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Group<'a>, PackedError>
     let kind = GroupKind::of(reader.u8()?)?;
     let keep_at = reader.at();
     let keep = Keep::of(reader.u8()?, reader.u64()?)?;
-    let expiry = Expiry::of(reader.u8()?, reader.u64()?)?;
+    let expiry = Expiry::read(reader)?;
     let bytes = reader.u32()? as usize;
     Ok(Group { key, kind, keep, expiry, keep_at, bytes, writes: reader.count()? })
 }

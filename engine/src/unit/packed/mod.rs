@@ -16,6 +16,14 @@
 //!                       u32 fields of (varint name, text value)
 //!   a hash's            u8 1 merge, 2 replace; u32 fields of (varint name, text value),
 //!                       u32 deleted of (varint name)
+//!   an undecided hash's a hash's, or what stands on the primary alone, before it has decided:
+//!                       u8 3 fold, 4 merge if newer, 5 replace if newer; fields and deleted as a hash's;
+//!                       for 3: u32 folds of fold; for 4 and 5: varint name, operand, u8 expiry, u64 time
+//!     a fold            u8 1 count, varint name, u8 by; 2 sum, varint name, operand;
+//!                       3 mean, varint name, sum's, count's, operand; 4 least, 5 greatest, varint name, operand;
+//!                       6 first, varint name, text; 7 earliest, 8 latest, varint name, time's, operand, text
+//!     an operand        u8 1, i64; 2, i128, u8 scale; 3, number; 4, text;
+//!                       5, u8 kind, u8 unit, i64 seconds, u32 nanoseconds
 //!   a string's, a JSON document's, a message    u8 1, text
 //!   a list's            u8 1 left, 2 right; text element
 //!   a set's             u8 1 add, 3 remove; text member
@@ -32,10 +40,12 @@
 //! repeats facts. What remains relative (a score's increment, a list's length) is relative to
 //! what stands at the ledger's expected offset, which is the same wherever a unit is accepted.
 
+mod fold;
 mod group;
 mod head;
 mod write;
 
+pub use fold::{Fold, Newer, Operand, Undecided, read_fold, read_newer, read_undecided};
 pub use group::{Expiry, Group, GroupKind, Keep, read_group};
 pub use head::{Head, PackedAdvance, read_head};
 pub use write::{
@@ -43,6 +53,7 @@ pub use write::{
     read_field, read_hash_write, read_name, read_plain_write, read_stream_write, skip_write,
 };
 
+pub(super) use fold::{FOLD, MERGE_IF_NEWER, REPLACE_IF_NEWER};
 pub(super) use group::put_group;
 
 use std::fmt;
@@ -128,7 +139,7 @@ impl<'a> Reader<'a> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
-    fn u32(&mut self) -> Result<u32, PackedError> {
+    pub(super) fn u32(&mut self) -> Result<u32, PackedError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
@@ -140,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
-    fn varint(&mut self) -> Result<u64, PackedError> {
+    pub(super) fn varint(&mut self) -> Result<u64, PackedError> {
         let first = self.u8()?;
         if first < 0x80 {
             return Ok(u64::from(first));

@@ -1,7 +1,7 @@
 //! One write of a group. Its first byte says what it does; 0 deletes the key, whatever its type.
 
 use super::{
-    Group, GroupKind, Head, PackedError, Reader, put_text, put_varint, read_group, read_head,
+    Group, GroupKind, Head, PackedError, Reader, fold, put_text, put_varint, read_group, read_head,
 };
 
 /// Deletes the key.
@@ -191,7 +191,14 @@ pub fn read_plain_write<'a>(
     let code = reader.u8()?;
     Ok(match (kind, code) {
         (GroupKind::Command, 1) => PlainWrite::Command(reader.count()?),
-        (GroupKind::Command | GroupKind::Channel | GroupKind::Stream | GroupKind::Hash, 0) => {
+        (
+            GroupKind::Command
+            | GroupKind::Channel
+            | GroupKind::Stream
+            | GroupKind::Hash
+            | GroupKind::Undecided,
+            0,
+        ) => {
             return Err(PackedError::Code(code));
         }
         (_, DELETE_KEY) => PlainWrite::Delete,
@@ -228,6 +235,7 @@ pub fn skip_write(
                 (0..fields).try_for_each(|_| read_field(reader, head).map(drop))?;
             }
         }
+        GroupKind::Undecided => fold::skip_undecided(reader, head)?,
         GroupKind::Hash => {
             let (operation, fields) = read_hash_write(reader)?;
             (0..fields).try_for_each(|_| read_field(reader, head).map(drop))?;
