@@ -20,4 +20,5 @@ mod replication;
 mod rights;
 mod selections;
 mod stack;
+mod tables;
 mod targets;
