@@ -53,6 +53,8 @@ missing_packages() {
     has_java || echo default-jre-headless
     command -v mvn >/dev/null || echo maven
     python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+    # The examples' READMEs ask a web API with it.
+    command -v curl >/dev/null || echo curl
     # The tests start and signal servers with these programs, not with shell built-ins.
     type -P setpriv >/dev/null || echo util-linux
     type -P kill >/dev/null || echo procps

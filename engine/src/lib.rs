@@ -26,6 +26,7 @@ pub mod format;
 pub mod grammar;
 pub mod kafka;
 pub mod ledger;
+pub mod lookup;
 pub mod nearest;
 pub mod record;
 pub mod registry;

@@ -262,7 +262,7 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
         ))
         .hint("SELECT that one first"));
     }
-    rights::check(context, registry.config.user.as_deref(), &given.target)?;
+    rights::check(context, registry.config.user.as_deref(), &given)?;
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }

@@ -87,6 +87,7 @@ impl Registry {
         let spec = |route: &&KnownRoute| RouteSpec {
             name: route.declared.name.clone(),
             target: route.declared.target.clone(),
+            additions: route.declared.additions.clone(),
             condition: route.declared.condition.clone(),
             selection: route.declared.selection.clone(),
         };

@@ -65,7 +65,7 @@ Built-in schemas:
 JSON is written as Kafka Connect's JsonConverter writes it without schemas: unions bare,
 bytes, fixed and decimals as base64, times as numbers. Avro is framed as Confluent's
 serializers do it; the schema is registered under TOPIC-value without its annotations.
-The registry's credentials stand in a profile, as for KAFKA.SUBSCRIBE.
+Credentials stand in profiles, in the same file as for KAFKA.SUBSCRIBE.
 
 The key is a template as in KAFKA.ROUTE: %{ } holds any expression over the record's fields.
 
@@ -74,14 +74,19 @@ Examples:
   redis-kafka generate --brokers localhost:9092 --topic orders --schema orders.avsc \\
       --key 'order:%{customer.id}' --rate max --count 1000000 --seed 7 --create 6
   redis-kafka generate --brokers localhost:9092 --topic measurements --schema measurements \\
-      --format avro --registry http://localhost:8081";
+      --format avro --registry http://localhost:8081
+  redis-kafka generate --connection cloud --connections kafka.toml --topic orders \\
+      --schema orders.avsc --format avro --registry cloud";
 
 /// What `redis-kafka generate` takes.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// Bootstrap brokers
-    #[arg(long, value_name = "HOST:PORT[,...]")]
-    pub brokers: String,
+    /// Bootstrap brokers, reached without TLS and password
+    #[arg(long, value_name = "HOST:PORT[,...]", required_unless_present = "connection")]
+    pub brokers: Option<String>,
+    /// Or a profile of the file --connections, with TLS and credentials
+    #[arg(long, value_name = "PROFILE", conflicts_with = "brokers", requires = "connections")]
+    pub connection: Option<String>,
     /// Topic to write to
     #[arg(long)]
     pub topic: String,
@@ -108,7 +113,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "URL|PROFILE", required_if_eq("format", "avro"))]
     pub registry: Option<String>,
     /// File of connection profiles (TOML), as the module's load argument CONNECTIONS
-    #[arg(long, value_name = "FILE", requires = "registry")]
+    #[arg(long, value_name = "FILE")]
     pub connections: Option<PathBuf>,
     /// Create the topic with this many partitions if it does not exist
     #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]

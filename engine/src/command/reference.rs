@@ -45,13 +45,23 @@ continues the one before it. Words are quoted as in redis-cli: `\"...\"` with `\
 A template is text with `%{...}` in it, as `\"sensor:%{airport}:%{id}\"`: a path into
 the record's value (`a.b[0].c`, `_value['odd-name']`), its key (`_key`, `_key.f`), a
 header (`_header['X-Id']`), or `_topic`, `_partition`, `_offset`, `_timestamp`. `%%{`
-is a literal `%{`. A null in a key is an error of the record.";
+is a literal `%{`. A null in a key is an error of the record.
+
+What `EACH` and `JOIN HASH` add to a route is read by its alias: expressions.md has a
+section on them.";
 
 const TARGETS_INTRODUCTION: &str = "
 ## Targets
 
 What stands behind `TO` in KAFKA.ROUTE. The options may follow in any order, also
-among those of the command.
+among those of the command; only COMMAND takes all that follows it to the end of the line.
+
+A unit holds the writes of many records. Of the writes that one unit makes to a key of STRING
+or JSON, or to a hash with OVERWRITE, only the last is applied: nobody could see the earlier
+ones. Every write of the other targets is applied, in the order of the records.
+
+SET, ZSET and GEO keep members of many records in one key: what removes a key elsewhere
+(TOMBSTONE DELETE, DELETE WHEN) removes the record's member there.
 ";
 
 const FORMATS_INTRODUCTION: &str = "

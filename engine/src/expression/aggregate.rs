@@ -166,7 +166,7 @@ impl Aggregate {
         }
         let aggregate = Aggregate { row, arguments, name: String::new(), at };
         aggregate
-            .check(&mut |argument| super::types::check(argument, &Type::Unknown, &Type::Unknown))?;
+            .check(&mut |argument| super::types::check(argument, &super::types::Types::UNKNOWN))?;
         Ok(aggregate)
     }
 

@@ -128,8 +128,14 @@ impl ProducerContext for Deliveries {
 }
 
 fn problem(error: &KafkaError) -> Problem {
-    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-    Problem::new(code as i32, &code.to_string())
+    problem_of(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
+}
+
+/// In librdkafka's words, which rdkafka shows as `Name (words)`.
+fn problem_of(code: RDKafkaErrorCode) -> Problem {
+    let shown = code.to_string();
+    let words = shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')'));
+    Problem::new(code as i32, words.unwrap_or(&shown))
 }
 
 /// Whether no repeating helps: the message itself is refused.
@@ -187,10 +193,7 @@ impl Producer {
             .map_err(|error| self.cause(problem(&error)))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found.and_then(|found| found.error()) {
-            Some(code) => {
-                let code = RDKafkaErrorCode::from(code);
-                Err(Problem::new(code as i32, &code.to_string()))
-            }
+            Some(code) => Err(problem_of(RDKafkaErrorCode::from(code))),
             None if found.is_some_and(|found| !found.partitions().is_empty()) => Ok(()),
             None => Err(Problem::new(
                 Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE as i32,

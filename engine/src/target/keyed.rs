@@ -1,13 +1,13 @@
 //! What all targets that write keys have in common: the key, its time to live, its removal.
 
+use super::operand::{milliseconds, shown};
 use super::{Occasion, WriteError, expression, template};
 use crate::expression::{
     Context, Expression, ExpressionError, Layout, Program, Template, TemplateProgram,
 };
-use crate::format::text::write_text;
 use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::position::{format_duration, parse_duration};
-use crate::record::{TimeUnit, Value};
+use crate::record::Value;
 use crate::unit::{Builder, Expiry, GroupKind, KeyError, PlainWrite, Upkeep};
 use std::time::Duration;
 
@@ -269,30 +269,22 @@ impl KeyedWriter {
 }
 
 /// Times in milliseconds below this lie before March 1973: they are meant as seconds.
-const SECONDS_BELOW: i64 = 100_000_000_000;
+const SECONDS_BELOW: u64 = 100_000_000_000;
 
 fn expiry_at(value: Value<'_>) -> Result<Expiry, String> {
-    let milliseconds = match value {
-        Value::Null => return Ok(Expiry::Unchanged),
-        Value::Timestamp(at, TimeUnit::Millis) => Some(at),
-        Value::Timestamp(at, TimeUnit::Micros) => Some(at.div_euclid(1_000)),
-        Value::Timestamp(at, TimeUnit::Nanos) => Some(at.div_euclid(1_000_000)),
-        Value::Int(at) if at.abs() < SECONDS_BELOW => {
-            return Err(format!("{at} looks like seconds; multiply it by 1000"));
+    if value.is_null() {
+        return Ok(Expiry::Unchanged);
+    }
+    match milliseconds(value) {
+        Some(at) if is_timestamp(value) || at.unsigned_abs() >= SECONDS_BELOW => Ok(Expiry::At(at)),
+        Some(at) => Err(format!("{at} looks like seconds; multiply it by 1000")),
+        None => {
+            let shown = shown(value);
+            Err(format!("'{shown}' is no timestamp and no whole number of milliseconds"))
         }
-        Value::Int(at) => Some(at),
-        Value::Number(text) => {
-            return match text.parse() {
-                Ok(at) => expiry_at(Value::Int(at)),
-                Err(_) => Err(format!("{text} is no whole number of milliseconds")),
-            };
-        }
-        _ => None,
-    };
-    milliseconds.map(Expiry::At).ok_or_else(|| {
-        let mut text = Vec::new();
-        write_text(value, &mut text);
-        let text = String::from_utf8_lossy(&text).chars().take(40).collect::<String>();
-        format!("'{text}' is no timestamp and no whole number of milliseconds")
-    })
+    }
+}
+
+fn is_timestamp(value: Value<'_>) -> bool {
+    matches!(value, Value::Timestamp(..))
 }

@@ -3,18 +3,31 @@
 //! A new target is one file with its `ROW` and one line in [`TARGETS`].
 
 mod aggregates;
+mod channel;
+mod command;
+mod geo;
 mod hash;
+mod json;
 mod keyed;
+mod list;
+mod members;
 mod newer;
-mod planned;
+mod operand;
+mod payload;
+mod set;
 mod stream;
+mod string;
+#[cfg(test)]
+mod tests;
+mod timeseries;
 mod topic;
+mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
 };
 use crate::format::avro::Encoder;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::grammar::{Clause, CommandError, Match, Word};
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
@@ -26,24 +39,24 @@ type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;
 
 /// A row of [`TARGETS`].
 pub struct TargetRow {
-    /// Its words: name, summary, arguments, options, and whether it is built.
+    /// Its words: name, summary, arguments and options.
     pub clause: Clause,
-    build: Option<Build>,
+    build: Build,
 }
 
 /// All targets, in the order help shows them.
 pub const TARGETS: &[&TargetRow] = &[
     &stream::ROW,
     &hash::ROW,
-    &planned::STRING,
-    &planned::JSON,
-    &planned::LIST,
-    &planned::SET,
-    &planned::ZSET,
-    &planned::GEO,
-    &planned::TIMESERIES,
-    &planned::CHANNEL,
-    &planned::COMMAND,
+    &string::ROW,
+    &json::ROW,
+    &list::ROW,
+    &set::ROW,
+    &zset::ROW,
+    &geo::ROW,
+    &timeseries::ROW,
+    &channel::ROW,
+    &command::ROW,
     &topic::ROW,
 ];
 
@@ -69,6 +82,11 @@ trait Declared: fmt::Debug + Send + Sync {
     /// Its expressions and what each is, without those of its [`Place`].
     fn expressions(&self) -> Vec<(&'static str, &Expression)>;
 
+    /// Whether it writes what the route selects, and not only what its own options say.
+    fn takes_selection(&self) -> bool {
+        true
+    }
+
     /// Says in the layout what its expressions read.
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError>;
 
@@ -77,14 +95,14 @@ trait Declared: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
-    fn refuses_aggregates(&self) -> Option<&'static str> {
-        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
-    }
-
     /// What it sends to Kafka; none where it writes to Redis.
     fn sends(&self) -> Option<Sends<'_>> {
         None
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    fn refuses_aggregates(&self) -> Option<&'static str> {
+        Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
 }
 
@@ -132,12 +150,9 @@ impl Target {
     /// Builds the target that `matched` (the words behind TO, see [`CLAUSES`]) names.
     pub fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
         let name = matched.clause().map_or("", |clause| clause.name);
-        let build = TARGETS.iter().find(|row| row.clause.name == name).and_then(|row| row.build);
-        match build {
-            Some(build) => build(matched).map(Target),
-            None => {
-                Err(CommandError::unsupported(&format!("target '{name}'"), matched.number() + 1))
-            }
+        match TARGETS.iter().find(|row| row.clause.name == name) {
+            Some(row) => (row.build)(matched).map(Target),
+            None => Err(CommandError::new("a target is missing").at(matched.number() + 1)),
         }
     }
 
@@ -153,9 +168,16 @@ impl Target {
 
     /// Its expressions and what each is, for errors.
     pub fn expressions(&self) -> Vec<(&'static str, &Expression)> {
-        let place = self.0.place().template().map(Template::expressions);
-        let place = place.into_iter().flatten().map(|expression| ("key", expression));
+        let place = self.0.place();
+        let name = if matches!(place, Place::Channel(_)) { "channel" } else { "key" };
+        let place = place.template().map(Template::expressions);
+        let place = place.into_iter().flatten().map(|expression| (name, expression));
         place.chain(self.0.expressions()).collect()
+    }
+
+    /// The same without those of its key or channel.
+    pub fn options(&self) -> Vec<(&'static str, &Expression)> {
+        self.0.expressions()
     }
 
     /// The command that the server must have for it; none where every server will do.
@@ -163,14 +185,24 @@ impl Target {
         self.0.requires()
     }
 
-    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
-    pub fn refuses_aggregates(&self) -> Option<&'static str> {
-        self.0.refuses_aggregates()
-    }
-
     /// What it sends to Kafka; none where it writes to Redis.
     pub fn sends(&self) -> Option<Sends<'_>> {
         self.0.sends()
+    }
+
+    /// Whether it writes what the route selects, and not only what its own options say.
+    pub fn takes_selection(&self) -> bool {
+        self.0.takes_selection()
+    }
+
+    /// Whether each record runs a command of the user's, so that a unit can hold only one.
+    pub fn runs_command(&self) -> bool {
+        matches!(self.place(), Place::Command(_))
+    }
+
+    /// Why it cannot keep the aggregates of a SELECT, and the way out; none where it can.
+    pub fn refuses_aggregates(&self) -> Option<&'static str> {
+        self.0.refuses_aggregates()
     }
 
     /// Makes the writer, and says in the layout what its expressions read.
@@ -279,18 +311,7 @@ pub enum WriteError {
 
 impl TargetRow {
     const fn built(clause: Clause, build: Build) -> TargetRow {
-        TargetRow { clause, build: Some(build) }
-    }
-
-    const fn planned(
-        name: &'static str,
-        summary: &'static str,
-        arguments: &'static [Argument],
-        options: &'static [Argument],
-    ) -> TargetRow {
-        let support = Support::Planned;
-        let clause = Clause { name, summary, support, arguments, options, trailing: None };
-        TargetRow { clause, build: None }
+        TargetRow { clause, build }
     }
 }
 
@@ -301,7 +322,7 @@ impl fmt::Debug for TargetRow {
 }
 
 /// A word as a template; an error names the character within it.
-fn template(word: Word<'_>) -> Result<Template, CommandError> {
+pub fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| at_column(word, text, error))
 }
@@ -320,23 +341,4 @@ pub fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
 /// An expression's error as the command's: it names the word and points into it.
 pub fn at_column(word: Word<'_>, text: &str, error: ExpressionError) -> CommandError {
     word.error(error.problem).pointing(text, error.at)
-}
-
-const NEWER: Argument = Argument::option("NEWER", "expression", Kind::Expression)
-    .optional()
-    .planned()
-    .about("a record for which this is lower than before does not overwrite");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_says_built_exactly_where_something_builds() {
-        for row in TARGETS {
-            assert_eq!(row.build.is_some(), row.clause.support == Support::Built, "{row:?}");
-            let same = TARGETS.iter().filter(|other| other.clause.name == row.clause.name);
-            assert_eq!(same.count(), 1);
-        }
-    }
 }

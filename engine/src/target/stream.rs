@@ -1,13 +1,13 @@
 //! STREAM: every record is an entry.
 
 use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
+use super::operand::Operand;
 use super::{
     Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError, Program};
+use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::kafka::position::{format_duration, parse_duration};
-use crate::record::{TimeUnit, Value};
 use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep, Upkeep};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +144,7 @@ impl Declared for Stream {
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
         Ok(Box::new(StreamWriter {
             keyed: self.keyed.compile(making.layout, Removals::NONE)?,
-            id: self.id.as_ref().map(|id| id.compile(making.layout)).transpose()?,
+            id: self.id.as_ref().map(|id| Operand::new("ID", id, making.layout)).transpose()?,
             keep: self.retention.map_or(Keep::All, Retention::keep),
         }))
     }
@@ -152,27 +152,16 @@ impl Declared for Stream {
 
 struct StreamWriter {
     keyed: KeyedWriter,
-    id: Option<Program>,
+    id: Option<Operand>,
     keep: Keep,
 }
 
 impl StreamWriter {
     fn time(&self, context: &Context<'_>) -> Result<EntryTime, WriteError> {
-        let Some(program) = &self.id else { return Ok(EntryTime::Now) };
-        let milliseconds = match program.evaluate(context)? {
-            Value::Null => return Err(EvaluationError::Null(program.source().to_owned()).into()),
-            Value::Int(at) => Some(at),
-            Value::Timestamp(at, TimeUnit::Millis) => Some(at),
-            Value::Timestamp(at, TimeUnit::Micros) => Some(at.div_euclid(1_000)),
-            Value::Timestamp(at, TimeUnit::Nanos) => Some(at.div_euclid(1_000_000)),
-            Value::Number(text) => text.parse().ok(),
-            _ => None,
-        };
-        let milliseconds = milliseconds.and_then(|at| u64::try_from(at).ok());
-        milliseconds.map(EntryTime::NotBefore).ok_or_else(|| {
-            let problem = "is no timestamp and no whole number of milliseconds from 0 on";
-            WriteError::Unfit(format!("ID {} {problem}", program.source()))
-        })
+        match &self.id {
+            None => Ok(EntryTime::Now),
+            Some(id) => id.milliseconds(context).map(EntryTime::NotBefore),
+        }
     }
 }
 

@@ -5,16 +5,17 @@
 
 use super::{
     Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
+    payload,
 };
 use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::Format;
 use crate::format::avro::Encoder;
-use crate::format::text::{write_json, write_json_string, write_text};
+use crate::format::text::write_text;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
 use crate::kafka::RegistryName;
 use crate::kafka::position::is_topic_name;
 use crate::nearest::nearest;
-use crate::record::{Names, Shape, Value};
+use crate::record::{Names, Value};
 use crate::unit::Part;
 use std::sync::Arc;
 
@@ -218,7 +219,7 @@ impl TopicWriter {
     ) -> Result<Part, WriteError> {
         match &self.value {
             Encoding::Text => return one_text(selected, out),
-            Encoding::Json => write_document(selected, names, out),
+            Encoding::Json => payload::write_document(selected, names, out),
             Encoding::Avro(Some(encoder)) => {
                 let Selected { fields, shape } = selected;
                 encoder.write(fields, shape, names, context.arena, out).map_err(|problem| {
@@ -253,22 +254,4 @@ fn one_text(selected: Selected<'_, '_>, out: &mut Vec<u8>) -> Result<Part, Write
             fields.len()
         ))),
     }
-}
-
-/// The selected fields as one compact JSON object, nulls included; a value that is no record as it is.
-fn write_document(selected: Selected<'_, '_>, names: &Names, out: &mut Vec<u8>) {
-    if let (Shape::Single, Some(field)) = (selected.shape, selected.fields.first()) {
-        return write_json(field.value, out);
-    }
-    out.push(b'{');
-    for (index, field) in selected.fields.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let name = std::str::from_utf8(names.get(field.name)).unwrap_or_default();
-        write_json_string(name, out);
-        out.push(b':');
-        write_json(field.value, out);
-    }
-    out.push(b'}');
 }

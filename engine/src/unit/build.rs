@@ -1,5 +1,9 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
+mod pending;
+
+pub use pending::{Change, Pending, PendingHash, Since};
+
 use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{
     self, DELETE_KEY, EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER,

@@ -11,7 +11,9 @@ pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Entry, FieldsWrite, KeyError, Mark, Upkeep};
+pub use build::{
+    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Since, Upkeep,
+};
 pub use decide::Undecidable;
 pub use messages::{Message, Messages, Part};
 pub use packed::{End, EntryTime, Expiry, Fold, GroupKind, Keep, Operand, PlainWrite};

@@ -1,6 +1,7 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
+use super::gather::{Ahead, Gathered, Place};
 use super::letters::Letters;
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
@@ -12,13 +13,14 @@ use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
+use crate::lookup::{Lookup, MAX_ANSWERS};
 use crate::state::{State, Status};
 use crate::unit::{Builder, RecordRef};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a fetch waits for the first record; bounds how late idle work is done.
-const FETCH_WAIT: Duration = Duration::from_millis(100);
+pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
 const UNIT_BYTES: usize = 1 << 20;
@@ -33,6 +35,11 @@ pub(super) struct Flow {
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
+    /// Whether `next` is filled.
+    pub(super) ahead: Ahead,
+    pub(super) next: Batch,
+    /// Lookups whose buffers are free.
+    pub(super) spares: Vec<Box<Lookup>>,
     letters: Letters,
     pub(super) outbox: Outbox,
     verdicts: Vec<(RecordId, RecordError)>,
@@ -108,6 +115,9 @@ impl Worker {
             cursors,
             plan,
             builder: Builder::new(),
+            ahead: Ahead::Nothing,
+            next: Batch::new(),
+            spares: Vec::new(),
             outbox,
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),
@@ -121,23 +131,23 @@ impl Worker {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
-        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
-        consumer
-            .fetch(batch, self.spec.unit_records, FETCH_WAIT)
-            .map_err(|problem| trouble_of(&problem))?;
+        self.next_batch(flow, batch)?;
         let mut idle = true;
-        for event in batch.events() {
+        for (at, event) in batch.events().enumerate() {
             match event {
                 Event::Record(record) => {
                     idle = false;
-                    self.take(flow, &record)?;
+                    self.take(flow, &record, Place::new(batch, at))?;
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
         }
         batch.clear();
+        // What a hash holds is asked again for every batch.
+        flow.plan.lookup.clear();
         let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
-        if is_due {
+        // What is fetched ahead is handed out, and not taken.
+        if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
@@ -149,7 +159,12 @@ impl Worker {
     }
 
     /// One record: into the unit, or dealt with as its policy says.
-    fn take(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<(), Trouble> {
+    fn take(
+        &mut self,
+        flow: &mut Flow,
+        record: &Record<'_>,
+        mut place: Place<'_>,
+    ) -> Result<(), Trouble> {
         let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(()) };
         if cursor.has_passed(record.offset) {
             return Ok(());
@@ -167,11 +182,19 @@ impl Worker {
         let mut waited = false;
         let written = loop {
             match self.write(flow, record) {
-                Err(Refusal::Unavailable(absence)) => self.await_return(flow, absence)?,
+                Err(Refusal::Unavailable(absence)) => {
+                    self.await_return(flow, absence)?;
+                    waited = true;
+                }
+                // The next try finds nothing of the unit, and asks anew.
+                Err(Refusal::Undecided) => self.flush(flow)?,
+                Err(Refusal::Unresolved) => match self.gather_again(flow, &mut place)? {
+                    Gathered::Known => {}
+                    Gathered::TooMuch => break Err(too_much()),
+                },
                 Err(Refusal::Record(error)) => break Err(error),
                 Ok(outcome) => break Ok(outcome),
             }
-            waited = true;
         };
         if waited {
             self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
@@ -187,7 +210,10 @@ impl Worker {
                 outcome,
             );
         }
-        if flow.builder.size() >= UNIT_BYTES {
+        // A command may fail by itself, and then it must be known whose it was.
+        let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
+        let is_alone = has_written && flow.plan.runs_commands();
+        if is_alone || flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
         }
         Ok(())
@@ -208,15 +234,8 @@ impl Worker {
                 Err(Refusal::Record(error))
             }
             None => {
-                let incoming = Incoming {
-                    topic: &cursor.topic,
-                    partition: cursor.partition,
-                    offset: record.offset,
-                    timestamp: record.timestamp_ms,
-                    key: record.key,
-                    value: record.value,
-                    headers: &RecordHeaders(record),
-                };
+                let headers = RecordHeaders(record);
+                let incoming = incoming(cursor, record, &headers);
                 flow.plan.write(&incoming, &mut flow.builder, mark)
             }
         }
@@ -235,9 +254,12 @@ impl Worker {
                     "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
-            Stage::Key | Stage::Value | Stage::Route | Stage::Send => {
-                format!("KAFKA.RESUME {name} SKIP")
+            Stage::Send => {
+                format!(
+                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
             }
+            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 
@@ -282,6 +304,7 @@ impl Worker {
         if !flow.cursors.iter().any(Cursor::has_moved) {
             return Ok(());
         }
+        flow.forget_joined();
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
@@ -338,6 +361,38 @@ impl Worker {
             }
         }
     }
+}
+
+impl Flow {
+    /// Asks for what a record is joined with.
+    pub(super) fn gather(&mut self, record: &Record<'_>) {
+        let Some(cursor) = self.cursors.get(record.slot) else { return };
+        if !cursor.has_passed(record.offset) {
+            let headers = RecordHeaders(record);
+            self.plan.gather(&incoming(cursor, record, &headers), &self.builder);
+        }
+    }
+}
+
+fn incoming<'a>(
+    cursor: &'a Cursor,
+    record: &Record<'a>,
+    headers: &'a RecordHeaders<'a>,
+) -> Incoming<'a> {
+    Incoming {
+        topic: &cursor.topic,
+        partition: cursor.partition,
+        offset: record.offset,
+        timestamp: record.timestamp_ms,
+        key: record.key,
+        value: record.value,
+        headers,
+    }
+}
+
+fn too_much() -> RecordError {
+    let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
+    RecordError { stage: Stage::Route, route: None, problem }
 }
 
 fn verdict(

@@ -9,6 +9,8 @@ mod consume;
 mod encoders;
 mod gap;
 mod gate;
+mod gather;
+mod join;
 mod lane;
 mod letters;
 mod outgoing;
@@ -26,7 +28,7 @@ pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
 pub use values::ValueSource;
 
-use crate::command::{Envelope, OnError, Settle};
+use crate::command::{Additions, Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -73,6 +75,8 @@ pub struct RouteSpec {
     pub name: String,
     /// What it writes.
     pub target: Target,
+    /// EACH and JOIN: what it adds to them.
+    pub additions: Additions,
     /// WHERE: which records it takes.
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.

@@ -151,6 +151,16 @@ impl Worker {
         Ok(())
     }
 
+    /// Waits until units that write to Redis are with the applier: what it is asked next must see
+    /// them. Those that only send are not waited for.
+    pub(super) fn await_writes(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+        let writes = |shipped: &Shipped| !shipped.unit.groups.is_empty();
+        while flow.outbox.under_way.iter().any(writes) {
+            self.await_deliveries(flow)?;
+        }
+        Ok(())
+    }
+
     /// Lets some time pass in which acknowledgements may come.
     fn await_deliveries(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
@@ -173,7 +183,11 @@ impl Worker {
             match delivery {
                 Delivery::Pending => break,
                 Delivery::Done => {}
-                Delivery::Refused(refused) => return Err(self.refuse(shipped, refused)),
+                Delivery::Refused(refused) => {
+                    // What stands before it in the lane would be void by the change.
+                    drop(self.lane.load(flow.generation)?);
+                    return Err(self.refuse(shipped, refused));
+                }
                 Delivery::Failed(number, problem) => {
                     let topic = shipped.messages.get(number).map_or("?", |message| message.topic);
                     return Err(delivery_trouble(topic, &problem));

@@ -160,6 +160,7 @@ fn plan(routes: &[&str]) -> Plan {
             Ok(Statement::Route(route)) => RouteSpec {
                 name: route.name,
                 target: route.target,
+                additions: route.additions,
                 condition: route.condition,
                 selection: route.selection,
             },
@@ -178,6 +179,17 @@ fn the_way_from_bytes_to_a_packed_unit_allocates_nothing_in_steady_state() {
     let mut plan = plan(&[
         "STREAM entries:%{at.b}:%{id} MAXLEN ~ 1000",
         "HASH last:%{_key}",
+        "STRING string:%{id}",
+        "STRING text:%{id} VALUE \"text || id\" TTL 5m",
+        "JSON document:%{id} SELECT \"* EXCEPT (id)\"",
+        "LIST list LEFT MAXLEN 100",
+        "SET set MEMBER at EXPIREAT \"_offset + 1700000000000\"",
+        "ZSET scores MEMBER text SCORE id KEEP 10",
+        "ZSET sums:%{_key} MEMBER \"id % 7\" INCR \"id * 1.5\"",
+        "GEO map LON \"id % 180\" LAT \"id % 85\" MEMBER id",
+        "TIMESERIES series:%{id} AT id VALUE id",
+        "CHANNEL \"changes:%{id}\"",
+        "COMMAND SADD ids \"%{id}\" \"%{text}\"",
         "STREAM \"some:%{upper(_key)}\" WHERE \"id >= 0 AND _offset <> -1\" \
          SELECT \"*, id * 2 AS twice, CASE WHEN id > 1 THEN 'many' ELSE 'one' END AS class\"",
     ]);

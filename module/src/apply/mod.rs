@@ -15,6 +15,7 @@ mod ledgers;
 mod lists;
 mod notices;
 mod patches;
+mod resolve;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -28,6 +29,7 @@ use ledgers::Ledgers;
 use notices::Notices;
 use patches::Patch;
 use redis_kafka_engine::applier::{Applied, Applier, Positions};
+use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{self, GroupKind, Head, PackedError, Reader};
 use writer::Writer;
@@ -64,6 +66,16 @@ pub struct ModuleApplier<'a> {
 impl Applier for ModuleApplier<'_> {
     fn load(&mut self, subscription: &str) -> Result<Positions, String> {
         ledgers::load(self.context, subscription)
+    }
+
+    fn resolve(&mut self, lookup: &mut Lookup) {
+        let user = self.user.map(Text::new);
+        let resolved = guarded("resolve", || {
+            resolve::resolve(self.context, user.as_ref(), lookup);
+        });
+        if resolved.is_none() {
+            lookup.refuse_open("internal error while it was looked up");
+        }
     }
 
     fn apply(&mut self, unit: &mut Unit) -> Applied {

@@ -80,6 +80,11 @@ impl Key {
         Key(api!(RedisModule_OpenKey(context.0, name.raw(), mode as c_int)))
     }
 
+    /// The key's own pointer, for the API; null where the key was opened for reading and is absent.
+    pub(super) fn pointer(&self) -> *mut raw::RedisModuleKey {
+        self.0
+    }
+
     /// The key's type.
     pub fn kind(&self) -> KeyKind {
         if self.0.is_null() {

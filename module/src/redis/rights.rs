@@ -23,6 +23,12 @@ pub fn may_write(user: &Text, key: &Text) -> Rights {
     of(user, |account| api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted)))
 }
 
+/// Whether an ACL user may read a key.
+pub fn may_read(user: &Text, key: &Text) -> Rights {
+    let wanted = raw::REDISMODULE_CMD_KEY_ACCESS as c_int;
+    of(user, |account| api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted)))
+}
+
 /// Whether an ACL user may publish to a channel.
 pub fn may_publish(user: &Text, channel: &Text) -> Rights {
     let wanted = raw::REDISMODULE_CMD_CHANNEL_PUBLISH as c_int;

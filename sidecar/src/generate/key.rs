@@ -95,6 +95,7 @@ impl KeyTemplate {
             value: &row,
             envelope: &empty,
             headers: &NoHeaders,
+            aliases: &[],
             arena: &self.arena,
         };
         self.program
@@ -104,7 +105,11 @@ impl KeyTemplate {
 }
 
 fn is_known(path: &Path) -> bool {
-    matches!(path.root(), Root::Value | Root::Metadata(Metadata::Topic))
+    match path.root() {
+        Root::Bare | Root::Value | Root::Metadata(Metadata::Topic) => true,
+        Root::Key | Root::Before | Root::Source | Root::Op => false,
+        Root::Header(_) | Root::Metadata(_) => false,
+    }
 }
 
 fn top_level(value: &[u8]) -> Vec<String> {

@@ -37,6 +37,9 @@ use producer::{ProducerError, RecordProducer};
 use progress::Progress;
 use random::DrawError;
 use rate::Pace;
+use redis_kafka_engine::kafka::{
+    Connection, ConnectionError, ProfileError, Profiles, producer_config,
+};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{fs, io};
@@ -45,9 +48,15 @@ use thiserror::Error;
 /// Why records were not generated, or not all.
 #[derive(Debug, Error)]
 pub enum GenerateError {
-    /// Options that do not go together.
-    #[error("--registry is for --format avro: records written as JSON have no schema")]
-    NoFormatForRegistry,
+    /// An option that would have no effect.
+    #[error("{0}")]
+    Useless(&'static str),
+    /// The profiles file cannot be used.
+    #[error(transparent)]
+    Profiles(#[from] ProfileError),
+    /// There is no way to Kafka.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
     /// The schema is neither a file nor built in.
     #[error("cannot read the schema {}: {error}; built in are: {}", path.display(), built_in::names())]
     Read {
@@ -95,15 +104,16 @@ pub enum GenerateError {
 /// # Errors
 /// See [`GenerateError`]; records already acknowledged stay in the topic.
 pub fn run(args: &GenerateArgs) -> Result<(), GenerateError> {
+    check(args)?;
     let (generator, template) = open(args)?;
+    let profiles = args.connections.as_ref().map(Profiles::read).transpose()?.unwrap_or_default();
+    let connection = connection(args)?;
+    let config = producer_config(&connection, &profiles)?;
     let schema = generator.schema().clone();
-    let encoder = match (args.format, &args.registry) {
-        (Format::Json, None) => Encoder::Json,
-        (Format::Json, Some(_)) => return Err(GenerateError::NoFormatForRegistry),
-        (Format::Avro, registry) => {
-            let registry = registry.as_deref().unwrap_or_default();
-            let connections = args.connections.as_deref();
-            let id = registration::register(registry, connections, &args.topic, generator.json())?;
+    let encoder = match &args.registry {
+        None => Encoder::Json,
+        Some(registry) => {
+            let id = registration::register(registry, &profiles, &args.topic, generator.json())?;
             Encoder::avro(&schema, id)?
         }
     };
@@ -116,7 +126,8 @@ pub fn run(args: &GenerateArgs) -> Result<(), GenerateError> {
         value: Vec::new(),
     };
     let stop = StopFlag::on_signals()?;
-    let mut producer = RecordProducer::connect(&args.brokers, &args.topic, args.create)?;
+    let brokers = connection.to_string();
+    let mut producer = RecordProducer::connect(config, &brokers, &args.topic, args.create)?;
     let mut progress = Progress::start(args.quiet);
     let outcome = send_all(args, &mut source, &mut producer, &mut progress, &stop);
     // Whatever ended the loop, records on the way are still to be waited for.
@@ -125,6 +136,30 @@ pub fn run(args: &GenerateArgs) -> Result<(), GenerateError> {
     outcome?;
     finished?;
     Ok(())
+}
+
+/// # Errors
+/// An option that nothing would make use of.
+fn check(args: &GenerateArgs) -> Result<(), GenerateError> {
+    let named = args.registry.as_ref().is_some_and(|registry| !registry.contains("://"));
+    match args.format {
+        Format::Json if args.registry.is_some() => Err(GenerateError::Useless(
+            "--registry is for --format avro: records written as JSON have no schema",
+        )),
+        _ if args.connections.is_some() && args.connection.is_none() && !named => {
+            Err(GenerateError::Useless(
+                "--connections is for a profile: --connection or --registry names it",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn connection(args: &GenerateArgs) -> Result<Connection, ConnectionError> {
+    match (&args.connection, &args.brokers) {
+        (Some(profile), _) => Ok(Connection::Profile(profile.clone())),
+        (None, brokers) => Connection::brokers(brokers.as_deref().unwrap_or_default()),
+    }
 }
 
 /// What draws the values, and the key's template.

@@ -1,20 +1,14 @@
 //! `--format avro`: makes the schema known to the Schema Registry.
 
 use super::annotation::ANNOTATIONS;
-use redis_kafka_engine::kafka::{
-    ProfileError, Profiles, RegistryError, RegistryName, registry_config,
-};
+use redis_kafka_engine::kafka::{Profiles, RegistryError, RegistryName, registry_config};
 use redis_kafka_engine::registry::{Client, LookupError, SchemaKind};
 use serde_json::Value as Json;
-use std::path::Path;
 use thiserror::Error;
 
 /// Why the schema is not registered.
 #[derive(Debug, Error)]
 pub enum RegistrationError {
-    /// The profiles file cannot be used.
-    #[error(transparent)]
-    Profiles(#[from] ProfileError),
     /// There is no way to the registry.
     #[error("--registry: {0}")]
     Registry(#[from] RegistryError),
@@ -36,20 +30,19 @@ fn action(error: &LookupError) -> String {
 
 /// Registers the annotated `schema` for the values of `topic` (subject `<topic>-value`, as the
 /// serializers' TopicNameStrategy has it) and gives its id. `registry` is a URL or the name of a
-/// profile in the file `connections`.
+/// profile.
 ///
 /// # Errors
 /// See [`RegistrationError`].
 pub fn register(
     registry: &str,
-    connections: Option<&Path>,
+    profiles: &Profiles,
     topic: &str,
     schema: &Json,
 ) -> Result<u32, RegistrationError> {
-    let profiles = connections.map(Profiles::read).transpose()?.unwrap_or_default();
     let registry = RegistryName::parse(registry)?;
     let client =
-        Client::new(&registry_config(&registry, &profiles)?).map_err(RegistryError::from)?;
+        Client::new(&registry_config(&registry, profiles)?).map_err(RegistryError::from)?;
     let text = without_annotations(schema).to_string();
     Ok(client.register(&format!("{topic}-value"), SchemaKind::Avro, &text)?)
 }
@@ -100,7 +93,9 @@ mod tests {
     #[test]
     fn a_wrong_way_to_the_registry_is_named() {
         let error = |registry: &str| {
-            register(registry, None, "t", &json!("int")).expect_err(registry).to_string()
+            register(registry, &Profiles::empty(), "t", &json!("int"))
+                .expect_err(registry)
+                .to_string()
         };
         assert!(error("http://u:hunter2@h:1").contains("--registry"), "{}", error("no one"));
         assert!(!error("http://u:hunter2@h:1").contains("hunter2"));

@@ -143,6 +143,12 @@ fn failures_are_named_and_have_an_exit_code() {
         (
             &address,
             "t",
+            &["--schema", "measurements", "--connections", "/dev/null"],
+            "--connections is for a profile",
+        ),
+        (
+            &address,
+            "t",
             &["--schema", "measurements", "--key", "%{city}"],
             "the record has airport, id, temperature",
         ),
@@ -161,6 +167,24 @@ fn failures_are_named_and_have_an_exit_code() {
         assert!(message.contains(part), "{arguments:?}: {message}");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_profile_leads_to_the_brokers() {
+    let (_broker, address) = broker(&["--topic", "t:1"]);
+    let directory = tempfile::tempdir().unwrap();
+    let profiles = directory.path().join("kafka.toml");
+    std::fs::write(&profiles, format!("[lab]\nbootstrap.servers = \"{address}\"\n")).unwrap();
+    let file = profiles.to_str().unwrap();
+    let run = |profile: &str| {
+        let topic = ["--topic", "t", "--schema", "measurements", "--count", "3"];
+        generate(&[&topic[..], &["--connection", profile, "--connections", file]].concat())
+    };
+    let output = run("lab");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read(&address, "t", 3).len(), 3);
+    let message = String::from_utf8(run("labb").stderr).unwrap();
+    assert!(message.contains("no connection profile 'labb'; did you mean 'lab'?"), "{message}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::broker::{Kafka, PLAIN_PASSWORD, PLAIN_USER};
 use redis_kafka_tests::network::free_port;
 use redis_kafka_tests::process::Process;
 use redis_kafka_tests::registry::Registry;
@@ -29,6 +29,8 @@ pub struct Example {
     pub registry: Registry,
     pub redis: RedisServer,
     directory: TempDir,
+    /// What the shell has in its environment beside PATH.
+    environment: Vec<(String, String)>,
     /// Where its web API listens.
     web: u16,
     blocks: std::vec::IntoIter<(Typed, String)>,
@@ -39,19 +41,33 @@ pub struct Example {
 impl Example {
     /// Makes everything ready; nothing of the README has run.
     pub fn open(name: &str) -> Example {
+        let kafka = Kafka::shared();
         let source = workspace().join("examples").join(name);
         let directory = tempfile::tempdir().expect("a directory");
         for file in std::fs::read_dir(&source).expect("the example").flatten() {
             std::fs::copy(file.path(), directory.path().join(file.file_name())).expect("copy");
         }
-        let blocks = blocks(&source.join("README.md"));
+        let mut setup = Subject::ModuleUnits.setup_of_units(256);
+        let mut environment = Vec::new();
+        let profiles = directory.path().join("kafka.toml");
+        if profiles.exists() {
+            reach_with_tls(kafka, &profiles);
+            setup = setup.module_args(&["CONNECTIONS", &profiles.display().to_string()]);
+            for (name, value) in
+                [("CLUSTER_API_KEY", PLAIN_USER), ("CLUSTER_API_SECRET", PLAIN_PASSWORD)]
+            {
+                setup = setup.env(name, value);
+                environment.push((name.to_owned(), value.to_owned()));
+            }
+        }
         Example {
-            kafka: Kafka::shared(),
+            kafka,
             registry: Registry::start(),
-            redis: Subject::ModuleUnits.setup_of_units(256).start(),
+            redis: setup.start(),
             directory,
+            environment,
             web: free_port(),
-            blocks: blocks.into_iter(),
+            blocks: blocks(&source.join("README.md")).into_iter(),
             shells: Vec::new(),
         }
     }
@@ -120,7 +136,7 @@ impl Example {
             .expect("redis-cli");
         let reply = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && !reply.starts_with("ERR"), "{line}\n{reply}");
-        assert!(!reply.starts_with("OK waiting"), "{line}\n{reply}");
+        assert!(!reply.contains("does not exist"), "{line}\n{reply}");
         reply
     }
 
@@ -138,7 +154,9 @@ impl Example {
         std::fs::write(&log, "").expect("an empty log");
         // A session of its own, so that what it leaves running can be ended with it.
         let arguments = ["sh", "-c", &script].map(String::from);
-        let mut shell = Process::start("setsid", &arguments, &[("PATH".to_owned(), search)], &log);
+        let mut environment = self.environment.clone();
+        environment.push(("PATH".to_owned(), search));
+        let mut shell = Process::start("setsid", &arguments, &environment, &log);
         let status = shell.wait_ended(DEADLINE);
         let output = shell.log();
         self.shells.push(shell);
@@ -154,6 +172,21 @@ impl Drop for Example {
             let _ = Command::new("kill").args(["-KILL", "--", &group]).output();
         }
     }
+}
+
+/// Puts the address of the test's broker into the profile, and the certificate to trust, which a
+/// public cluster's is without saying.
+fn reach_with_tls(kafka: &Kafka, profiles: &Path) {
+    let text = std::fs::read_to_string(profiles).expect("kafka.toml");
+    let address = Regex::new("bootstrap.servers = \"[^\"]*\"").expect("a regex");
+    let here = format!(
+        "bootstrap.servers = \"{}\"\nssl.ca.location = \"{}\"",
+        kafka.sasl_brokers(),
+        kafka.certificate().display()
+    );
+    assert_eq!(address.find_iter(&text).count(), 1, "{text}");
+    let text = address.replace(&text, regex::NoExpand(&here));
+    std::fs::write(profiles, text.as_bytes()).expect("write kafka.toml");
 }
 
 /// The README's blocks of `sh` and `redis`, in order.

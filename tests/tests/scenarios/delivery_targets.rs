@@ -31,12 +31,12 @@ fn every_target_killed(subject: Subject, append: Append) {
     let mut server = setup.start();
     let replica = setup.clone().replica_of(server.port()).start();
     declare(&server, kafka, &topic);
-    let load = Load::new(kafka, &topic).start(1000);
+    let load = Load::new(kafka, &topic).start(400);
     kill_under_load(&mut server);
     // What it is given from here on reaches the replica unit by unit.
     replica.wait_linked();
     let consumed = server.subscription(SUBSCRIPTION).counters.consumed;
-    server.wait_consumed(SUBSCRIPTION, consumed + 200);
+    server.wait_consumed(SUBSCRIPTION, consumed + 100);
     let load = load.stop();
     oracle::check(&server, kafka, &load);
     server.wait_applied(fold::COMMANDS);

@@ -41,8 +41,7 @@ fn a_subscriber_sees_each_change_of_a_table(subject: Subject) {
     replica.wait_linked();
     subscribed(&server, &topic, &TABLE);
     let channels = ["changes:k0", "changes:k1"];
-    let (here, there) =
-        (Watch::channels(&server, &channels), Watch::channels(&replica, &channels));
+    let (here, there) = (Watch::channels(&server, &channels), Watch::channels(&replica, &channels));
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     let mut load = Load::with_keys(kafka, &topic, 3);
     load.send(90);
@@ -178,7 +177,8 @@ fn keyspace_events_are_those_of_the_plain_commands(subject: Subject) {
     for row in table::plain() {
         let case = whole(row);
         let topic = case.declare(&server);
-        let watches = [(&server, Watch::keyevents(&server)), (&replica, Watch::keyevents(&replica))];
+        let watches =
+            [(&server, Watch::keyevents(&server)), (&replica, Watch::keyevents(&replica))];
         send(&topic, &case.records);
         server.wait_applied(&case.name);
         case.run_plain(&server);
@@ -222,7 +222,8 @@ fn an_expiry_fires_its_event(subject: Subject) {
     }
     let seen = watch.stop(&server);
     for case in &cases {
-        let expired = side(&seen, &case.got()).iter().filter(|(_, event)| event == "expire").count();
+        let expired =
+            side(&seen, &case.got()).iter().filter(|(_, event)| event == "expire").count();
         assert_eq!(expired, case.records.len(), "{}: {seen}", case.name);
     }
 }

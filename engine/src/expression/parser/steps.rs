@@ -22,7 +22,7 @@ impl Parser<'_> {
     ) -> Result<Expression, ExpressionError> {
         let root = if quoted { None } else { Root::of(name) };
         let path = match root {
-            None => Path::new(Root::Value, vec![Step::Field(name.to_owned())]),
+            None => Path::new(Root::Bare, vec![Step::Field(name.to_owned())]),
             Some(Root::Header(_)) => Path::new(self.header()?, Vec::new()),
             Some(root) => Path::new(root, Vec::new()),
         };

@@ -67,6 +67,7 @@ fn with_record<T>(
         value: &value,
         envelope: &empty,
         headers: &NoHeaders,
+        aliases: &[],
         arena: &arena,
     };
     show(&context, &mut names)

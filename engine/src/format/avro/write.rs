@@ -66,39 +66,28 @@ impl Encoder {
     }
 
     /// Appends a datum with what stands before it. After an error what was appended is of no meaning.
-    pub fn write(
+    pub fn write<'a>(
         &self,
-        fields: &[Field<'_>],
+        fields: &[Field<'a>],
         shape: Shape,
-        names: &Names,
-        arena: &Arena,
+        names: &'a Names,
+        arena: &'a Arena,
         out: &mut Vec<u8>,
     ) -> Result<(), Misfit> {
         out.extend_from_slice(&self.prefix);
-        let datum = Datum { nodes: &self.nodes, arena };
-        if let (Shape::Single, [field]) = (shape, fields) {
-            return datum.write(self.root, field.value, Fit::Any, 0, out);
-        }
-        let Node::Record(schema) = self.nodes.get(self.root) else {
-            return Err("the schema is no record: SELECT has fields with names".into());
-        };
-        let of = |name: &str| fields.iter().find(|field| names.get(field.name) == name.as_bytes());
-        for field in schema {
-            let value = of(&field.name).map_or(Value::Null, |found| found.value);
-            datum
-                .write(field.node, value, Fit::Any, 1, out)
-                .map_err(|misfit| misfit.within(&field.name))?;
-        }
-        let is_known = |field: &&Field<'_>| {
-            schema.iter().any(|known| names.get(field.name) == known.name.as_bytes())
-        };
-        match fields.iter().find(|field| !is_known(field)) {
-            None => Ok(()),
-            Some(field) => {
-                let name = String::from_utf8_lossy(names.get(field.name)).into_owned();
-                Err(Misfit::from(UNKNOWN_FIELD).within(&name))
+        let value = match (shape, fields) {
+            (Shape::Single, [field]) => field.value,
+            _ => {
+                let mut entries = arena.vec();
+                entries.extend(fields.iter().map(|field| {
+                    // Names come out of texts, so they are text.
+                    let name = std::str::from_utf8(names.get(field.name)).unwrap_or_default();
+                    (name, field.value)
+                }));
+                Value::Entries(entries.into_bump_slice())
             }
-        }
+        };
+        Datum { nodes: &self.nodes, arena }.write(self.root, value, Fit::Any, 0, out)
     }
 }
 
@@ -165,7 +154,7 @@ impl Datum<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), Misfit> {
         let start = out.len();
-        let mut first = None;
+        let mut nearest: Option<Misfit> = None;
         for fit in [Fit::Own, Fit::Any] {
             for (branch, id) in branches.iter().enumerate() {
                 if self.nodes.is_null(*id) != value.is_null() {
@@ -174,12 +163,16 @@ impl Datum<'_> {
                 put_long(branch as i64, out);
                 match self.write(*id, value, fit, depth + 1, out) {
                     Ok(()) => return Ok(()),
-                    Err(misfit) => drop(first.insert(misfit)),
+                    // The branch that went furthest is most likely the one that was meant.
+                    Err(misfit) => match &nearest {
+                        Some(known) if known.path.len() >= misfit.path.len() => {}
+                        _ => nearest = Some(misfit),
+                    },
                 }
                 out.truncate(start);
             }
         }
-        Err(first.unwrap_or_else(|| "it is null or missing, and the schema takes no null".into()))
+        Err(nearest.unwrap_or_else(|| "it is null or missing, and the schema takes no null".into()))
     }
 
     fn symbol(&self, list: u32, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {

@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
-    fn varint(&mut self) -> Result<u64, PackedError> {
+    pub(super) fn varint(&mut self) -> Result<u64, PackedError> {
         let first = self.u8()?;
         if first < 0x80 {
             return Ok(u64::from(first));

@@ -232,6 +232,12 @@ fn records_of_a_unit_on_one_key(subject: Subject) {
             writes("k", r#"{"v":1}"#, &["SET @k 1"]),
             tombstone("k", &["DEL @k"]),
         ]),
+        // The expiry goes with the key.
+        (r#"HASH "@%{_key}" EXPIREAT at SELECT n"#, &[], &[
+            writes("k", r#"{"n":1,"at":4102444800000}"#, &["HSET @k n 1"]),
+            tombstone("k", &["DEL @k"]),
+            writes("k", r#"{"n":2}"#, &["HSET @k n 2"]),
+        ]),
         (r#"HASH "@%{_key}" OVERWRITE"#, &["RPUSH @q x"], &[
             writes("k", r#"{"a":1}"#, &["HSET @k a 1"]),
             writes("k", r#"{"b":1}"#, &["DEL @k", "HSET @k b 1"]),

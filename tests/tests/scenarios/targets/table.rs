@@ -103,10 +103,11 @@ pub const HASHES: &[Row] = &[
         name: "hash",
         target: r#"HASH "@%{_key}""#,
         insert: &[writes("k", r#"{"a":"x","n":13.40}"#, &["HSET @k a x n 13.40"])],
-        update: &[writes("k", r#"{"a":null,"b":{"c":[1]}}"#, &[
-            r#"HSET @k b '{"c":[1]}'"#,
-            "HDEL @k a",
-        ])],
+        update: &[writes(
+            "k",
+            r#"{"a":null,"b":{"c":[1]}}"#,
+            &[r#"HSET @k b '{"c":[1]}'"#, "HDEL @k a"],
+        )],
         tombstone: &[
             tombstone("k", &["DEL @k"]),
             writes("k", r#"{"again":1}"#, &["HSET @k again 1"]),
@@ -149,9 +150,11 @@ pub const STRINGS: &[Row] = &[
         name: "string-fields",
         target: r#"STRING "@%{_key}" SELECT "a, n""#,
         insert: &[writes("k", r#"{"a":"x","n":13.40}"#, &[r#"SET @k '{"a":"x","n":13.40}'"#])],
-        update: &[writes("k", r#"{"a":{"b":[1]},"n":2,"z":3}"#, &[
-            r#"SET @k '{"a":{"b":[1]},"n":2}'"#,
-        ])],
+        update: &[writes(
+            "k",
+            r#"{"a":{"b":[1]},"n":2,"z":3}"#,
+            &[r#"SET @k '{"a":{"b":[1]},"n":2}'"#],
+        )],
         tombstone: &[tombstone("k", &["DEL @k"])],
         null: &[writes("k", r#"{"n":1}"#, &[r#"SET @k '{"a":null,"n":1}'"#])],
         taken: Taken::Guarded,
@@ -324,9 +327,11 @@ pub const STACK: &[Row] = &[
     Row {
         name: "json",
         target: r#"JSON "@%{_key}""#,
-        insert: &[writes("k", r#"{"a":"x","n":[1,{"b":2}]}"#, &[
-            r#"JSON.SET @k $ '{"a":"x","n":[1,{"b":2}]}'"#,
-        ])],
+        insert: &[writes(
+            "k",
+            r#"{"a":"x","n":[1,{"b":2}]}"#,
+            &[r#"JSON.SET @k $ '{"a":"x","n":[1,{"b":2}]}'"#],
+        )],
         update: &[writes("k", r#"{"b":true}"#, &[r#"JSON.SET @k $ '{"b":true}'"#])],
         tombstone: &[
             tombstone("k", &["DEL @k"]),

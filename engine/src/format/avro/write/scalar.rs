@@ -209,6 +209,11 @@ fn text(value: Value<'_>, fit: Fit, out: &mut Vec<u8>) -> Written {
             Ok(text) if fit == Fit::Any => put_bytes(text.as_bytes(), out),
             _ => return Err("a text is wanted"),
         },
+        Value::Object(_)
+        | Value::Array(_)
+        | Value::List(_)
+        | Value::Entries(_)
+        | Value::Nested(_) => return Err("a text is wanted"),
         _ if fit == Fit::Own => return Err("a text is wanted"),
         _ => {
             let mut plain = Vec::new();
