@@ -1,7 +1,7 @@
 //! Aggregates: where they may stand, and what they take.
 
 use super::*;
-use crate::expression::{AGGREGATES, check};
+use crate::expression::{AGGREGATES, Types, check};
 
 #[test]
 fn aggregates_have_one_canonical_form() {
@@ -60,7 +60,8 @@ fn a_schema_tells_what_can_be_summed() {
         let selection = Selection::parse(text).expect(text);
         let mut all = selection.aggregates();
         all.try_for_each(|aggregate| {
-            aggregate.check(&mut |argument| check(argument, &value, &Type::Unknown))
+            let types = Types { value: &value, ..Types::UNKNOWN };
+            aggregate.check(&mut |argument| check(argument, &types))
         })
         .map_err(|error| error.to_string())
     };
