@@ -281,7 +281,7 @@ fn subscribe_options() -> impl Strategy<Value = Vec<Vec<String>>> {
 /// marked so by an empty text.
 const TARGET_OPTIONS: &[(&str, &[&[&str]])] = &[
     ("stream", &[&["", "MAXLEN 1", "maxlen ~ 100000", "MAXLEN = 9", "RETAIN 1d"], &["", "ID at"]]),
-    ("HASH", &[&["", "MERGE", "overwrite"]]),
+    ("HASH", &[&["", "MERGE", "overwrite"], &["", "NEWER at", "newer a.b"]]),
     ("String", &[&["", "VALUE a.b", "value 1"]]),
     ("JSON", &[]),
     ("list", &[&["", "LEFT", "right"], &["", "MAXLEN 5"]]),

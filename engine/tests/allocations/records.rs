@@ -179,6 +179,9 @@ fn the_way_from_bytes_to_a_packed_unit_allocates_nothing_in_steady_state() {
     let mut plan = plan(&[
         "STREAM entries:%{at.b}:%{id} MAXLEN ~ 1000",
         "HASH last:%{_key}",
+        "HASH table:%{_key} SELECT \"count() AS n, sum(id) AS sum, avg(id) AS mean, \
+         max(text) AS top, first(text) AS head, last(at, id) AS late\"",
+        "HASH newer:%{_key} NEWER id",
         "STRING string:%{id}",
         "STRING text:%{id} VALUE \"text || id\" TTL 5m",
         "JSON document:%{id} SELECT \"* EXCEPT (id)\"",

@@ -83,6 +83,8 @@ Compute with it when you read. Other items beside aggregates are set as MERGE do
 - WHERE holds records back. A tombstone, and a change event's delete, deletes the hash only where
   the route says TOMBSTONE DELETE; so does DELETE WHEN. The next record begins anew.
 - Of a record's field and an aggregate of one name the aggregate stands.
+- What the records of one unit fold into a hash is written at once: a keyspace event tells that the
+  row is another one, not each record.
 ";
 
 fn describe_aggregate(row: &AggregateRow, page: &mut String) {

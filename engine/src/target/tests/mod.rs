@@ -1,6 +1,7 @@
 //! What each target writes of records, read back from the packed unit.
 
 mod harness;
+mod tables;
 
 use super::*;
 use harness::{Given, Values, written};
