@@ -1,7 +1,6 @@
 //! TOPIC: records go back to Kafka, acknowledged before the ledger advances; none is missing, and
 //! headers tell repeats.
 
-use std::collections::{BTreeMap, BTreeSet};
 use redis_kafka_tests::broker::{Kafka, Message};
 use redis_kafka_tests::encode;
 use redis_kafka_tests::faults::{Dice, Scale};
@@ -11,6 +10,7 @@ use redis_kafka_tests::registry::{Kind, Registry};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::elapse;
+use std::collections::{BTreeMap, BTreeSet};
 
 redis_kafka_tests::for_each_subject!(
     a_record_becomes_a_message_with_its_source,
