@@ -3,7 +3,7 @@
 
 use redis_kafka_tests::subject::Subject;
 
-use super::cells::{Case, Record, fails, run_all, tombstone, writes};
+use super::cells::{Case, Does, Record, fails, run_all, tombstone, writes};
 
 redis_kafka_tests::for_each_subject!(
     keys_expire_when_a_record_says,
@@ -37,7 +37,7 @@ fn run_lines(subject: Subject, subscribe: &'static str, lines: &[Line]) {
 fn keys_expire_when_a_record_says(subject: Subject) {
     const AT: Record =
         writes("k", r#"{"v":1,"at":4102444800000}"#, &["SET @k 1 PXAT 4102444800000"]);
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"STRING "@%{_key}" VALUE v EXPIREAT at"#,
             &[],
@@ -94,12 +94,12 @@ fn keys_expire_when_a_record_says(subject: Subject) {
             ],
         ),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
 
 /// As SET does, which OVERWRITE and STRING are; HSET, RPUSH, … leave it.
 fn a_write_leaves_or_clears_the_expiry_as_its_command(subject: Subject) {
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"STRING "@%{_key}" VALUE v"#,
             &["SET @k 0", "PEXPIREAT @k 4102444800000"],
@@ -126,14 +126,14 @@ fn a_write_leaves_or_clears_the_expiry_as_its_command(subject: Subject) {
             &[writes("k", r#"{"v":1}"#, &["XADD @k * v 1"])],
         ),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
 
 /// Before WHERE, which holds no removal back.
 fn delete_when_removes(subject: Subject) {
     const GONE: &str = r#"{"gone":true,"m":"a"}"#;
     const DELETED: Record = writes("k", GONE, &["DEL @k"]);
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"HASH "@%{_key}" DELETE WHEN gone WHERE "n > 1" SELECT n"#,
             &[],
@@ -188,12 +188,12 @@ fn delete_when_removes(subject: Subject) {
             ],
         ),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
 
 /// DELETE where the default is to ignore, and IGNORE where it is to delete.
 fn tombstones_do_what_is_written(subject: Subject) {
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"STREAM "@%{_key}" TOMBSTONE DELETE"#,
             &["XADD @k * a 1"],
@@ -216,16 +216,15 @@ fn tombstones_do_what_is_written(subject: Subject) {
             &[writes("k", r#"{"n":2}"#, &["HSET @k n 2"]), tombstone("k", &["DEL @k"])],
         ),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
 
 /// Debezium's deletes.
 fn deleted_rows_are_removed(subject: Subject) {
     const NEW: &str = r#"{"before":null,"after":{"id":1,"x":2,"y":3},"op":"c"}"#;
     const OLD: &str = r#"{"before":{"id":1,"x":2,"y":3},"after":null,"op":"d"}"#;
-    let ignored = Record { key: Some("k"), value: Some(OLD), does: super::cells::Does::Nothing };
-    let ignored: &'static [Record] = Box::leak(Box::new([ignored]));
-    let lines: &[Line] = &[
+    const IGNORED: &[Record] = &[Record { key: Some("k"), value: Some(OLD), does: Does::Nothing }];
+    const LINES: &[Line] = &[
         (
             r#"HASH "@%{id}""#,
             &[],
@@ -236,18 +235,18 @@ fn deleted_rows_are_removed(subject: Subject) {
             &[],
             &[writes("k", NEW, &["SET @1 2"]), writes("k", OLD, &["DEL @1"])],
         ),
-        (r#"HASH "@%{id}" TOMBSTONE IGNORE"#, &["HSET @1 a 1"], ignored),
-        (r#"SET "@all" MEMBER id"#, &["SADD @all 1"], ignored),
-        (r#"LIST "@%{id}""#, &["RPUSH @1 a"], ignored),
+        (r#"HASH "@%{id}" TOMBSTONE IGNORE"#, &["HSET @1 a 1"], IGNORED),
+        (r#"SET "@all" MEMBER id"#, &["SADD @all 1"], IGNORED),
+        (r#"LIST "@%{id}""#, &["RPUSH @1 a"], IGNORED),
         (r#"LIST "@%{id}" TOMBSTONE DELETE"#, &["RPUSH @1 a"], &[writes("k", OLD, &["DEL @1"])]),
-        (r#"GEO "@all" LON x LAT y MEMBER id"#, &["GEOADD @all 2 3 1"], ignored),
+        (r#"GEO "@all" LON x LAT y MEMBER id"#, &["GEOADD @all 2 3 1"], IGNORED),
     ];
-    run_lines(subject, "ENVELOPE DEBEZIUM", lines);
+    run_lines(subject, "ENVELOPE DEBEZIUM", LINES);
 }
 
 /// Nested values stay nested, numbers keep their text, odd names are escaped.
 fn selections_are_payloads(subject: Subject) {
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"LIST "@%{_key}" SELECT "a.b AS b, n, n * 2 AS twice, _key AS key""#,
             &[],
@@ -270,12 +269,12 @@ fn selections_are_payloads(subject: Subject) {
         (r#"STRING "@%{_key}""#, &[], &[writes("k", r#""text""#, &["SET @k text"])]),
         (r#"STRING "@%{_key}""#, &[], &[writes("k", "13.40", &["SET @k 13.40"])]),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
 
 /// Units hold four records here: what stands between writes of one key counts.
 fn records_of_a_unit_on_one_key(subject: Subject) {
-    let lines: &[Line] = &[
+    const LINES: &[Line] = &[
         (
             r#"STRING "@%{_key}" VALUE v"#,
             &[],
@@ -345,5 +344,5 @@ fn records_of_a_unit_on_one_key(subject: Subject) {
             ],
         ),
     ];
-    run_lines(subject, "", lines);
+    run_lines(subject, "", LINES);
 }
