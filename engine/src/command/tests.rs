@@ -120,7 +120,7 @@ fn canonical_lines_leave_defaults_out_and_keep_one_order() {
         ),
         (
             "KAFKA.ROUTE r WHERE \"a > 1\" FROM s NOW TO COMMAND incrby \"n:%{id}\" 5",
-            "KAFKA.ROUTE r FROM s WHERE \"a > 1\" NOW TO COMMAND INCRBY n:%{id} 5",
+            "KAFKA.ROUTE r FROM s WHERE \"a > 1\" NOW TO COMMAND INCRBY \"n:%{id}\" 5",
         ),
         ("kafka.unsubscribe s keepoffsets", "KAFKA.UNSUBSCRIBE s KEEPOFFSETS"),
         ("kafka.resume s deadletter", "KAFKA.RESUME s DEADLETTER"),
