@@ -1,13 +1,15 @@
 //! What is built reads back as it was meant, whatever was rolled back in between.
 
-use super::packed::{self, HashOperation, Reader, StreamWrite};
+use super::packed::{self, HashOperation, Reader, StreamWrite, Undecided};
 use super::{
-    Builder, End, EntryTime, Expiry, FieldsWrite, GroupKind, Keep, KeyError, PlainWrite, RecordRef,
-    Unit, Upkeep,
+    Builder, End, EntryTime, Expiry, FieldsWrite, Fold, GroupKind, Keep, KeyError, Operand,
+    PlainWrite, RecordRef, Unit, Upkeep,
 };
 use crate::kafka::TopicId;
 use crate::ledger::{Advance, Expected, Standing};
-use crate::record::{Names, Value};
+use crate::expression::Numeric;
+use crate::expression::time::{Kind, Moment};
+use crate::record::{Decimal, Names, TimeUnit, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -27,7 +29,8 @@ impl Deed {
     fn kind(self) -> GroupKind {
         match self {
             Deed::Fields(FieldsWrite::StreamAdd(_)) => GroupKind::Stream,
-            Deed::Fields(_) => GroupKind::Hash,
+            Deed::Fields(FieldsWrite::HashMerge | FieldsWrite::HashReplace) => GroupKind::Hash,
+            Deed::Fields(_) => GroupKind::Undecided,
             Deed::Delete(kind) => kind,
             Deed::Set => GroupKind::String,
             Deed::Push(_) => GroupKind::List,
@@ -56,7 +59,11 @@ fn wish() -> impl Strategy<Value = Wish> {
         Just(Deed::Fields(FieldsWrite::StreamAdd(EntryTime::NotBefore(7)))),
         Just(Deed::Fields(FieldsWrite::HashMerge)),
         Just(Deed::Fields(FieldsWrite::HashReplace)),
+        Just(Deed::Fields(FieldsWrite::HashFold)),
+        Just(Deed::Fields(FieldsWrite::HashMergeIfNewer)),
+        Just(Deed::Fields(FieldsWrite::HashReplaceIfNewer)),
         Just(Deed::Delete(GroupKind::Hash)),
+        Just(Deed::Delete(GroupKind::Undecided)),
         Just(Deed::Delete(GroupKind::Stream)),
         Just(Deed::Delete(GroupKind::List)),
         Just(Deed::Set),
@@ -100,8 +107,35 @@ fn write(builder: &mut Builder, names: &mut Names, wish: &Wish) {
         let name = names.intern(field_name(*field).as_bytes(), None);
         entry.field(name, Value::Text(text));
     }
+    let name = names.intern(b"kept", None);
+    match fields {
+        FieldsWrite::HashFold => {
+            FOLDS.iter().for_each(|fold| entry.fold(fold.named(|_| name)));
+        }
+        FieldsWrite::HashMergeIfNewer | FieldsWrite::HashReplaceIfNewer => {
+            entry.newer(name, Operand::Text(b"newer"));
+        }
+        _ => {}
+    }
     entry.end(deleted.into_iter());
 }
+
+/// One of each kind.
+const FOLDS: [Fold<'static, ()>; 8] = {
+    let time = Moment { seconds: -1, nanos: 7_000, unit: TimeUnit::Micros, kind: Kind::Local };
+    let number = Numeric::Decimal(Decimal { unscaled: -1340, scale: 2 });
+    let field = ();
+    [
+        Fold::Count { field, by: 1 },
+        Fold::Sum { field, number: Numeric::Int(i64::MIN) },
+        Fold::Mean { field, sum: (), count: (), number },
+        Fold::Least { field, operand: Operand::Number(Numeric::Double(-0.5)) },
+        Fold::Greatest { field, operand: Operand::Time(time) },
+        Fold::First { field, text: b"first" },
+        Fold::Earliest { field, at: (), time, text: b"early" },
+        Fold::Latest { field, at: (), time, text: b"late" },
+    ]
+};
 
 fn plain(deed: Deed) -> PlainWrite<'static> {
     match deed {
@@ -119,6 +153,8 @@ fn plain(deed: Deed) -> PlainWrite<'static> {
 enum Read {
     Entry(EntryTime, Vec<(String, String)>),
     Hash(HashOperation, Vec<(String, String)>, Vec<String>),
+    /// With what stands behind the fields.
+    Undecided(Undecided, Vec<(String, String)>, Vec<String>, String),
     Plain(String),
 }
 
@@ -149,8 +185,35 @@ fn read_one(reader: &mut Reader<'_>, head: &packed::Head<'_>, kind: GroupKind) -
                 .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]));
             Read::Hash(operation, fields, deleted.collect())
         }
+        GroupKind::Undecided => {
+            let (write, count) = packed::read_undecided(reader).expect("a write");
+            let fields = fields(reader, count);
+            if write == Undecided::Plain(HashOperation::Delete) {
+                return Read::Plain(format!("{:?}", PlainWrite::Delete));
+            }
+            let deleted = packed::read_deleted_count(reader, HashOperation::Merge);
+            let deleted = (0..deleted.expect("a count"))
+                .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]))
+                .collect();
+            Read::Undecided(write, fields, deleted, read_behind(reader, head, write))
+        }
         _ => Read::Plain(format!("{:?}", packed::read_plain_write(reader, kind).expect("a write"))),
     }
+}
+
+fn read_behind(reader: &mut Reader<'_>, head: &packed::Head<'_>, write: Undecided) -> String {
+    if write != Undecided::Fold {
+        let newer = packed::read_newer(reader, head).expect("a condition");
+        assert_eq!(head.names[newer.field], b"kept");
+        return format!("{:?}", newer.operand);
+    }
+    // The count stands in four bytes.
+    reader.skip(4).expect("a count");
+    let fold = |_| {
+        let fold = packed::read_fold(reader, head).expect("a fold");
+        format!("{:?}", fold.named(|name| assert_eq!(head.names[name], b"kept")))
+    };
+    FOLDS.iter().map(fold).collect()
 }
 
 /// What a group says of its key: the records that wrote it, and the writes.
@@ -183,6 +246,18 @@ fn expected(wish: &Wish) -> Read {
         }
         Deed::Fields(FieldsWrite::HashReplace) => {
             Read::Hash(HashOperation::Replace, fields.collect(), deleted.collect())
+        }
+        Deed::Fields(FieldsWrite::HashFold) => {
+            let folds = FOLDS.iter().map(|fold| format!("{fold:?}")).collect();
+            Read::Undecided(Undecided::Fold, fields.collect(), deleted.collect(), folds)
+        }
+        Deed::Fields(FieldsWrite::HashMergeIfNewer | FieldsWrite::HashReplaceIfNewer) => {
+            let write = match wish.deed {
+                Deed::Fields(FieldsWrite::HashMergeIfNewer) => Undecided::MergeIfNewer,
+                _ => Undecided::ReplaceIfNewer,
+            };
+            let newer = format!("{:?}", Operand::Text(b"newer"));
+            Read::Undecided(write, fields.collect(), deleted.collect(), newer)
         }
         Deed::Delete(GroupKind::Hash) => Read::Hash(HashOperation::Delete, Vec::new(), Vec::new()),
         deed => Read::Plain(format!("{:?}", plain(deed))),
@@ -247,6 +322,8 @@ proptest! {
         let deeds = [
             Deed::Fields(FieldsWrite::StreamAdd(EntryTime::Now)),
             Deed::Fields(FieldsWrite::HashMerge),
+            Deed::Fields(FieldsWrite::HashFold),
+            Deed::Fields(FieldsWrite::HashReplaceIfNewer),
             Deed::Set,
             Deed::Push(End::Left),
             Deed::Member(0.5),
@@ -294,6 +371,21 @@ fn a_key_of_two_types_and_a_key_of_ours_are_refused() {
     builder.key_buffer().extend_from_slice(b"kafka:ledger:x");
     let reserved = builder.fields(FieldsWrite::HashMerge, upkeep).err();
     assert_eq!(reserved, Some(KeyError::Reserved));
+}
+
+#[test]
+fn a_hash_may_be_written_with_and_without_conditions_in_one_unit() {
+    let (mut builder, mut unit) = (Builder::new(), Unit::default());
+    builder.begin_record(RecordRef { slot: 0, offset: 0 });
+    for write in [FieldsWrite::HashMerge, FieldsWrite::HashFold, FieldsWrite::HashMerge] {
+        builder.key_buffer().extend_from_slice(b"k");
+        builder.fields(write, Upkeep::default()).expect("a write").end(std::iter::empty());
+    }
+    builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
+    let group = first_group(&unit);
+    assert_eq!((group.kind, group.writes, unit.undecided), (GroupKind::Undecided, 3, 1));
+    unit.clear();
+    assert_eq!(unit.undecided, 0);
 }
 
 fn first_group(unit: &Unit) -> packed::Group<'_> {

@@ -120,7 +120,7 @@ fn options_to_come_are_refused_by_name() {
         ("TOPIC t", "TOPIC"),
         ("STREAM s ID seq", "ID"),
         ("STREAM s RETAIN 1h", "RETAIN"),
-        ("HASH h NEWER seq", "NEWER"),
+        ("STRING k NEWER seq", "NEWER"),
         ("HASH h TTL 1h", "TTL"),
         ("HASH h EXPIREAT at", "EXPIREAT"),
         ("STREAM s TTL 1h", "TTL"),

@@ -21,5 +21,6 @@ mod replication;
 mod rights;
 mod selections;
 mod stack;
+mod tables;
 mod targets;
 mod to_kafka;

@@ -84,6 +84,13 @@ pub fn written(values: Values, routes: &[&str], records: &[Given]) -> (Vec<Strin
     builder.finish("s", &plan.names, std::iter::empty(), &mut unit);
     assert_eq!(packed::check(&unit.packed), Ok(()));
     assert_eq!(unit.records.len(), applied);
+    if unit.undecided > 0 {
+        // As on a server without any of the keys.
+        let mut decided = Vec::new();
+        let refused = unit.decide(&mut decided, &mut |_, _| false).unwrap();
+        errors.extend(refused.into_iter().map(|refused| refused.problem));
+        unit.packed = decided;
+    }
     (read(&unit), errors)
 }
 

@@ -1,6 +1,7 @@
 //! What each target writes of records, read back from the packed unit.
 
 mod harness;
+mod tables;
 
 use super::*;
 use harness::{Given, Values, written};
@@ -302,7 +303,7 @@ fn commands_run_with_the_texts_of_their_arguments() {
                 &["INCRBY n:1 5"],
                 &["n is null; value has: id, n"],
             ),
-            ("WHERE \"id > 1\" TO COMMAND XADD s * where \"%{'WHERE'}\" \"%%{\"", &[], &[], &[]),
+            ("WHERE \"id > 1\" TO COMMAND XADD s * x \"%{'WHERE'}\" \"%%{\"", &[], &[], &[]),
             (
                 "TO COMMAND DEL \"kafka:ledger:%{id}\"",
                 &[value(r#"{"id":1}"#)],
