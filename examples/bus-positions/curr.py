@@ -47,17 +47,20 @@ class Redis:
         return rest.decode()
 
 
+# What the hashes have for users; they also hold a field of the route's NEWER.
+FIELDS = {"route": str, "headsign": str, "lat": float, "long": float, "speed": float, "at": int}
+
+
 def positions(address, route):
     with Redis(*address) as redis:
         (vehicles,) = redis.send(["ZRANGE", "buses", "0", "-1"])
-        hashes = redis.send(*(["HGETALL", f"bus:{vehicle}"] for vehicle in vehicles))
+        hashes = redis.send(*(["HMGET", f"bus:{vehicle}", *FIELDS] for vehicle in vehicles))
     found = []
-    for vehicle, flat in zip(vehicles, hashes):
-        bus = dict(zip(flat[::2], flat[1::2]))
+    for vehicle, values in zip(vehicles, hashes):
         # A bus that has not been heard of for ten minutes is on the map, but its hash is gone.
-        if bus and route in (None, bus["route"]):
-            place = {name: float(bus[name]) for name in ("lat", "long", "speed")}
-            found.append({**bus, **place, "veh": int(vehicle), "at": int(bus["at"])})
+        if None not in values and route in (None, values[0]):
+            bus = {name: kind(text) for (name, kind), text in zip(FIELDS.items(), values)}
+            found.append({"veh": int(vehicle), **bus})
     return found
 
 

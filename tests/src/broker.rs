@@ -160,7 +160,7 @@ impl Kafka {
 
     /// The same with headers, and null apart from empty.
     pub fn messages(&self, topic: &str, partition: i32) -> Vec<Message> {
-        self.read_as(topic, partition, |record| Message::of(record))
+        self.read_as(topic, partition, Message::of)
     }
 
     fn read_as<T>(
@@ -244,6 +244,9 @@ impl Kafka {
 /// A record as it stands in a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     /// Names and values, in order.
@@ -262,6 +265,8 @@ impl Message {
             headers.iter().map(pair).collect()
         });
         Message {
+            offset: record.offset(),
+            timestamp: record.timestamp().to_millis(),
             key: record.key().map(<[u8]>::to_vec),
             value: record.payload().map(<[u8]>::to_vec),
             headers: headers.unwrap_or_default(),

@@ -136,7 +136,7 @@ impl Additions {
 fn alias(part: &Match<'_>, known: &mut Vec<String>) -> Result<String, CommandError> {
     let word = part.word_of(ALIAS.key())?;
     let alias = word.text()?;
-    check_alias(alias).map_err(|problem| word.error(format!("'{alias}': {problem}")))?;
+    check_alias(alias).map_err(|problem| word.error(problem))?;
     if known.iter().any(|other| other == alias) {
         return Err(word.error(format!("a second alias '{alias}'")).hint("take another"));
     }

@@ -31,8 +31,8 @@ fn every_line_of_the_pipelines_parses_or_names_what_is_not_supported() {
         }
     }
     let built = [
-        7, 9, 10, 11, 12, 13, 16, 17, 19, 20, 23, 26, 29, 30, 32, 39, 40, 43, 47, 48, 49, 50, 51, 52,
-        53, 54,
+        7, 9, 10, 11, 12, 13, 16, 17, 19, 20, 23, 26, 29, 30, 32, 39, 40, 43, 47, 48, 49, 50, 51,
+        52, 53, 54,
     ];
     for number in built {
         assert!(parsed.contains(&number), "line {number} does not parse");

@@ -56,14 +56,14 @@ impl Aliases {
 pub fn check_alias(name: &str) -> Result<(), String> {
     if name.len() > MAX_ALIAS || !is_word(name) {
         return Err(format!(
-            "an alias is a letter or _, then letters, digits and _, {MAX_ALIAS} at most"
+            "'{name}' is no alias: a letter or _, then letters, digits and _, {MAX_ALIAS} at most"
         ));
     }
     if Root::of(name).is_some() {
-        return Err(format!("{name} stands for a part of the record; take another alias"));
+        return Err(format!("'{name}' stands for a part of the record; take another alias"));
     }
     if is_reserved(name) {
-        return Err(format!("{name} is a word of SQL; take another alias"));
+        return Err(format!("'{name}' is a word of SQL; take another alias"));
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ mod tests {
         for name in ["p", "_p", "Produit2", "é"] {
             assert_eq!(check_alias(name), Ok(()), "{name}");
         }
-        for name in ["", "a.b", "2p", "order-id", "_key", "_value", "select", "NULL"] {
+        for name in ["", "a.b", "2p", "order-id", "_key", "_value", "case", "NULL"] {
             assert!(check_alias(name).is_err(), "{name}");
         }
         assert!(check_alias(&"p".repeat(MAX_ALIAS + 1)).is_err());

@@ -216,7 +216,7 @@ impl fmt::Display for Path {
         let mut steps = self.steps.as_slice();
         match (&self.root, steps.split_first()) {
             (Root::Header(name), _) => write!(f, "_header[{}]", Quoted(name))?,
-            (Root::Bare, Some((Step::Field(name), rest))) if is_bare(name) => {
+            (Root::Bare, Some((Step::Field(name), rest))) => {
                 f.write_str(name)?;
                 steps = rest;
             }
@@ -244,6 +244,7 @@ pub(super) fn is_word(name: &str) -> bool {
         && characters.all(|c| c.is_alphanumeric() || c == '_')
 }
 
-fn is_bare(name: &str) -> bool {
+/// Whether a name stands for a field, or for an alias, as it is.
+pub(super) fn is_bare(name: &str) -> bool {
     is_word(name) && Root::of(name).is_none() && !is_reserved(name)
 }

@@ -78,11 +78,11 @@ impl Gate {
             self.say(reason, action);
             return Passage::Closed;
         };
-        let to_go = awaited.shared.and_then(|shared| self.to_go(shared, &awaited.status));
-        if to_go == Some(0) {
+        let left = awaited.shared.and_then(|shared| self.records_left(shared, &awaited.status));
+        if left == Some(0) {
             return Passage::Open;
         }
-        let reason = match to_go {
+        let reason = match left {
             Some(1) => format!("AFTER {}: 1 record to go", self.after),
             Some(records) => format!("AFTER {}: {records} records to go", self.after),
             None => format!("AFTER {}: how many records are to go is not known yet", self.after),
@@ -92,7 +92,7 @@ impl Gate {
     }
 
     /// Records that the other one has not applied of what Kafka held; none while unknown.
-    fn to_go(&mut self, shared: &Shared, status: &Status) -> Option<i64> {
+    fn records_left(&mut self, shared: &Shared, status: &Status) -> Option<i64> {
         let ends = self.ends.get_or_insert_with(|| shared.ask_ends()).clone();
         let progress = shared.progress();
         let behind = match &*ends.lock() {

@@ -106,6 +106,9 @@ impl Worker {
     }
 
     fn ask(&mut self, flow: &mut Flow) -> Result<Asked, Trouble> {
+        if !flow.plan.may_look_ahead() {
+            self.await_writes(flow)?;
+        }
         let spare = flow.spares.pop();
         let spare = spare.unwrap_or_else(|| Box::new(Lookup::new(flow.plan.lookup.reads.clone())));
         let lookup = std::mem::replace(&mut flow.plan.lookup, spare);
@@ -157,7 +160,6 @@ impl Worker {
 
     /// Has the open questions answered, unless there is too much to answer.
     fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
-        self.await_writes(flow)?;
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;

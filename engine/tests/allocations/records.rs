@@ -217,3 +217,52 @@ fn the_way_from_bytes_to_a_packed_unit_allocates_nothing_in_steady_state() {
         unit.packed.len()
     });
 }
+
+#[test]
+fn elements_and_joins_allocate_nothing_in_steady_state() {
+    let records = records();
+    let mut plan = plan(&[
+        "SET \"elements:%{id}\" MEMBER i EACH at.zone AS i",
+        "STREAM joined JOIN HASH \"table:%{id}\" AS a JOIN HASH \"other:%{a.next}\" AS b \
+         WHERE \"id >= 0\" SELECT \"id, coalesce(a.name, 'none') AS name, b.*\"",
+        "HASH \"table:%{id}\" SELECT \"text AS name\"",
+        "STREAM seen JOIN HASH \"table:%{id}\" AS a SELECT \"id, a.name\"",
+    ]);
+    let (mut builder, mut unit) = (Builder::new(), Unit::default());
+    assert_steady(|| {
+        plan.lookup.clear();
+        // The second round knows what the keys of the second join are.
+        for round in 0..3 {
+            for (offset, record) in records.iter().enumerate() {
+                let incoming = Incoming {
+                    topic: "t",
+                    partition: 0,
+                    offset: offset as i64,
+                    timestamp: None,
+                    key: Some(b"key"),
+                    value: Some(record),
+                    headers: &NoHeaders,
+                };
+                if round < 2 {
+                    plan.gather(&incoming, &builder);
+                    continue;
+                }
+                let mark = builder.begin_record(RecordRef { slot: 0, offset: offset as i64 });
+                let outcome = plan.write(&incoming, &mut builder, mark);
+                assert_eq!(outcome, Ok(Outcome::Applied));
+            }
+            while plan.lookup.is_open() {
+                plan.lookup.turn(|key, join, answers| {
+                    let mut hash = answers.hash();
+                    // Named fields are answered in their order, a whole hash by name and value.
+                    hash.part(Some(if join == 1 { b"field" } else { key }));
+                    hash.part(Some(b"7"));
+                    hash.end();
+                });
+            }
+        }
+        unit.clear();
+        builder.finish("s", &plan.names, std::iter::empty(), &mut unit);
+        unit.packed.len()
+    });
+}

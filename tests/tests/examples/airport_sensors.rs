@@ -25,8 +25,9 @@ fn readings(example: &Example) -> Vec<Reading> {
             panic!("{fields:?}")
         };
         let sensor = format!("{airport}:{id}");
-        assert_eq!(record.key, Some(format!("urn:sensor:{sensor}")));
-        Reading { sensor, timestamp: record.timestamp, temperature: *temperature }
+        assert_eq!(record.key(), Some(format!("urn:sensor:{sensor}").as_str()));
+        let timestamp = record.message.timestamp.expect("a timestamp");
+        Reading { sensor, timestamp, temperature: *temperature }
     };
     records(example.kafka, "measurements").iter().map(reading).collect()
 }

@@ -27,7 +27,7 @@ fn position(record: &Record) -> Json {
 /// The bus's hash after this record, as the API gives it.
 fn expected(record: &Record) -> Json {
     let position = position(record);
-    let key = record.key.as_deref().expect("a key");
+    let key = record.key().expect("a key");
     json!({
         "route": position["desi"], "lat": position["lat"], "long": position["long"],
         "speed": position["spd"], "at": position["tsi"], "veh": position["veh"],

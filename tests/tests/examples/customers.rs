@@ -77,7 +77,7 @@ fn every_customer_has_a_hash_with_dates_as_text() {
     let all = records(example.kafka, "psg-customers");
     assert_eq!(all.len(), 5_000);
     for record in &all {
-        assert_eq!(record.key, None);
+        assert_eq!(record.key(), None);
         let fields: HashMap<String, Avro> = record.avro(&schema, 1).into_iter().collect();
         let hash = expected(&fields);
         let email = hash["email"].clone();

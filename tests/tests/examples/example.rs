@@ -150,8 +150,8 @@ impl Example {
             self.directory.path().display(),
             block.replace("redis-cli", &redis_cli)
         );
-        let log = self.file(".output");
-        std::fs::write(&log, "").expect("an empty log");
+        // A file of its own: what an earlier block left running still writes to that one's.
+        let log = self.file(&format!(".output-{}", self.shells.len()));
         // A session of its own, so that what it leaves running can be ended with it.
         let arguments = ["sh", "-c", &script].map(String::from);
         let mut environment = self.environment.clone();

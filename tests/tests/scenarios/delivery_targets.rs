@@ -1,6 +1,9 @@
 //! Exactly once into every kind of key: after every kill -9 each holds what a
 //! fold over Kafka's content says.
 
+use std::path::Path;
+
+use redis_kafka_tests::aof;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale};
 use redis_kafka_tests::fold::{self, Fold};
@@ -13,6 +16,7 @@ use redis_kafka_tests::wait::elapse;
 redis_kafka_tests::for_each_subject!(
     every_target_killed_with_aof_always,
     every_target_killed_with_aof_everysec,
+    every_target_with_an_aof_cut_anywhere,
 );
 
 fn every_target_killed_with_aof_always(subject: Subject) {
@@ -76,5 +80,72 @@ fn kill_under_load(server: &mut RedisServer) {
             server.kill();
         }
         server.start_again();
+    }
+}
+
+/// Start on the cut file, consume, kill -9, start again: the second start is
+/// where a torn MULTI would be applied beside its redone unit.
+fn every_target_with_an_aof_cut_anywhere(subject: Subject) {
+    let mut dice = Dice::new();
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("cut-targets", 1);
+    let setup = subject.setup().append(Append::Always);
+    let mut uncut = setup.start();
+    declare(&uncut, kafka, &topic);
+    let mut load = Load::with_keys(kafka, &topic, 3);
+    load.send(60);
+    oracle::check(&uncut, kafka, &load);
+    uncut.wait_applied(fold::COMMANDS);
+    let fold = Fold::of(kafka, &topic, 1);
+    fold.check(&uncut);
+    uncut.kill();
+    let end = std::fs::metadata(aof::incremental(uncut.directory())).expect("the AOF").len();
+    for _ in 0..Scale::from_env().pick(5, 60) {
+        let at = end - 1 - dice.below(end as usize / 2) as u64;
+        println!("cut at byte {at} of {end}");
+        let cut = |copy: &Path| aof::cut(&aof::incremental(copy), at);
+        let mut server = setup.start_on_copy(uncut.directory(), cut);
+        for restart in [true, false] {
+            oracle::check(&server, kafka, &load);
+            server.wait_applied(fold::COMMANDS);
+            fold.check(&server);
+            if restart {
+                server.kill_and_start();
+            }
+        }
+    }
+}
+
+/// The fold on data that is right, then on each kind of key changed by one record.
+#[test]
+fn the_fold_sees_what_one_record_more_would_do() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("fold", 1);
+    let server = Subject::ModuleUnits.setup().start();
+    declare(&server, kafka, &topic);
+    let mut load = Load::with_keys(kafka, &topic, 3);
+    load.send(40);
+    oracle::check(&server, kafka, &load);
+    server.wait_applied(fold::COMMANDS);
+    let fold = Fold::of(kafka, &topic, 1);
+    fold.check(&server);
+    for (change, back) in [
+        ("RPUSH l:k0 {}", "RPOP l:k0"),
+        ("RPUSH r:k0 {}", "RPOP r:k0"),
+        ("LPUSH n:k0 {}", "LPOP n:k0"),
+        ("SADD m:k0 40", "SREM m:k0 40"),
+        ("INCRBY v:k0 1", "INCRBY v:k0 -1"),
+        ("INCRBY i:k0 1", "INCRBY i:k0 -1"),
+        ("ZINCRBY counts 1 k0", "ZINCRBY counts -1 k0"),
+        ("ZINCRBY t:0 1 k0", "ZINCRBY t:0 -1 k0"),
+        ("ZINCRBY g:0 1e9 k0", "ZINCRBY g:0 -1e9 k0"),
+        ("HINCRBY c:k0 n 1", "HINCRBY c:k0 n -1"),
+        ("SET v:k9 1", "DEL v:k9"),
+    ] {
+        server.line(change);
+        let check = std::panic::AssertUnwindSafe(|| fold.check(&server));
+        std::panic::catch_unwind(check).expect_err(change);
+        server.line(back);
+        fold.check(&server);
     }
 }

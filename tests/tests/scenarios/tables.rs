@@ -89,9 +89,17 @@ fn all_aggregates_agree_with_a_fold(subject: Subject) {
     for seq in 0..60_i64 {
         let x = (seq * 37 % 41 - 20) * 5;
         // Both 5.00 and 5.0 are written.
-        let x = if seq % 3 == 0 { format!("{}.{:02}", x / 10, x.abs() % 10 * 10) } else { x.to_string() };
+        let x = if seq % 3 == 0 {
+            format!("{}.{:02}", x / 10, x.abs() % 10 * 10)
+        } else {
+            x.to_string()
+        };
         let at = format!("2026-11-{:02}T00:00:{:02}Z", 1 + seq * 7 % 20, seq);
-        records.push(format!(r#"{{"k":{},"x":{x},"at":"{at}","name":"n{}"}}"#, seq % 2, seq * 13 % 60));
+        records.push(format!(
+            r#"{{"k":{},"x":{x},"at":"{at}","name":"n{}"}}"#,
+            seq % 2,
+            seq * 13 % 60
+        ));
     }
     send(&topic, &records.iter().map(String::as_str).collect::<Vec<_>>());
     server.wait_applied("rides");
@@ -103,9 +111,11 @@ fn all_aggregates_agree_with_a_fold(subject: Subject) {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let cents = |row: &serde_json::Value| (row["x"].as_f64().expect("a number") * 100.0).round() as i64;
+        let cents =
+            |row: &serde_json::Value| (row["x"].as_f64().expect("a number") * 100.0).round() as i64;
         let hash = server.hash(&format!("t:{k}"));
-        let number = |name: &str| (hash[name].parse::<f64>().expect("a number") * 100.0).round() as i64;
+        let number =
+            |name: &str| (hash[name].parse::<f64>().expect("a number") * 100.0).round() as i64;
         let sum: i64 = rows.iter().map(|row| cents(row)).sum();
         assert_eq!((hash["n"].as_str(), hash["xs"].as_str()), ("30", "30"));
         assert_eq!(number("sum"), sum);
@@ -122,7 +132,10 @@ fn all_aggregates_agree_with_a_fold(subject: Subject) {
         let newest = rows.iter().map(|row| text(row, "at")).max().expect("a row");
         assert_eq!(hash["newest"], newest.replace('Z', ".000Z"));
         assert_eq!(Some(hash["least"].clone()), rows.iter().map(|row| text(row, "name")).min());
-        assert_eq!((hash["_count:mean"].as_str(), hash["_sum:mean"].clone()), ("30", hash["sum"].clone()));
+        assert_eq!(
+            (hash["_count:mean"].as_str(), hash["_sum:mean"].clone()),
+            ("30", hash["sum"].clone())
+        );
     }
 }
 
@@ -206,18 +219,28 @@ fn a_stored_field_of_another_kind_is_told(subject: Subject) {
     server.line("HSET t:1 top high n 7");
     server.line("RPUSH t:2 x");
     let topic = subscribed(&server, "ONERROR DEADLETTER", &[route]);
-    let records =
-        [r#"{"k":0,"x":1}"#, r#"{"k":1,"x":2}"#, r#"{"k":0,"x":3}"#, r#"{"k":2,"x":2}"#, r#"{"k":1,"x":5}"#];
+    let records = [
+        r#"{"k":0,"x":1}"#,
+        r#"{"k":1,"x":2}"#,
+        r#"{"k":0,"x":3}"#,
+        r#"{"k":2,"x":2}"#,
+        r#"{"k":1,"x":5}"#,
+    ];
     send(&topic, &records);
     server.wait_applied("rides");
     check(&server, "t:0", &[("n", "2"), ("top", "3")]);
     check(&server, "t:1", &[("n", "7"), ("top", "high")]);
     let letters = server.stream("kafka:deadletters:rides");
     let of_key = |wanted: &str| {
-        let words = |letter: &&std::collections::HashMap<String, String>| letter["error"].contains(wanted);
+        let words =
+            |letter: &&std::collections::HashMap<String, String>| letter["error"].contains(wanted);
         letters.iter().filter(words).count()
     };
-    assert_eq!(of_key("key 't:1': field 'top' holds 'high', which is no number; HDEL the field"), 2, "{letters:#?}");
+    assert_eq!(
+        of_key("key 't:1': field 'top' holds 'high', which is no number; HDEL the field"),
+        2,
+        "{letters:#?}"
+    );
     assert_eq!(of_key("WRONGTYPE key 't:2' is no hash"), 1, "{letters:#?}");
     assert_eq!(letters.len(), 3);
     assert!(letters.iter().all(|letter| letter["stage"] == "apply"), "{letters:#?}");
@@ -298,7 +321,14 @@ fn tables_survive_kills_and_reach_replicas(subject: Subject) {
     let replica = setup.clone().replica_of(server.port()).start();
     for round in 0..5_i64 {
         let records: Vec<String> = (round * 100..round * 100 + 100)
-            .map(|seq| format!(r#"{{"seq":{seq},"k":{},"x":{}.{:02}}}"#, seq % 7, seq * 31 % 100, seq % 100))
+            .map(|seq| {
+                format!(
+                    r#"{{"seq":{seq},"k":{},"x":{}.{:02}}}"#,
+                    seq % 7,
+                    seq * 31 % 100,
+                    seq % 100
+                )
+            })
             .collect();
         send(&topic, &records.iter().map(String::as_str).collect::<Vec<_>>());
         server.wait_consumed("rides", round * 100 + 20);

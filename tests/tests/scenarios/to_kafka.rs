@@ -1,7 +1,6 @@
 //! TOPIC: records go back to Kafka, acknowledged before the ledger advances; none is missing, and
 //! headers tell repeats.
 
-use std::collections::{BTreeMap, BTreeSet};
 use redis_kafka_tests::broker::{Kafka, Message};
 use redis_kafka_tests::encode;
 use redis_kafka_tests::faults::{Dice, Scale};
@@ -11,11 +10,13 @@ use redis_kafka_tests::registry::{Kind, Registry};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::elapse;
+use std::collections::{BTreeMap, BTreeSet};
 
 redis_kafka_tests::for_each_subject!(
     a_record_becomes_a_message_with_its_source,
     redis_killed_while_it_sends,
     a_message_that_kafka_refuses_is_a_bad_record,
+    a_join_sees_units_whose_messages_are_under_way,
 );
 
 fn subscribe(server: &RedisServer, kafka: &Kafka, topic: &str, options: &str) {
@@ -171,6 +172,31 @@ fn a_message_that_kafka_refuses_is_a_bad_record(subject: Subject) {
     assert_eq!((letters.len(), letters[0]["stage"].as_str()), (1, "send"));
     let sent: BTreeSet<i64> = kafka.messages(&to, 0).iter().map(|it| it.source().2).collect();
     assert_eq!(sent, BTreeSet::from([0, 2, 4]));
+}
+
+/// Each message tells what the table held before its record: the record before it of that key.
+fn a_join_sees_units_whose_messages_are_under_way(subject: Subject) {
+    let kafka = Kafka::shared();
+    let (from, to) = (kafka.topic("joined", 1), kafka.topic("before", 1));
+    let mut load = Load::with_keys(kafka, &from, 3);
+    load.send(300);
+    let server = subject.setup().start();
+    subscribe(&server, kafka, &from, "");
+    let join = "JOIN HASH \"h:%{key}\" AS p SELECT \"seq, p.seq AS before\"";
+    route(&server, "out", &format!("TOPIC {to} {join}"));
+    route(&server, "table", "HASH \"h:%{key}\" SELECT seq");
+    resume(&server);
+    server.wait_applied(SUBSCRIPTION);
+    let messages = kafka.messages(&to, 0);
+    assert_eq!(messages.len(), 300);
+    let mut last = BTreeMap::new();
+    for (seq, message) in (0..).zip(&messages) {
+        let before = match last.insert(load.key(seq), seq) {
+            Some(before) => format!("\"{before}\""),
+            None => "null".to_string(),
+        };
+        assert_eq!(message.text(), format!(r#"{{"seq":{seq},"before":{before}}}"#));
+    }
 }
 
 #[test]

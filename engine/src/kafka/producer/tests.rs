@@ -50,8 +50,11 @@ fn settled(producer: &Producer, shipment: usize) -> Delivery {
     }
 }
 
-/// Key, value and headers of the first records of `out`.
-fn read(consumer: &mut Consumer, count: usize) -> Vec<(Option<Vec<u8>>, Vec<u8>, Vec<String>)> {
+/// Key, value and headers of a record.
+type Read = (Option<Vec<u8>>, Vec<u8>, Vec<String>);
+
+/// The first records of `out`.
+fn read(consumer: &mut Consumer, count: usize) -> Vec<Read> {
     let next = Assignment { topic: "out".into(), partition: 0, next: 0, leader_epoch: None };
     consumer.assign(&[next]).unwrap();
     let (mut batch, mut all) = (Batch::new(), Vec::new());

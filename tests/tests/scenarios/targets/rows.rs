@@ -66,6 +66,9 @@ fn run_rows(setup: &Setup, rows: &[Row]) {
     rows.iter().for_each(|row| check_taken(&server, row));
     run_all(&server, &cases);
     replica.wait_equal(&server);
+    for case in &cases {
+        server.ok(&format!("KAFKA.UNSUBSCRIBE {}", case.name));
+    }
 
     let restarted: Vec<Case> = rows.iter().map(restarted).collect();
     let topics: Vec<String> = restarted.iter().map(|case| case.declare(&server)).collect();
