@@ -1,12 +1,10 @@
 //! GEO: a record places a member on the map.
 
 use super::keyed::{EXPIRY, KEY};
-use super::members::{Deed, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members, MembersWriter};
+use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
 use super::operand::Operand;
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
-};
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::{Declared, Making, Place, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{GroupKind, Keep};
 use std::ops::RangeInclusive;
@@ -82,40 +80,22 @@ impl Declared for Geo {
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        Ok(Box::new(GeoWriter {
-            members: self.members.compile(GroupKind::Geo, Keep::All, making.layout)?,
-            longitude: Operand::new("LON", &self.longitude, making.layout)?,
-            latitude: Operand::new("LAT", &self.latitude, making.layout)?,
-        }))
+        let longitude = Operand::new("LON", &self.longitude, making.layout)?;
+        let latitude = Operand::new("LAT", &self.latitude, making.layout)?;
+        self.members.compile(Placing { longitude, latitude }, Keep::All, making.layout)
     }
 }
 
-struct GeoWriter {
-    members: MembersWriter,
+struct Placing {
     longitude: Operand,
     latitude: Operand,
 }
 
-impl Writer for GeoWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.members.occasion(context, occasion)
-    }
+impl Deeds for Placing {
+    const KIND: GroupKind = GroupKind::Geo;
 
-    /// Places the member.
-    fn write(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-        _selected: Selected<'_, '_>,
-        output: &mut Output<'_>,
-    ) -> Result<(), WriteError> {
-        self.members.write(context, occasion, output, || {
-            let longitude = self.longitude.number_in(context, &LONGITUDES)?;
-            Ok(Deed::Place(longitude, self.latitude.number_in(context, &LATITUDES)?))
-        })
+    fn deed(&self, context: &Context<'_>) -> Result<Deed, WriteError> {
+        let longitude = self.longitude.number_in(context, &LONGITUDES)?;
+        Ok(Deed::Place(longitude, self.latitude.number_in(context, &LATITUDES)?))
     }
 }

@@ -1,12 +1,12 @@
 //! HASH: the last record of a key as fields.
 
 use super::aggregates::Aggregates;
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
-use super::newer::{NEWER, Newer};
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError, Selection};
+use super::newer::{NEWER, Newer};
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError, Selection};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
 use crate::record::{Field, NameId, Names};
 use crate::unit::{Entry, FieldsWrite, GroupKind, Keep, Upkeep};
@@ -108,8 +108,8 @@ impl Declared for Hash {
             None => Removals::of_state(&self.keyed.key),
         };
         let has_every_field = making.selection.is_none_or(Selection::spreads);
-        Ok(Box::new(HashWriter {
-            keyed: self.keyed.compile(making.layout, removals)?,
+        let keyed = self.keyed.compile(making.layout, removals)?;
+        Ok(keyed.with(HashWriter {
             mode: self.mode,
             newer: Newer::compile(self.newer.as_ref(), making)?,
             aggregates,
@@ -119,7 +119,6 @@ impl Declared for Hash {
 }
 
 struct HashWriter {
-    keyed: KeyedWriter,
     mode: Mode,
     newer: Option<Newer>,
     aggregates: Option<Aggregates>,
@@ -168,39 +167,28 @@ struct Folding<'o, 'b> {
     entry: Entry<'b>,
 }
 
-impl Writer for HashWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for HashWriter {
+    const KIND: GroupKind = GroupKind::Hash;
 
     /// Sets the fields; null ones are deleted (MERGE) or left out (OVERWRITE). Then aggregates
     /// are folded.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => return self.keyed.delete(context, GroupKind::Hash, output.builder),
-            Act::Nothing => return Ok(()),
-        }
-        let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
+        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
         let newer = match &self.newer {
             Some(newer) => Some((newer, newer.operand(context)?)),
             None => None,
         };
-        self.keyed.address(context, output.builder)?;
+        keyed.address(context, output.builder)?;
         let mut entry = output
             .builder
             .fields(self.operation(), upkeep)
-            .map_err(|error| self.keyed.refused(error, context))?;
+            .map_err(|error| keyed.refused(error, context))?;
         if let Some(aggregates) = &self.aggregates {
             let folding = Folding { names: output.names, entry };
             return self.fold(aggregates, context, selected.fields, folding);

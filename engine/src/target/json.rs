@@ -1,12 +1,10 @@
 //! JSON: the last record of a key as a JSON document.
 
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals};
+use super::keyed::{DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals};
 use super::operand::Scratch;
 use super::string::{NO_NEWER, STATE_TOMBSTONE};
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, payload,
-};
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Clause, Match, Support};
 use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
 use std::sync::Arc;
@@ -49,7 +47,7 @@ impl Declared for Document {
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
         let removals = Removals::of_state(&self.keyed.key);
         let keyed = self.keyed.compile(making.layout, removals)?;
-        Ok(Box::new(DocumentWriter { keyed, scratch: Scratch::default() }))
+        Ok(keyed.with(DocumentWriter { scratch: Scratch::default() }))
     }
 
     fn requires(&self) -> Option<&str> {
@@ -58,34 +56,22 @@ impl Declared for Document {
 }
 
 struct DocumentWriter {
-    keyed: KeyedWriter,
     scratch: Scratch,
 }
 
-impl Writer for DocumentWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for DocumentWriter {
+    const KIND: GroupKind = GroupKind::Json;
 
     /// Sets the whole document.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => return self.keyed.delete(context, GroupKind::Json, output.builder),
-            Act::Nothing => return Ok(()),
-        }
-        let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
-        self.keyed.address(context, output.builder)?;
+        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| {
@@ -103,7 +89,7 @@ impl Writer for DocumentWriter {
                 }
                 builder
                     .plain(GroupKind::Json, PlainWrite::Whole(document), upkeep)
-                    .map_err(|error| self.keyed.refused(error, context))
+                    .map_err(|error| keyed.refused(error, context))
             },
         )
     }

@@ -1,9 +1,10 @@
 //! What all targets that write keys have in common: the key, its time to live, its removal.
 
 use super::operand::{milliseconds, shown};
-use super::{Occasion, WriteError, expression, template};
+use super::{Occasion, Output, Selected, WriteError, Writer, expression, template};
 use crate::expression::{
-    Context, Expression, ExpressionError, Layout, Program, Template, TemplateProgram,
+    Context, EvaluationError, Expression, ExpressionError, Layout, Program, Template,
+    TemplateProgram,
 };
 use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::position::{format_duration, parse_duration};
@@ -203,12 +204,17 @@ pub(super) enum Act {
 }
 
 impl KeyedWriter {
+    /// The whole writer: `record` makes the writes.
+    pub fn with<W: RecordWriter + 'static>(self, record: W) -> Box<dyn Writer> {
+        Box::new(KeyWriter { keyed: self, record })
+    }
+
     /// What the record says of its key, with DELETE WHEN.
     pub fn occasion(
         &self,
         context: &Context<'_>,
         occasion: Occasion,
-    ) -> Result<Occasion, crate::expression::EvaluationError> {
+    ) -> Result<Occasion, EvaluationError> {
         Ok(match &self.delete_when {
             Some(condition) if occasion == Occasion::Record && condition.is_true(context)? => {
                 Occasion::Condition
@@ -287,4 +293,56 @@ fn expiry_at(value: Value<'_>) -> Result<Expiry, String> {
 
 fn is_timestamp(value: Value<'_>) -> bool {
     matches!(value, Value::Timestamp(..))
+}
+
+/// Makes the write of a record. Its removal is not its concern.
+pub(super) trait RecordWriter: Send {
+    /// What the key holds.
+    const KIND: GroupKind;
+
+    /// Writes the record into the unit.
+    fn write(
+        &self,
+        keyed: &KeyedWriter,
+        context: &Context<'_>,
+        selected: Selected<'_, '_>,
+        output: &mut Output<'_>,
+    ) -> Result<(), WriteError>;
+
+    /// Drops every name's number that it keeps.
+    fn forget_names(&mut self) {}
+}
+
+/// A writer whose removals delete the key.
+struct KeyWriter<W> {
+    keyed: KeyedWriter,
+    record: W,
+}
+
+impl<W: RecordWriter> Writer for KeyWriter<W> {
+    fn occasion(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+    ) -> Result<Occasion, EvaluationError> {
+        self.keyed.occasion(context, occasion)
+    }
+
+    fn write(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+        selected: Selected<'_, '_>,
+        output: &mut Output<'_>,
+    ) -> Result<(), WriteError> {
+        match self.keyed.act(occasion) {
+            Act::Write => self.record.write(&self.keyed, context, selected, output),
+            Act::Remove => self.keyed.delete(context, W::KIND, output.builder),
+            Act::Nothing => Ok(()),
+        }
+    }
+
+    fn forget_names(&mut self) {
+        self.record.forget_names();
+    }
 }

@@ -1,11 +1,11 @@
 //! LIST: every record is an element.
 
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
-use super::operand::Scratch;
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, payload,
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::operand::Scratch;
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{End, GroupKind, Keep, PlainWrite, Upkeep};
 use std::sync::Arc;
@@ -79,8 +79,8 @@ impl Declared for List {
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        Ok(Box::new(ListWriter {
-            keyed: self.keyed.compile(making.layout, Removals::NONE)?,
+        let keyed = self.keyed.compile(making.layout, Removals::NONE)?;
+        Ok(keyed.with(ListWriter {
             end: self.end,
             keep: match (self.most, self.end) {
                 (None, _) => Keep::All,
@@ -93,43 +93,31 @@ impl Declared for List {
 }
 
 struct ListWriter {
-    keyed: KeyedWriter,
     end: End,
     keep: Keep,
     scratch: Scratch,
 }
 
-impl Writer for ListWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for ListWriter {
+    const KIND: GroupKind = GroupKind::List;
 
     /// Pushes the element.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => return self.keyed.delete(context, GroupKind::List, output.builder),
-            Act::Nothing => return Ok(()),
-        }
-        let upkeep = Upkeep { keep: self.keep, expiry: self.keyed.expiry(context)? };
-        self.keyed.address(context, output.builder)?;
+        let upkeep = Upkeep { keep: self.keep, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| payload::write_element(selected, names, out),
             |element| {
                 builder
                     .plain(GroupKind::List, PlainWrite::Push(self.end, element), upkeep)
-                    .map_err(|error| self.keyed.refused(error, context))
+                    .map_err(|error| keyed.refused(error, context))
             },
         )
     }

@@ -2,7 +2,7 @@
 
 use super::keyed::{Act, DELETE_WHEN, Keyed, KeyedWriter, Removals, TOMBSTONE, Tombstone};
 use super::operand::{Operand, Scratch};
-use super::{Occasion, Output, WriteError, expression};
+use super::{Occasion, Output, Selected, WriteError, Writer, expression};
 use crate::expression::{Context, EvaluationError, Expression, ExpressionError, Layout};
 use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
@@ -60,20 +60,21 @@ impl Members {
         member.chain(self.keyed.expressions()).collect()
     }
 
-    /// Says in `layout` what its expressions read.
-    pub fn compile(
+    /// The whole writer, which does to members what `deeds` says; says in `layout` what its
+    /// expressions read.
+    pub fn compile<D: Deeds + 'static>(
         &self,
-        kind: GroupKind,
+        deeds: D,
         keep: Keep,
         layout: &mut Layout,
-    ) -> Result<MembersWriter, ExpressionError> {
-        Ok(MembersWriter {
+    ) -> Result<Box<dyn Writer>, ExpressionError> {
+        Ok(Box::new(MembersWriter {
             keyed: self.keyed.compile(layout, Removals::NONE)?,
             member: Operand::new(MEMBER.key(), &self.member, layout)?,
             scratch: Scratch::default(),
-            kind,
             keep,
-        })
+            deeds,
+        }))
     }
 }
 
@@ -100,18 +101,25 @@ impl Deed {
     }
 }
 
-/// Its compiled form.
-pub(super) struct MembersWriter {
+/// What records do with their members.
+pub(super) trait Deeds: Send {
+    /// What the key holds.
+    const KIND: GroupKind;
+
+    /// What a record does.
+    fn deed(&self, context: &Context<'_>) -> Result<Deed, WriteError>;
+}
+
+struct MembersWriter<D> {
     keyed: KeyedWriter,
     member: Operand,
     scratch: Scratch,
-    kind: GroupKind,
     keep: Keep,
+    deeds: D,
 }
 
-impl MembersWriter {
-    /// What the record says of its member, with DELETE WHEN.
-    pub fn occasion(
+impl<D: Deeds> Writer for MembersWriter<D> {
+    fn occasion(
         &self,
         context: &Context<'_>,
         occasion: Occasion,
@@ -119,18 +127,18 @@ impl MembersWriter {
         self.keyed.occasion(context, occasion)
     }
 
-    /// Does to the record's member what `deed` says, or removes it.
-    pub fn write(
+    /// Does to the record's member what it says, or removes it.
+    fn write(
         &self,
         context: &Context<'_>,
         occasion: Occasion,
+        _selected: Selected<'_, '_>,
         output: &mut Output<'_>,
-        deed: impl FnOnce() -> Result<Deed, WriteError>,
     ) -> Result<(), WriteError> {
         let (deed, upkeep) = match self.keyed.act(occasion) {
             Act::Write => {
                 let expiry = self.keyed.expiry(context)?;
-                (deed()?, Upkeep { keep: self.keep, expiry })
+                (self.deeds.deed(context)?, Upkeep { keep: self.keep, expiry })
             }
             Act::Remove => (Deed::Remove, Upkeep::default()),
             Act::Nothing => return Ok(()),
@@ -139,7 +147,7 @@ impl MembersWriter {
         self.member.text(context, &self.scratch, |member| {
             output
                 .builder
-                .plain(self.kind, deed.with(member), upkeep)
+                .plain(D::KIND, deed.with(member), upkeep)
                 .map_err(|error| self.keyed.refused(error, context))
         })
     }

@@ -1,9 +1,9 @@
 //! SET: a record adds a member.
 
 use super::keyed::{EXPIRY, KEY};
-use super::members::{Deed, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members, MembersWriter};
-use super::{Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer};
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
+use super::{Declared, Making, Place, TargetRow, WriteError, Writer};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Clause, Match, Support};
 use crate::unit::{GroupKind, Keep};
 use std::sync::Arc;
@@ -48,32 +48,16 @@ impl Declared for Set {
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        let members = self.members.compile(GroupKind::Set, Keep::All, making.layout)?;
-        Ok(Box::new(SetWriter { members }))
+        self.members.compile(Adding, Keep::All, making.layout)
     }
 }
 
-struct SetWriter {
-    members: MembersWriter,
-}
+struct Adding;
 
-impl Writer for SetWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.members.occasion(context, occasion)
-    }
+impl Deeds for Adding {
+    const KIND: GroupKind = GroupKind::Set;
 
-    /// Adds the member.
-    fn write(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-        _selected: Selected<'_, '_>,
-        output: &mut Output<'_>,
-    ) -> Result<(), WriteError> {
-        self.members.write(context, occasion, output, || Ok(Deed::Add))
+    fn deed(&self, _context: &Context<'_>) -> Result<Deed, WriteError> {
+        Ok(Deed::Add)
     }
 }

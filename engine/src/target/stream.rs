@@ -1,11 +1,11 @@
 //! STREAM: every record is an entry.
 
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
-use super::operand::Operand;
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::operand::Operand;
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::kafka::position::{format_duration, parse_duration};
 use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep, Upkeep};
@@ -142,8 +142,8 @@ impl Declared for Stream {
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        Ok(Box::new(StreamWriter {
-            keyed: self.keyed.compile(making.layout, Removals::NONE)?,
+        let keyed = self.keyed.compile(making.layout, Removals::NONE)?;
+        Ok(keyed.with(StreamWriter {
             id: self.id.as_ref().map(|id| Operand::new("ID", id, making.layout)).transpose()?,
             keep: self.retention.map_or(Keep::All, Retention::keep),
         }))
@@ -151,7 +151,6 @@ impl Declared for Stream {
 }
 
 struct StreamWriter {
-    keyed: KeyedWriter,
     id: Option<Operand>,
     keep: Keep,
 }
@@ -165,35 +164,24 @@ impl StreamWriter {
     }
 }
 
-impl Writer for StreamWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for StreamWriter {
+    const KIND: GroupKind = GroupKind::Stream;
 
     /// Adds the fields that are not null as an entry.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => return self.keyed.delete(context, GroupKind::Stream, output.builder),
-            Act::Nothing => return Ok(()),
-        }
         let time = self.time(context)?;
-        let upkeep = Upkeep { keep: self.keep, expiry: self.keyed.expiry(context)? };
-        self.keyed.address(context, output.builder)?;
+        let upkeep = Upkeep { keep: self.keep, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
         let mut entry = output
             .builder
             .fields(FieldsWrite::StreamAdd(time), upkeep)
-            .map_err(|error| self.keyed.refused(error, context))?;
+            .map_err(|error| keyed.refused(error, context))?;
         for field in selected.fields {
             entry.field(field.name, field.value);
         }

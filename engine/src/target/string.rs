@@ -1,12 +1,13 @@
 //! STRING: the last record of a key as a string.
 
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
+};
 use super::operand::Scratch;
 use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
-    payload,
+    Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression, payload,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError, Program};
+use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::text::write_text;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::record::{Names, Value};
@@ -86,8 +87,8 @@ impl Declared for Text {
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
         let removals = Removals::of_state(&self.keyed.key);
-        Ok(Box::new(TextWriter {
-            keyed: self.keyed.compile(making.layout, removals)?,
+        let keyed = self.keyed.compile(making.layout, removals)?;
+        Ok(keyed.with(TextWriter {
             value: self.value.as_ref().map(|it| it.compile(making.layout)).transpose()?,
             scratch: Scratch::default(),
         }))
@@ -95,7 +96,6 @@ impl Declared for Text {
 }
 
 struct TextWriter {
-    keyed: KeyedWriter,
     value: Option<Program>,
     scratch: Scratch,
 }
@@ -121,37 +121,26 @@ impl TextWriter {
     }
 }
 
-impl Writer for TextWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for TextWriter {
+    const KIND: GroupKind = GroupKind::String;
 
     /// Sets the string.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => return self.keyed.delete(context, GroupKind::String, output.builder),
-            Act::Nothing => return Ok(()),
-        }
-        let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
-        self.keyed.address(context, output.builder)?;
+        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| self.fill(context, selected, names, out),
             |text| {
                 builder
                     .plain(GroupKind::String, PlainWrite::Whole(text), upkeep)
-                    .map_err(|error| self.keyed.refused(error, context))
+                    .map_err(|error| keyed.refused(error, context))
             },
         )
     }

@@ -1,11 +1,11 @@
 //! TIMESERIES: a record is a sample.
 
-use super::keyed::{Act, DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, Removals, TOMBSTONE};
-use super::operand::Operand;
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::operand::Operand;
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
 use std::sync::Arc;
@@ -78,8 +78,8 @@ impl Declared for Series {
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
-        Ok(Box::new(SeriesWriter {
-            keyed: self.keyed.compile(making.layout, Removals::NONE)?,
+        let keyed = self.keyed.compile(making.layout, Removals::NONE)?;
+        Ok(keyed.with(SeriesWriter {
             at: self.at.as_ref().map(|at| Operand::new("AT", at, making.layout)).transpose()?,
             value: Operand::new("VALUE", &self.value, making.layout)?,
         }))
@@ -91,7 +91,6 @@ impl Declared for Series {
 }
 
 struct SeriesWriter {
-    keyed: KeyedWriter,
     at: Option<Operand>,
     value: Operand,
 }
@@ -106,36 +105,23 @@ impl SeriesWriter {
     }
 }
 
-impl Writer for SeriesWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.keyed.occasion(context, occasion)
-    }
+impl RecordWriter for SeriesWriter {
+    const KIND: GroupKind = GroupKind::TimeSeries;
 
     /// Adds the sample.
     fn write(
         &self,
+        keyed: &KeyedWriter,
         context: &Context<'_>,
-        occasion: Occasion,
         _selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        match self.keyed.act(occasion) {
-            Act::Write => {}
-            Act::Remove => {
-                return self.keyed.delete(context, GroupKind::TimeSeries, output.builder);
-            }
-            Act::Nothing => return Ok(()),
-        }
         let sample = PlainWrite::Sample(self.time(context)?, self.value.number(context)?);
-        let upkeep = Upkeep { keep: Keep::All, expiry: self.keyed.expiry(context)? };
-        self.keyed.address(context, output.builder)?;
+        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
         output
             .builder
             .plain(GroupKind::TimeSeries, sample, upkeep)
-            .map_err(|error| self.keyed.refused(error, context))
+            .map_err(|error| keyed.refused(error, context))
     }
 }

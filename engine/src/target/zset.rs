@@ -1,12 +1,10 @@
 //! ZSET: a record scores a member.
 
 use super::keyed::{EXPIRY, KEY};
-use super::members::{Deed, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members, MembersWriter};
+use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
 use super::operand::Operand;
-use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
-};
-use crate::expression::{Context, EvaluationError, Expression, ExpressionError};
+use super::{Declared, Making, Place, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{GroupKind, Keep};
 use std::sync::Arc;
@@ -114,43 +112,25 @@ impl Declared for SortedSet {
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
         let keep = self.most.map_or(Keep::All, Keep::Highest);
-        Ok(Box::new(SortedSetWriter {
-            members: self.members.compile(GroupKind::SortedSet, keep, making.layout)?,
-            scoring: self.scoring,
-            score: Operand::new(self.scoring.word(), &self.score, making.layout)?,
-        }))
+        let score = Operand::new(self.scoring.word(), &self.score, making.layout)?;
+        let deeds = ScoringProgram { scoring: self.scoring, score };
+        self.members.compile(deeds, keep, making.layout)
     }
 }
 
-struct SortedSetWriter {
-    members: MembersWriter,
+struct ScoringProgram {
     scoring: Scoring,
     score: Operand,
 }
 
-impl Writer for SortedSetWriter {
-    fn occasion(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<Occasion, EvaluationError> {
-        self.members.occasion(context, occasion)
-    }
+impl Deeds for ScoringProgram {
+    const KIND: GroupKind = GroupKind::SortedSet;
 
-    /// Sets or raises the member's score.
-    fn write(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-        _selected: Selected<'_, '_>,
-        output: &mut Output<'_>,
-    ) -> Result<(), WriteError> {
-        self.members.write(context, occasion, output, || {
-            let number = self.score.number(context)?;
-            Ok(match self.scoring {
-                Scoring::Score => Deed::Score(number),
-                Scoring::Increment => Deed::Increment(number),
-            })
+    fn deed(&self, context: &Context<'_>) -> Result<Deed, WriteError> {
+        let number = self.score.number(context)?;
+        Ok(match self.scoring {
+            Scoring::Score => Deed::Score(number),
+            Scoring::Increment => Deed::Increment(number),
         })
     }
 }

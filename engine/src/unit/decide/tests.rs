@@ -31,9 +31,7 @@ impl Given {
     fn operand(self) -> Operand<'static> {
         match self {
             Given::Number(number) => Operand::Number(number),
-            Given::Time(ms) => {
-                Operand::Time(Moment::new(Kind::Timestamp, ms, TimeUnit::Millis))
-            }
+            Given::Time(ms) => Operand::Time(Moment::new(Kind::Timestamp, ms, TimeUnit::Millis)),
             Given::Text(text) => Operand::Text(text.as_bytes()),
         }
     }
@@ -173,7 +171,12 @@ fn run(records: &[Record], hashes: &mut Hashes) -> Vec<String> {
             return problems;
         }
         let is_refused = |at: usize| refused.iter().any(|one| one.record as usize == at);
-        left = left.into_iter().enumerate().filter(|(at, _)| !is_refused(*at)).map(|it| it.1).collect();
+        left = left
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| !is_refused(*at))
+            .map(|it| it.1)
+            .collect();
         problems.extend(refused.into_iter().map(|one| one.problem));
     }
 }
