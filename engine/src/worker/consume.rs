@@ -292,6 +292,9 @@ impl Worker {
             }
             Policy::Stop => {
                 self.drain(flow)?;
+                // Told once all that comes before it is applied: the lane answers in order. What
+                // the ledger holds is for the next session.
+                let _ = self.lane.load(flow.generation)?;
                 let reason = format!("{id} {error}");
                 let action = self.action_for(&error);
                 Err(self.stop_for(StopCause::Record(id), reason, action))
