@@ -13,10 +13,13 @@ use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::elapse;
 
+use crate::replication::wait_role;
+
 redis_kafka_tests::for_each_subject!(
     every_target_killed_with_aof_always,
     every_target_killed_with_aof_everysec,
     every_target_with_an_aof_cut_anywhere,
+    every_target_across_failovers,
 );
 
 fn every_target_killed_with_aof_always(subject: Subject) {
@@ -114,6 +117,37 @@ fn every_target_with_an_aof_cut_anywhere(subject: Subject) {
             }
         }
     }
+}
+
+/// What a replica was told is what it goes on from: increments, trims, tables.
+fn every_target_across_failovers(subject: Subject) {
+    const PARTITIONS: i32 = 2;
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("failover-targets", PARTITIONS);
+    let setup = subject.setup().append(Append::Everysec);
+    let mut primary = setup.start();
+    let mut replica = setup.clone().replica_of(primary.port()).start();
+    replica.wait_linked();
+    declare(&primary, kafka, &topic);
+    let load = Load::new(kafka, &topic).start(400);
+    for _ in 0..Scale::from_env().pick(2, 20) {
+        for subscription in [SUBSCRIPTION, fold::COMMANDS] {
+            let consumed = primary.subscription(subscription).counters.consumed;
+            primary.wait_consumed(subscription, consumed + 100);
+        }
+        primary.ok("FAILOVER");
+        wait_role(&replica, "master");
+        wait_role(&primary, "slave");
+        primary.wait_linked();
+        std::mem::swap(&mut primary, &mut replica);
+    }
+    let load = load.stop();
+    oracle::check(&primary, kafka, &load);
+    primary.wait_applied(fold::COMMANDS);
+    let fold = Fold::of(kafka, &topic, PARTITIONS);
+    fold.check(&primary);
+    replica.wait_equal(&primary);
+    fold.check(&replica);
 }
 
 /// The fold on data that is right, then on each kind of key changed by one record.
