@@ -5,10 +5,10 @@ use super::{
     Builder, End, EntryTime, Expiry, FieldsWrite, Fold, GroupKind, Keep, KeyError, Operand,
     PlainWrite, RecordRef, Unit, Upkeep,
 };
-use crate::kafka::TopicId;
-use crate::ledger::{Advance, Expected, Standing};
 use crate::expression::Numeric;
 use crate::expression::time::{Kind, Moment};
+use crate::kafka::TopicId;
+use crate::ledger::{Advance, Expected, Standing};
 use crate::record::{Decimal, Names, TimeUnit, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -40,8 +40,14 @@ fn aggregates_stand_alone_and_have_names() {
         ),
         ("count() AS n, a AS n", "a second item is named 'n' (column 1)".to_owned()),
         ("a AS n, b, sum(x) AS n", "a second item is named 'n' (column 12)".to_owned()),
-        ("sum('x') AS s", "sum takes numbers, not a text; use CAST(… AS DECIMAL(18, 2)) (column 5)".to_owned()),
-        ("max(ARRAY[x]) AS s", "max takes numbers, times and texts, not an array (column 5)".to_owned()),
+        (
+            "sum('x') AS s",
+            "sum takes numbers, not a text; use CAST(… AS DECIMAL(18, 2)) (column 5)".to_owned(),
+        ),
+        (
+            "max(ARRAY[x]) AS s",
+            "max takes numbers, times and texts, not an array (column 5)".to_owned(),
+        ),
         ("first(x, TRUE) AS s", "the time of first is a boolean; use CAST (column 10)".to_owned()),
         ("coutn(x) AS s", "unknown function 'coutn'; did you mean COUNT? (column 1)".to_owned()),
     ] {

@@ -99,7 +99,12 @@ fn an_older_record_writes_nothing() {
         Values::Json,
         &[
             ("TO HASH t NEWER at", records, &["HSET t Merge _newer:r 5 at 5 a 3"], wrong),
-            ("TO HASH t OVERWRITE NEWER at", records, &["HSET t Replace at 5 a 3 _newer:r 5"], wrong),
+            (
+                "TO HASH t OVERWRITE NEWER at",
+                records,
+                &["HSET t Replace at 5 a 3 _newer:r 5"],
+                wrong,
+            ),
         ],
     );
 }
