@@ -81,10 +81,11 @@ Compute with it when you read. Other items beside aggregates are set as MERGE do
 - Numbers are exact as everywhere, up to 38 digits; a sum beyond them is an error of the record. A
   number that is not finite is one, too.
 - WHERE holds records back. A tombstone, and a change event's delete, deletes the hash only where
-  the route says TOMBSTONE DELETE; so does DELETE WHEN. The next record begins anew.
+  the route says TOMBSTONE DELETE, any other record where its DELETE WHEN is true. The next record
+  begins anew.
 - Of a record's field and an aggregate of one name the aggregate stands.
 - What the records of one unit fold into a hash is written at once: a keyspace event tells that the
-  row is another one, not each record.
+  row has changed, not of each record.
 ";
 
 fn describe_aggregate(row: &AggregateRow, page: &mut String) {
