@@ -284,11 +284,12 @@ impl Producer {
         }
     }
 
-    /// Waits until some shipment is settled, or the time is up.
-    pub fn wait(&self, time: Duration) {
+    /// Waits until a shipment is settled, this one or another, or the time is up.
+    pub fn wait(&self, shipment: Option<usize>, time: Duration) {
         let deliveries = self.deliveries();
         let mut tallies = deliveries.tallies.lock();
-        if tallies.iter().all(|tally| tally.pending > 0) {
+        let is_settled = |tally: &Tally| Some(tally.shipment) == shipment && tally.pending == 0;
+        if !tallies.iter().any(is_settled) {
             // Too late or not, the caller looks itself.
             let _ = deliveries.changed.wait_for(&mut tallies, time);
         }

@@ -38,8 +38,8 @@ pub(super) struct Flow {
     /// Whether `next` is filled.
     pub(super) ahead: Ahead,
     pub(super) next: Batch,
-    /// Lookups whose buffers are free.
-    pub(super) spares: Vec<Box<Lookup>>,
+    /// A lookup whose buffers are free.
+    pub(super) spare: Option<Box<Lookup>>,
     letters: Letters,
     pub(super) outbox: Outbox,
     verdicts: Vec<(RecordId, RecordError)>,
@@ -117,7 +117,7 @@ impl Worker {
             builder: Builder::new(),
             ahead: Ahead::Nothing,
             next: Batch::new(),
-            spares: Vec::new(),
+            spare: None,
             outbox,
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),

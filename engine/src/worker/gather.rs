@@ -77,7 +77,7 @@ impl Worker {
             flow.next = next;
         }
         let answered = self.lane.answered(&asked, flow.generation)?;
-        flow.spares.push(std::mem::replace(&mut flow.plan.lookup, answered));
+        flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
         self.look_up(flow)
     }
 
@@ -109,7 +109,7 @@ impl Worker {
         if !flow.plan.may_look_ahead() {
             self.await_writes(flow)?;
         }
-        let spare = flow.spares.pop();
+        let spare = flow.spare.take();
         let spare = spare.unwrap_or_else(|| Box::new(Lookup::new(flow.plan.lookup.reads.clone())));
         let lookup = std::mem::replace(&mut flow.plan.lookup, spare);
         Ok(self.lane.ask(lookup, flow.generation)?)
@@ -163,7 +163,7 @@ impl Worker {
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;
-            flow.spares.push(std::mem::replace(&mut flow.plan.lookup, answered));
+            flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
             if flow.plan.lookup.answers.size() > MAX_ANSWERS {
                 flow.plan.lookup.drop_open();
             }

@@ -164,7 +164,9 @@ impl Worker {
     /// Lets some time pass in which acknowledgements may come.
     fn await_deliveries(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
-        producer.wait(LOOK);
+        // Later ones may be settled before it: they are not what is waited for.
+        let first = flow.outbox.under_way.front().filter(|front| !front.messages.is_empty());
+        producer.wait(first.map(|front| front.shipment), LOOK);
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }

@@ -2,7 +2,7 @@
 
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale};
-use redis_kafka_tests::producer::{Load, send_raw, send_texts};
+use redis_kafka_tests::producer::{Load, Outcome, send_raw, send_texts, transact};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::elapse;
@@ -18,6 +18,7 @@ redis_kafka_tests::for_each_subject!(
     elements_are_written_one_by_one,
     a_bad_element_keeps_its_record_out,
     joins_across_kills_are_exactly_once,
+    batches_looked_up_ahead_across_kills,
 );
 
 /// A subscription `rides` with these routes, and its topic.
@@ -236,4 +237,33 @@ fn joins_across_kills_are_exactly_once(subject: Subject) {
         assert_eq!((entry["seq"].as_str(), entry["name"].as_str()), (&*seq.to_string(), name));
         assert_eq!(entry.get("previous"), last.insert(key, seq.to_string()).as_ref());
     }
+}
+
+/// No route writes what is joined, so that hashes are looked up one batch ahead: nothing that was
+/// fetched and not written may be passed, control records included.
+fn batches_looked_up_ahead_across_kills(subject: Subject) {
+    let mut dice = Dice::new();
+    let mut server = subject.setup().append(Append::Always).start();
+    server.line("HSET name:k0 text zero");
+    let route = r#"STREAM seen JOIN HASH "name:%{key}" AS n SELECT "seq, coalesce(n.text, 'none') AS name""#;
+    let topic = routed(&server, "", &[route]);
+    let kafka = Kafka::shared();
+    let mut load = Load::with_keys(kafka, &topic, 5);
+    for _ in 0..Scale::from_env().pick(5, 20) {
+        load.send(300);
+        load.send_transaction(kafka, 7);
+        transact(kafka, &topic, Outcome::Abort, &[("k1".into(), "aborted".into())]);
+        elapse(dice.millis(0..=100));
+        server.kill();
+        server.start_again();
+    }
+    load.send(100);
+    server.wait_applied("rides");
+    let seen = server.stream("seen");
+    assert_eq!(seen.len() as u64, load.sent());
+    for (seq, entry) in (0..).zip(&seen) {
+        let name = if load.key(seq) == "k0" { "zero" } else { "none" };
+        assert_eq!((entry["seq"].as_str(), entry["name"].as_str()), (&*seq.to_string(), name));
+    }
+    server.subscription("rides").counters.check();
 }

@@ -39,7 +39,7 @@ fn settled(producer: &Producer, shipment: usize) -> Delivery {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match producer.delivery(shipment) {
-            Delivery::Pending => producer.wait(Duration::from_millis(50)),
+            Delivery::Pending => producer.wait(Some(shipment), Duration::from_millis(50)),
             settled => return settled,
         }
         assert!(
