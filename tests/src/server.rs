@@ -39,7 +39,13 @@ pub struct Setup {
 impl Setup {
     /// A plain server: no persistence, no module, DEBUG allowed.
     pub fn plain() -> Setup {
-        let config = [("save", ""), ("enable-debug-command", "yes"), ("loglevel", "verbose")];
+        let config = [
+            ("save", ""),
+            ("enable-debug-command", "yes"),
+            ("loglevel", "verbose"),
+            // A primary waits 5 s for further replicas before it sends its data.
+            ("repl-diskless-sync-delay", "0"),
+        ];
         Setup {
             append: Append::Off,
             stack: None,

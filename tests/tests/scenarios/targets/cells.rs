@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use redis::Value;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::client::Protocol;
-use redis_kafka_tests::producer::send_raw;
+use redis_kafka_tests::producer::send_each;
 use redis_kafka_tests::reply::items;
 use redis_kafka_tests::server::RedisServer;
 
@@ -171,17 +171,22 @@ impl Case {
 
 /// Sends records to a case's topic.
 pub fn send(topic: &str, records: &[Record]) {
-    let records: Vec<_> =
-        records.iter().map(|record| (record.key, record.value.map(str::as_bytes))).collect();
-    send_raw(Kafka::shared(), topic, &records);
+    send_all([(topic, records)]);
+}
+
+/// Sends records to several cases' topics.
+pub fn send_all<'r>(cases: impl IntoIterator<Item = (&'r str, &'r [Record])>) {
+    let records = cases.into_iter().flat_map(|(topic, records)| {
+        let raw = |record: &Record| (record.key, record.value.map(str::as_bytes));
+        records.iter().map(move |record| (topic, raw(record)))
+    });
+    send_each(Kafka::shared(), records);
 }
 
 /// Runs cases beside each other: all are declared before the first one is sent.
 pub fn run_all(server: &RedisServer, cases: &[Case]) {
     let topics: Vec<String> = cases.iter().map(|case| case.declare(server)).collect();
-    for (case, topic) in cases.iter().zip(&topics) {
-        send(topic, &case.records);
-    }
+    send_all(cases.iter().zip(&topics).map(|(case, topic)| (topic.as_str(), &case.records[..])));
     for case in cases {
         server.wait_applied(&case.name);
         case.run_plain(server);

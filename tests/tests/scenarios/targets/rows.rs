@@ -4,7 +4,7 @@
 use redis_kafka_tests::server::{Append, RedisServer, Setup};
 use redis_kafka_tests::subject::Subject;
 
-use super::cells::{Case, Does, Record, contents, run_all, send, try_run};
+use super::cells::{Case, Does, Record, contents, run_all, send_all, try_run};
 use super::table::{self, Life, Row, Taken};
 
 redis_kafka_tests::for_each_subject!(
@@ -72,15 +72,14 @@ fn run_rows(setup: &Setup, rows: &[Row]) {
 
     let restarted: Vec<Case> = rows.iter().map(restarted).collect();
     let topics: Vec<String> = restarted.iter().map(|case| case.declare(&server)).collect();
-    let half = |case: &Case| case.records.len().div_ceil(2);
-    for (case, topic) in restarted.iter().zip(&topics) {
-        send(topic, &case.records[..half(case)]);
-        server.wait_applied(&case.name);
-    }
+    let halves = |which: fn(&[Record]) -> &[Record]| {
+        let cases = restarted.iter().zip(&topics);
+        send_all(cases.map(|(case, topic)| (topic.as_str(), which(&case.records))));
+    };
+    halves(|records| &records[..records.len().div_ceil(2)]);
+    restarted.iter().for_each(|case| server.wait_applied(&case.name));
     server.kill();
-    for (case, topic) in restarted.iter().zip(&topics) {
-        send(topic, &case.records[half(case)..]);
-    }
+    halves(|records| &records[records.len().div_ceil(2)..]);
     server.start_again();
     for case in &restarted {
         server.wait_applied(&case.name);
