@@ -187,10 +187,26 @@ pub fn send_all<'r>(cases: impl IntoIterator<Item = (&'r str, &'r [Record])>) {
 pub fn run_all(server: &RedisServer, cases: &[Case]) {
     let topics: Vec<String> = cases.iter().map(|case| case.declare(server)).collect();
     send_all(cases.iter().zip(&topics).map(|(case, topic)| (topic.as_str(), &case.records[..])));
+    wait_all(server, cases);
     for case in cases {
-        server.wait_applied(&case.name);
         case.run_plain(server);
         case.check(server);
+    }
+}
+
+/// KAFKA.WAIT for every case at once: each asks Kafka for its topic's end.
+pub fn wait_all(server: &RedisServer, cases: &[Case]) {
+    let waited: Vec<_> = std::thread::scope(|scope| {
+        let wait = |case: &Case| {
+            let (mut client, name) = (server.connect(Protocol::Resp3), case.name.clone());
+            scope.spawn(move || client.send(&["KAFKA.WAIT", &name, "55000"]))
+        };
+        let waiting: Vec<_> = cases.iter().map(wait).collect();
+        waiting.into_iter().map(|thread| thread.join().expect("a waiting thread")).collect()
+    });
+    for (case, _) in cases.iter().zip(waited).filter(|(_, waited)| waited.is_err()) {
+        // Tells what is wrong, unless only the connection was.
+        server.wait_applied(&case.name);
     }
 }
 

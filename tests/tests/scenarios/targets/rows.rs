@@ -4,7 +4,7 @@
 use redis_kafka_tests::server::{Append, RedisServer, Setup};
 use redis_kafka_tests::subject::Subject;
 
-use super::cells::{Case, Does, Record, contents, run_all, send_all, try_run};
+use super::cells::{Case, Does, Record, contents, run_all, send_all, try_run, wait_all};
 use super::table::{self, Life, Row, Taken};
 
 redis_kafka_tests::for_each_subject!(
@@ -77,12 +77,12 @@ fn run_rows(setup: &Setup, rows: &[Row]) {
         send_all(cases.map(|(case, topic)| (topic.as_str(), which(&case.records))));
     };
     halves(|records| &records[..records.len().div_ceil(2)]);
-    restarted.iter().for_each(|case| server.wait_applied(&case.name));
+    wait_all(&server, &restarted);
     server.kill();
     halves(|records| &records[records.len().div_ceil(2)..]);
     server.start_again();
+    wait_all(&server, &restarted);
     for case in &restarted {
-        server.wait_applied(&case.name);
         case.run_plain(&server);
         case.check(&server);
     }
