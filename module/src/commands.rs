@@ -262,11 +262,12 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
         ))
         .hint("SELECT that one first"));
     }
+    // What the server lacks is said first: rights to it cannot be granted.
+    abilities::check(context, &given.target)?;
     rights::check(context, registry.config.user.as_deref(), &given)?;
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }
-    abilities::check(context, &given.target)?;
     check_types(subscription, &given)?;
     given.check_sends(&subscription.declared)?;
     if stored.is_none()

@@ -58,7 +58,8 @@ among those of the command; only COMMAND takes all that follows it to the end of
 
 A unit holds the writes of many records. Of the writes that one unit makes to a key of STRING
 or JSON, or to a hash with OVERWRITE, only the last is applied: nobody could see the earlier
-ones. Every write of the other targets is applied, in the order of the records.
+ones. Every write of the other targets is applied, in the order of the records. Messages of one
+unit are published channel by channel, in the order of the records within each.
 
 SET, ZSET and GEO keep members of many records in one key: what removes a key elsewhere
 (TOMBSTONE DELETE, DELETE WHEN) removes the record's member there.
