@@ -41,11 +41,14 @@ impl Pipeline {
 
     /// Reads replies until there are `total` in all, and those that came with them.
     pub fn skip_until(&mut self, total: u64) -> Result<()> {
-        while self.answered < total {
-            self.fill()?;
+        loop {
+            // What is read already may be all there is to come.
             while self.next()?.is_some() {}
+            if self.answered >= total {
+                return Ok(());
+            }
+            self.fill()?;
         }
-        Ok(())
     }
 
     /// Reads exactly `count` replies and hands each to `take`; null is `None`.
@@ -167,6 +170,14 @@ mod tests {
                 [Some(b"1700000000000-0"), Some(b"17"), None, Some(b"OK"), Some(b"a\r\nb")];
             assert_eq!(seen, wanted, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn nothing_is_awaited_that_has_come_already() {
+        let mut pipeline = pipeline(&[b"+OK\r\n:1\r\n:2\r\n"]);
+        pipeline.take(1, |_| {}).unwrap();
+        pipeline.skip_until(3).unwrap();
+        assert_eq!(pipeline.answered(), 3);
     }
 
     #[test]
