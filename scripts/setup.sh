@@ -2,7 +2,8 @@
 # Installs what a target of the Makefile needs, or names exactly what is missing.
 #
 #   scripts/setup.sh build    what compiling and the demo need
-#   scripts/setup.sh test     and what the integration tests need (Java, Kafka's jars)
+#   scripts/setup.sh test     and what the integration tests need (Java, Kafka's jars,
+#                             Redis Stack for its JSON and TimeSeries commands)
 #
 # Run again, it finds everything in place and changes nothing. On Debian as root
 # (or with a sudo that asks no password) missing packages are installed;
@@ -51,6 +52,9 @@ missing_packages() {
   if [ "$1" = test ]; then
     has_java || echo default-jre-headless
     command -v mvn >/dev/null || echo maven
+    python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+    # The examples' READMEs ask a web API with it.
+    command -v curl >/dev/null || echo curl
     # The tests start and signal servers with these programs, not with shell built-ins.
     type -P setpriv >/dev/null || echo util-linux
     type -P kill >/dev/null || echo procps
@@ -102,6 +106,7 @@ main() {
   check_rust
   if [ "$purpose" = test ]; then
     tests/kafka/setup.sh
+    tests/redis-stack/setup.sh
   fi
 }
 

@@ -7,10 +7,9 @@ use anyhow::{Result, ensure};
 use crate::lab::{DEADLINE, Lab};
 use crate::native::BatchConsumer;
 
-/// Records a second of a bare consumer of the whole preloaded topic, counted
+/// Records a second of a bare consumer of a whole preloaded topic, counted
 /// from its first batch on.
-pub fn rate(lab: &Lab, group: &str) -> Result<f64> {
-    let topic = lab.readings()?;
+pub fn rate(lab: &Lab, topic: &str, group: &str) -> Result<f64> {
     let mut consumer = BatchConsumer::subscribe(&lab.kafka.brokers(), group, topic)?;
     let start = Instant::now();
     let mut first = None;

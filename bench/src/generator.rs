@@ -61,7 +61,7 @@ pub fn sensor_key(sensor: u64) -> String {
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): numbers to noise.
-fn scramble(n: u64) -> u64 {
+pub fn scramble(n: u64) -> u64 {
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -11,10 +11,13 @@ use redis_kafka_tests::server::RedisServer;
 
 use crate::cpu::{self, Machine};
 use crate::generator::{Reading, sensor_key};
-use crate::lab::{DEADLINE, Lab, PARTITIONS, SUBSCRIPTION};
+use crate::lab::{DEADLINE, HISTORY, Lab, PARTITIONS, SUBSCRIPTION};
 use crate::subject::{Aof, Subject};
+use crate::target::Target;
 
 const POLL: Duration = Duration::from_millis(5);
+/// How often the subscription's state is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Streams whose last entry is compared field by field.
 const CHECKED_STREAMS: usize = 20;
 
@@ -44,22 +47,39 @@ pub struct Ingest {
     pub others: f64,
 }
 
-/// Ingests the preloaded topic into `server`.
+/// What is ingested and what must come of it.
+pub struct Work<'a> {
+    pub topic: &'a str,
+    /// What follows `KAFKA.ROUTE name FROM subscription`.
+    pub route: &'a str,
+    /// What the bridge writes; readings to streams without it.
+    pub target: Option<Target>,
+    /// Fails when Redis does not hold what it must after the last record.
+    pub verify: &'a dyn Fn(&mut Connection) -> Result<()>,
+}
+
+/// Ingests the preloaded readings into `server`.
 pub fn run(lab: &Lab, server: &RedisServer, subject: Subject) -> Result<Ingest> {
+    let verify = |connection: &mut Connection| verify(lab, connection);
     let topic = lab.readings()?;
+    run_work(lab, server, subject, &Work { topic, route: HISTORY, target: None, verify: &verify })
+}
+
+/// Ingests a preloaded topic of `--records` records into `server`.
+pub fn run_work(lab: &Lab, server: &RedisServer, subject: Subject, work: &Work) -> Result<Ingest> {
     let (machine, own, before) =
         (Machine::watch()?, cpu::seconds(std::process::id())?, cpu::seconds(server.pid())?);
     let (span, bridge_cpu) = match subject.propagation() {
         Some(_) => {
-            lab.subscribe(server, topic);
-            (watch_module(lab, server, topic)?, 0.0)
+            lab.subscribe(server, work.topic, work.route);
+            (watch_module(lab, server, work.topic)?, 0.0)
         }
-        None => watch_bridge(lab, server, topic)?,
+        None => watch_bridge(lab, server, work)?,
     };
     let redis_cpu = cpu::seconds(server.pid())? - before;
     let own_cpu = cpu::seconds(std::process::id())? - own;
     let others = machine.taken_by_others(redis_cpu + bridge_cpu + own_cpu)?;
-    verify(lab, server)?;
+    (work.verify)(&mut connect(server.port())?)?;
     Ok(Ingest { span, redis_cpu, bridge_cpu, others })
 }
 
@@ -72,7 +92,7 @@ pub fn on_fresh_server(lab: &Lab, subject: Subject, aof: Aof) -> Result<Ingest> 
 fn watch_module(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Span> {
     let mut ledger = Ledger::open(server, topic, PARTITIONS)?;
     let started = Instant::now();
-    let mut first = None;
+    let (mut first, mut looked) = (None, started);
     loop {
         let (applied, now) = (ledger.sum("applied")?, Instant::now());
         if applied > 0 && first.is_none() {
@@ -86,8 +106,9 @@ fn watch_module(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Span> {
         if started.elapsed() > DEADLINE {
             bail!("{applied} records applied in {DEADLINE:?}: {}", server.text("KAFKA.LIST"));
         }
-        if now.duration_since(started).as_secs() > 1 && first.is_none() {
+        if now.duration_since(looked) > LOOK_EVERY {
             refuse_stopped(server)?;
+            looked = now;
         }
         std::thread::sleep(POLL);
     }
@@ -99,8 +120,8 @@ fn refuse_stopped(server: &RedisServer) -> Result<()> {
     Ok(())
 }
 
-fn watch_bridge(lab: &Lab, server: &RedisServer, topic: &str) -> Result<(Span, f64)> {
-    let mut bridge = lab.bridge(server, topic, Some(lab.options.records))?;
+fn watch_bridge(lab: &Lab, server: &RedisServer, work: &Work) -> Result<(Span, f64)> {
+    let mut bridge = lab.bridge(server, work.topic, work.target, Some(lab.options.records))?;
     let mut first = None;
     for line in BufReader::new(bridge.output()?).lines() {
         let line = line.context("the bridge's output")?;
@@ -150,13 +171,12 @@ pub fn connect(port: u16) -> Result<Connection> {
 }
 
 /// Every record must be there once, and the newest entries must be right.
-fn verify(lab: &Lab, server: &RedisServer) -> Result<()> {
-    let mut connection = connect(server.port())?;
+fn verify(lab: &Lab, connection: &mut Connection) -> Result<()> {
     let mut pipe = redis::pipe();
     for sensor in 0..lab.options.streams {
         pipe.cmd("XLEN").arg(format!("history:{}", sensor_key(sensor)));
     }
-    let lengths: Vec<u64> = pipe.query(&mut connection).context("XLEN")?;
+    let lengths: Vec<u64> = pipe.query(connection).context("XLEN")?;
     let (found, records) = (lengths.iter().sum::<u64>(), lab.options.records);
     ensure!(found == records, "{found} entries in the streams for {records} records");
     let mut seen = HashSet::new();
@@ -165,7 +185,7 @@ fn verify(lab: &Lab, server: &RedisServer) -> Result<()> {
             break;
         }
         if seen.insert(reading.key()) {
-            verify_last(&mut connection, &reading)?;
+            verify_last(connection, &reading)?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use redis_kafka_tests::broker::Kafka;
@@ -12,12 +13,16 @@ use redis_kafka_tests::server::{Append, RedisServer, Setup};
 
 use crate::Options;
 use crate::generator::Reading;
+use crate::position::Position;
 use crate::subject::{Aof, Socket, Subject};
+use crate::target::Target;
 
 /// Partitions of the preloaded topic.
 pub const PARTITIONS: i32 = 4;
 /// The name of the one subscription of most measurements.
 pub const SUBSCRIPTION: &str = "bench";
+/// What follows `KAFKA.ROUTE name FROM subscription` for the readings.
+pub const HISTORY: &str = "TO STREAM \"history:%{sensor}\"";
 /// How long a single step may take before the run is given up.
 pub const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -29,6 +34,7 @@ pub struct Lab {
     pub options: Options,
     pub kafka: Kafka,
     readings: OnceCell<String>,
+    positions: OnceCell<String>,
 }
 
 impl Lab {
@@ -42,7 +48,12 @@ impl Lab {
             );
         }
         eprintln!("starting Kafka");
-        Ok(Lab { options, kafka: Kafka::start(), readings: OnceCell::new() })
+        Ok(Lab {
+            options,
+            kafka: Kafka::start(),
+            readings: OnceCell::new(),
+            positions: OnceCell::new(),
+        })
     }
 
     /// The subjects asked for that run inside of Redis.
@@ -50,8 +61,13 @@ impl Lab {
         self.options.subjects.iter().copied().filter(|subject| subject.propagation().is_some())
     }
 
-    /// A server as `subject` needs it. Every server of a comparison is set alike.
+    /// A server as `subject` needs it.
     pub fn server(&self, subject: Subject, aof: Aof) -> RedisServer {
+        self.setup(subject, aof).start()
+    }
+
+    /// How a server is set for `subject`. Every server of a comparison is set alike.
+    pub fn setup(&self, subject: Subject, aof: Aof) -> Setup {
         let append = match aof {
             Aof::Off => Append::Off,
             Aof::Everysec => Append::Everysec,
@@ -61,37 +77,55 @@ impl Lab {
             .config("loglevel", "notice")
             .config("auto-aof-rewrite-percentage", "0")
             .config("unixsocket", SOCKET);
-        let Some(way) = subject.propagation() else { return setup.start() };
+        let Some(way) = subject.propagation() else { return setup };
         let setup = setup.module(&self.options.module, &["PROPAGATE", way]);
         match self.options.unit {
-            Some(records) => setup.module_args(&["UNIT", &records.to_string()]).start(),
-            None => setup.start(),
+            Some(records) => setup.module_args(&["UNIT", &records.to_string()]),
+            None => setup,
         }
     }
 
     /// The preloaded topic of `--records` readings; filled at the first call.
     pub fn readings(&self) -> Result<&str> {
-        if let Some(topic) = self.readings.get() {
-            return Ok(topic);
-        }
-        let topic = self.kafka.topic("readings", PARTITIONS);
-        self.preload(&topic)?;
-        Ok(self.readings.get_or_init(|| topic))
+        let streams = self.options.streams;
+        self.preloaded(&self.readings, "readings", |seq| {
+            let reading = Reading::new(seq, streams);
+            (reading.partition(PARTITIONS), reading.key(), reading.json())
+        })
     }
 
-    fn preload(&self, topic: &str) -> Result<()> {
+    /// The preloaded topic of `--records` positions; filled at the first call.
+    pub fn positions(&self) -> Result<&str> {
+        let vehicles = self.options.streams;
+        self.preloaded(&self.positions, "positions", |seq| {
+            let position = Position::new(seq, vehicles);
+            (position.partition(PARTITIONS), position.key(), position.json())
+        })
+    }
+
+    /// A topic of the records that `record` gives: partition, key and value.
+    fn preloaded<'a>(
+        &'a self,
+        topic: &'a OnceCell<String>,
+        name: &str,
+        record: impl Fn(u64) -> (i32, String, String),
+    ) -> Result<&'a str> {
+        if let Some(topic) = topic.get() {
+            return Ok(topic);
+        }
         let (start, records) = (Instant::now(), self.options.records);
+        let new = self.kafka.topic(name, PARTITIONS);
         eprintln!("producing {records} records");
         let producer = self.producer(&[("linger.ms", "20"), ("batch.size", "1000000")])?;
         for seq in 0..records {
-            let reading = Reading::new(seq, self.options.streams);
-            send(&producer, topic, reading.partition(PARTITIONS), &reading)?;
+            let (partition, key, value) = record(seq);
+            send(&producer, &new, partition, &key, &value)?;
         }
         producer.flush(FLUSH).context("flush the preloaded records")?;
-        let produced: i64 = (0..PARTITIONS).map(|p| self.kafka.watermarks(topic, p).1).sum();
+        let produced: i64 = (0..PARTITIONS).map(|p| self.kafka.watermarks(&new, p).1).sum();
         ensure!(produced as u64 == records, "{produced} of {records} records arrived in Kafka");
         eprintln!("produced in {:.1} s", start.elapsed().as_secs_f64());
-        Ok(())
+        Ok(topic.get_or_init(|| new))
     }
 
     pub fn producer(&self, settings: &[(&str, &str)]) -> Result<BaseProducer> {
@@ -103,20 +137,25 @@ impl Lab {
         config.create().context("create a producer")
     }
 
-    /// Declares the route of all measurements and starts it: what the bridge
-    /// does, as two commands.
-    pub fn subscribe(&self, server: &RedisServer, topic: &str) {
+    /// Declares a route over the topic and starts it: what the bridge does, as
+    /// two commands. `route` is what follows `KAFKA.ROUTE name FROM subscription`.
+    pub fn subscribe(&self, server: &RedisServer, topic: &str, route: &str) {
         let brokers = self.kafka.brokers();
         server
             .ok(&format!("KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"));
-        server.ok(&format!(
-            "KAFKA.ROUTE history FROM {SUBSCRIPTION} TO STREAM \"history:%{{sensor}}\""
-        ));
+        server.ok(&format!("KAFKA.ROUTE route FROM {SUBSCRIPTION} {route}"));
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     }
 
-    /// Starts a bridge process that ends with this one.
-    pub fn bridge(&self, server: &RedisServer, topic: &str, until: Option<u64>) -> Result<Bridge> {
+    /// Starts a bridge process that ends with this one. Without a target it
+    /// writes readings to streams.
+    pub fn bridge(
+        &self,
+        server: &RedisServer,
+        topic: &str,
+        target: Option<Target>,
+        until: Option<u64>,
+    ) -> Result<Bridge> {
         let program = std::env::current_exe().context("own program")?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(program).arg("bridge");
@@ -127,6 +166,9 @@ impl Lab {
             Socket::Unix => server.directory().join(SOCKET).display().to_string(),
         };
         command.args(["--redis", &redis]);
+        if let Some(target) = target.and_then(|target| target.to_possible_value()) {
+            command.args(["--target", target.get_name()]);
+        }
         if let Some(until) = until {
             command.args(["--until", &until.to_string()]);
         }
@@ -136,10 +178,15 @@ impl Lab {
     }
 }
 
-/// Sends one reading; waits while the producer's queue is full.
-pub fn send(producer: &BaseProducer, topic: &str, partition: i32, reading: &Reading) -> Result<()> {
-    let (key, json) = (reading.key(), reading.json());
-    let mut record = BaseRecord::to(topic).partition(partition).key(&key).payload(&json);
+/// Sends one record; waits while the producer's queue is full.
+pub fn send(
+    producer: &BaseProducer,
+    topic: &str,
+    partition: i32,
+    key: &str,
+    value: &str,
+) -> Result<()> {
+    let mut record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),

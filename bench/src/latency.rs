@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::bare;
 use crate::generator::{Reading, sensor_key};
 use crate::ingest;
-use crate::lab::{DEADLINE, Lab, send};
+use crate::lab::{DEADLINE, HISTORY, Lab, send};
 use crate::native::BatchConsumer;
 use crate::pace::at_rate;
 use crate::quantile::Spread;
@@ -39,7 +39,7 @@ type Seen = Vec<(u64, Instant)>;
 
 pub fn run(lab: &Lab) -> Result<Section> {
     // A cold JVM stalls for seconds, longer than the warm-up of one case.
-    bare::rate(lab, "warm-latency")?;
+    bare::rate(lab, lab.readings()?, "warm-latency")?;
     let mut cases = Vec::new();
     for &subject in &lab.options.subjects {
         for aof in Aof::ALL {
@@ -99,10 +99,10 @@ fn case(lab: &Lab, subject: Subject, aof: Aof) -> Result<Case> {
     let records = WARM_UP + u64::from(RATE) * lab.options.seconds;
     let bridge = match subject.propagation() {
         Some(_) => {
-            lab.subscribe(&server, &topic);
+            lab.subscribe(&server, &topic, HISTORY);
             None
         }
-        None => Some(lab.bridge(&server, &topic, None)?),
+        None => Some(lab.bridge(&server, &topic, None, None)?),
     };
     let consumer = bare_consumer(lab.kafka.brokers(), topic.clone(), records);
     let reader = blocked_reader(&server, records)?;
@@ -142,7 +142,7 @@ fn produce(lab: &Lab, topic: &str, records: u64) -> Result<Vec<Instant>> {
     at_rate(RATE, |seq| {
         let reading = Reading::new(seq, 1);
         sent.push(Instant::now());
-        outcome = send(&producer, topic, 0, &reading);
+        outcome = send(&producer, topic, 0, &reading.key(), &reading.json());
         producer.poll(Duration::ZERO);
         outcome.is_ok() && seq + 1 < records
     });

@@ -4,7 +4,9 @@
 
 mod bare;
 mod bridge;
+mod comparison;
 mod cpu;
+mod fold;
 mod foreign;
 mod generator;
 mod ingest;
@@ -13,10 +15,13 @@ mod latency;
 mod memory;
 mod native;
 mod pace;
+mod position;
 mod quantile;
 mod report;
 mod restart;
 mod subject;
+mod target;
+mod targets;
 mod throughput;
 
 use std::path::PathBuf;
@@ -27,6 +32,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::lab::Lab;
 use crate::report::{Report, Section};
 use crate::subject::{Socket, Subject};
+use crate::target::Target;
 
 /// End-to-end measurements of redis-kafka, side by side in one run.
 #[derive(Parser)]
@@ -42,6 +48,8 @@ struct Cli {
 enum Measurement {
     /// Records/s and CPU seconds per million: module and bridge, AOF off and everysec
     Throughput,
+    /// The same of each target, and of a join, AOF off
+    Targets,
     /// Latency of another client's GET while the module ingests at full speed
     Foreign,
     /// From produce to a blocked XREAD at a steady rate, beside a bare consumer
@@ -66,7 +74,7 @@ pub struct Options {
     /// Repetitions of each case; the median is reported
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Streams the records are spread over
+    /// Streams (of `targets`: keys) the records are spread over
     #[arg(long, global = true, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     streams: u64,
     /// Seconds of each case of `latency`
@@ -75,6 +83,9 @@ pub struct Options {
     /// What to measure
     #[arg(long, global = true, value_enum, value_delimiter = ',', default_values_t = Subject::ALL)]
     subjects: Vec<Subject>,
+    /// What `targets` measures
+    #[arg(long, global = true, value_enum, value_delimiter = ',', default_values_t = Target::ALL)]
+    targets: Vec<Target>,
     /// How the external bridge reaches Redis
     #[arg(long, global = true, value_enum, default_value = "tcp")]
     bridge_socket: Socket,
@@ -116,12 +127,15 @@ type Part = fn(&Lab) -> Result<Section>;
 fn parts(measurement: &Measurement) -> Vec<Part> {
     match measurement {
         Measurement::Throughput => vec![throughput::run],
+        Measurement::Targets => vec![targets::run],
         Measurement::Foreign => vec![foreign::run],
         Measurement::Latency => vec![latency::run],
         Measurement::Restart => vec![restart::run],
         Measurement::Memory => vec![memory::run],
         Measurement::All => {
-            vec![throughput::run, foreign::run, latency::run, restart::run, memory::run]
+            let speed: [Part; 2] = [throughput::run, targets::run];
+            let rest: [Part; 4] = [foreign::run, latency::run, restart::run, memory::run];
+            speed.into_iter().chain(rest).collect()
         }
         Measurement::Bridge(_) => Vec::new(),
     }

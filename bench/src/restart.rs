@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::generator::{Reading, sensor_key};
 use crate::ingest::{self, Ledger};
-use crate::lab::{DEADLINE, Lab, send};
+use crate::lab::{DEADLINE, HISTORY, Lab, send};
 use crate::pace::at_rate;
 use crate::quantile::median;
 use crate::report::{Bound, Goal, Section};
@@ -85,7 +85,7 @@ fn stall(lab: &Lab, subject: Subject) -> Result<f64> {
 }
 
 fn module_stall(lab: &Lab, server: &mut RedisServer, topic: &str) -> Result<Duration> {
-    lab.subscribe(server, topic);
+    lab.subscribe(server, topic, HISTORY);
     let mut ledger = Ledger::open(server, topic, 1)?;
     until("records before the kill", || Ok(ledger.sum("next")? > BEFORE))?;
     server.kill();
@@ -113,11 +113,11 @@ fn bridge_stall(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Duration
     let mut length = move || -> Result<u64> {
         redis::cmd("XLEN").arg(&key).query(&mut connection).context("XLEN")
     };
-    let bridge = lab.bridge(server, topic, None)?;
+    let bridge = lab.bridge(server, topic, None, None)?;
     until("records before the kill", || Ok(length()? > BEFORE))?;
     drop(bridge);
     let before = length()?;
-    let _bridge = lab.bridge(server, topic, None)?;
+    let _bridge = lab.bridge(server, topic, None, None)?;
     let started = Instant::now();
     until("the first new record", || Ok(length()? > before))?;
     Ok(started.elapsed())
@@ -146,7 +146,8 @@ impl Load {
         let thread = std::thread::spawn(move || {
             let mut outcome = Ok(());
             at_rate(RATE, |seq| {
-                outcome = send(&producer, &topic, 0, &Reading::new(seq, 1));
+                let reading = Reading::new(seq, 1);
+                outcome = send(&producer, &topic, 0, &reading.key(), &reading.json());
                 producer.poll(Duration::ZERO);
                 outcome.is_ok() && !stopped.load(Ordering::Relaxed)
             });

@@ -11,7 +11,7 @@ pub enum Subject {
     Units,
     /// The module, PROPAGATE commands
     Commands,
-    /// The external bridge of `bridge.rs`
+    /// The external bridge of `bridge/`
     Bridge,
 }
 

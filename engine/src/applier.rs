@@ -1,6 +1,7 @@
 //! The seam between the engine and Redis: the only thing module and sidecar do differently.
 
 use crate::ledger::{LedgerFault, Standing};
+use crate::lookup::Lookup;
 use crate::unit::Unit;
 
 /// What Redis holds of a subscription's ledger.
@@ -70,6 +71,9 @@ pub enum Applied {
 pub trait Applier {
     /// Reads what Redis holds of the subscription's ledger.
     fn load(&mut self, subscription: &str) -> Result<Positions, String>;
+
+    /// Answers open questions about hashes, as many as go into one turn ([`Lookup::turn`]).
+    fn resolve(&mut self, lookup: &mut Lookup);
 
     /// Writes the unit and advances the ledger as one, or does nothing. Refuses a
     /// unit whose start is not exactly the ledger's next offset.

@@ -11,8 +11,9 @@
 //! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
 //! 8. [`target`]: what a route writes; one file a target
 //! 9. [`command`]: statements as one table, parsed without side effects
-//! 10. [`applier`]: the seam to Redis
-//! 11. [`worker`]: one subscription's loop
+//! 10. [`lookup`]: what joins ask of hashes, and what was answered
+//! 11. [`applier`]: the seam to Redis
+//! 12. [`worker`]: one subscription's loop
 //!
 //! The engine knows neither a Redis client nor the module API.
 
@@ -26,6 +27,7 @@ pub mod format;
 pub mod grammar;
 pub mod kafka;
 pub mod ledger;
+pub mod lookup;
 pub mod nearest;
 pub mod record;
 pub mod registry;

@@ -59,6 +59,7 @@ fn with_record(layout: Layout, show: impl FnOnce(&Context<'_>, &mut Names) -> St
         value: &value,
         envelope: &envelope,
         headers: &PageHeaders,
+        aliases: &[],
         arena: &arena,
     };
     show(&context, &mut names)

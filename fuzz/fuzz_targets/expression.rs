@@ -44,6 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
         value: &value,
         envelope: &empty,
         headers: &NoHeaders,
+        aliases: &[],
         arena: &arena,
     };
     let _ = program.evaluate(&context);

@@ -1,9 +1,10 @@
 //! The commands: parse in the engine, then apply here.
 
-use crate::redis::{self, Context, Manner, Rights, Text};
+use crate::redis::{Context, Manner};
 use crate::registry::{KnownRoute, Registry, Subscription};
 use crate::report;
 use crate::turn::Module;
+use crate::{abilities, rights};
 use redis_kafka_engine::command::definition::Definition;
 use redis_kafka_engine::command::{
     self, CommandError, Initial, Offsets, Replace, Route, Scope, Settle, Statement, Subscribe,
@@ -152,6 +153,10 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
             .get(profile)
             .map_err(|error| CommandError::new(error.to_string()))?;
     }
+    module.registry.check_after(&given)?;
+    for route in module.registry.routes_of(&given.name) {
+        route.declared.check_sends(&given)?;
+    }
     let name = given.name.clone();
     let registry = &mut module.registry;
     let mut note = String::new();
@@ -189,7 +194,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
         registry.stop(&name, Farewell::Leave);
         registry.subscriptions.insert(
             name.clone(),
-            Subscription { db, made, declared: given, lane: None, fault: None },
+            Subscription { db, made, declared: given, lane: None, fault: None, gate: None },
         );
         registry.start(&name);
     }
@@ -257,11 +262,14 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
         ))
         .hint("SELECT that one first"));
     }
-    check_rights(context, registry.config.user.as_deref(), &given)?;
+    // What the server lacks is said first: rights to it cannot be granted.
+    abilities::check(context, &given.target)?;
+    rights::check(context, registry.config.user.as_deref(), &given)?;
     if stored.as_ref().is_some_and(|stored| statement.difference(stored).is_none()) {
         return ok();
     }
     check_types(subscription, &given)?;
+    given.check_sends(&subscription.declared)?;
     if stored.is_none()
         && given.scope == Scope::FromStart
         && registry.has_consumed(context, &given.from).map_err(CommandError::new)?
@@ -283,33 +291,6 @@ fn route(module: &mut Module, context: Context, mut given: Route) -> Outcome {
         registry.reroute(&former);
     }
     ok()
-}
-
-/// Who makes a route must be allowed to write where it writes, the keys that start with its
-/// literal prefix; and so must the user whose rights the writes have.
-fn check_rights(context: Context, writer: Option<&str>, given: &Route) -> Result<(), CommandError> {
-    let prefix = given.target.key().literal_prefix();
-    let mut examples = vec![prefix.to_vec()];
-    if !given.target.key().is_constant() {
-        // Redis 7.0 can only be asked about a key: one that no pattern but `prefix*` would match.
-        examples.push([prefix, b"\x01kafka?any".as_slice()].concat());
-    }
-    for user in context.user_name().into_iter().chain(writer.map(Text::new)) {
-        let rights = examples.iter().map(|example| redis::rights(&user, &Text::new(example)));
-        let Some(refused) = rights.into_iter().find(|rights| *rights != Rights::Write) else {
-            continue;
-        };
-        let name = user.lossy();
-        let problem = match refused {
-            Rights::NoSuchUser => format!("there is no ACL user '{name}' (load argument USER)"),
-            _ => format!(
-                "user '{name}' may not write keys that start with '{}'",
-                String::from_utf8_lossy(prefix)
-            ),
-        };
-        return Err(CommandError::new(problem).hint("grant it with ACL SETUSER"));
-    }
-    Ok(())
 }
 
 fn unroute(module: &mut Module, context: Context, name: &str) -> Outcome {
@@ -345,7 +326,7 @@ fn unsubscribe(module: &mut Module, context: Context, name: &str, offsets: Offse
         context.select(client_db);
         deleted.map_err(CommandError::new)?;
     }
-    ok()
+    Ok(Answer::Ok(format!("OK{}", registry.left_waiting(name))))
 }
 
 fn delete_ledger(context: Context, name: &str, progress: &[Progress]) -> Result<(), String> {

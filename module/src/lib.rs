@@ -4,11 +4,13 @@
 //! [`turn`] is the heart: one unit a turn of the event loop. [`apply`] writes it; [`registry`]
 //! knows the subscriptions; [`commands`] changes them; [`guard`] says when writing must wait.
 
+mod abilities;
 mod apply;
 mod callback;
 mod commands;
 mod describe;
 mod events;
+mod gates;
 mod guard;
 mod load;
 mod logging;
@@ -17,6 +19,7 @@ mod panic_injection;
 mod redis;
 mod registry;
 mod report;
+mod rights;
 mod torn;
 mod turn;
 mod waiting;
@@ -103,7 +106,7 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
             "units are propagated as units: every replica and every later start of this server needs the module"
         );
     }
-    let torn = TornTail::watch(context, config.propagate);
+    let torn = TornTail::watch(context);
     turn::install(Module::new(Registry::new(config), torn));
     Ok(())
 }

@@ -8,7 +8,10 @@ use redis_kafka_engine::applier::Applier;
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{Initial, Route, Statement, Subscribe};
 use redis_kafka_engine::state::{State, Status};
-use redis_kafka_engine::worker::{self, Farewell, Lane, Progress, RouteSpec, Spec, Wanted, lane};
+use redis_kafka_engine::target::Place;
+use redis_kafka_engine::worker::{
+    self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +34,8 @@ pub struct Subscription {
     pub lane: Option<Lane>,
     /// Why it has no lane, or why its lane must hold.
     pub fault: Option<Status>,
+    /// What it awaits before it begins; none without AFTER, and once it has begun.
+    pub gate: Option<Gate>,
 }
 
 /// A route known here.
@@ -82,10 +87,22 @@ impl Registry {
         let spec = |route: &&KnownRoute| RouteSpec {
             name: route.declared.name.clone(),
             target: route.declared.target.clone(),
+            additions: route.declared.additions.clone(),
             condition: route.declared.condition.clone(),
             selection: route.declared.selection.clone(),
         };
         self.routes_of(subscription).iter().map(spec).collect()
+    }
+
+    /// How units are sent to replicas and AOF: those of a route that runs a COMMAND as plain
+    /// commands in any case.
+    pub fn sent(&self) -> Propagate {
+        let runs_command =
+            |route: &KnownRoute| matches!(route.declared.target.place(), Place::Command(_));
+        match self.routes.values().any(runs_command) {
+            true => Propagate::Commands,
+            false => self.config.propagate,
+        }
     }
 
     /// What stands under a name already.
@@ -118,6 +135,10 @@ impl Registry {
             (None, Initial::Running) => Wanted::Run,
         };
         let (end, lane) = lane(name, routes, wanted, Arc::new(wake));
+        known.gate = known.declared.after.as_deref().map(|after| Gate::new(name, after));
+        if known.gate.is_some() {
+            lane.shared.change(|control| control.gate = Passage::Closed);
+        }
         match worker::spawn(spec, end) {
             Ok(_) => known.lane = Some(lane),
             Err(error) => {
@@ -126,6 +147,7 @@ impl Registry {
                     Some(Status::new(State::Stopped, reason, format!("KAFKA.RESUME {name}")));
             }
         }
+        self.ask_again_behind(name);
     }
 
     /// Ends a subscription's worker, without waiting for it.
@@ -253,6 +275,7 @@ impl Registry {
                         declared: declared.clone(),
                         lane: None,
                         fault: None,
+                        gate: None,
                     };
                     self.subscriptions.insert(name.to_owned(), known);
                 }
@@ -358,7 +381,12 @@ impl Subscription {
             (None, Some(fault), _) => fault.clone(),
             (None, None, _) => standby(),
             (Some(lane), _, hold) => {
-                let status = lane.shared.status();
+                let mut status = lane.shared.status();
+                if let Some(gate) = self.gate.as_ref().filter(|_| lane.shared.is_at_gate())
+                    && status.state == State::Waiting
+                {
+                    status = gate.status().clone();
+                }
                 let is_held = status.state == State::Running || lane.has_work();
                 hold.filter(|_| is_held).cloned().unwrap_or(status)
             }

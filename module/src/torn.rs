@@ -3,7 +3,8 @@
 //! With plain commands a unit is one MULTI. When Redis dies in the middle of writing it, the
 //! first start truncates the file to the last whole transaction, but what stood in front of the
 //! cut can stay as an orphan head, which a second start applies beside the unit that was done
-//! again: records twice. One command a unit (PROPAGATE units) is immune. So: remember the last
+//! again: records twice. One command a unit (PROPAGATE units) is immune, but units of a route
+//! that runs a COMMAND are MULTIs there too. So: remember the last
 //! incremental file's size before loading; when it is smaller afterwards, hold, have Redis write a
 //! whole new AOF (CONFIG SET appendonly no, yes), and go on when that stands.
 
@@ -18,7 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Where the mending stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TornTail {
-    /// There is nothing to look at: no AOF, or units that are immune.
+    /// There is nothing to look at: no AOF, or no MULTI in it that could be torn.
     Immune,
     /// The file and its size before loading.
     Watched { file: PathBuf, size: u64 },
@@ -34,9 +35,8 @@ pub enum TornTail {
 
 impl TornTail {
     /// To be called before the AOF is loaded.
-    pub fn watch(context: Context, propagate: Propagate) -> TornTail {
-        if propagate == Propagate::Units || setting(context, "appendonly").as_deref() != Some("yes")
-        {
+    pub fn watch(context: Context) -> TornTail {
+        if setting(context, "appendonly").as_deref() != Some("yes") {
             return TornTail::Immune;
         }
         let found = last_increment(context)
@@ -45,9 +45,14 @@ impl TornTail {
     }
 
     /// Whether writing must wait. To be asked once loading is over, until it says no.
-    pub fn is_mending(&mut self, context: Context) -> bool {
+    /// `sent` is how units may have been sent to the AOF.
+    pub fn is_mending(&mut self, context: Context, sent: Propagate) -> bool {
         match self {
             TornTail::Immune => return false,
+            TornTail::Watched { .. } if sent == Propagate::Units => {
+                *self = TornTail::Immune;
+                return false;
+            }
             TornTail::Watched { file, size } => {
                 let now = std::fs::metadata(&*file).map_or(0, |metadata| metadata.len());
                 if now >= *size {

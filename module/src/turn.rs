@@ -89,17 +89,18 @@ impl Module {
         if flags.is_cluster() {
             return;
         }
-        if self.torn.is_mending(context) {
-            self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
-            return self.look_again_later(context);
-        }
         if self.is_unsynchronised {
             self.is_unsynchronised = false;
             self.registry.synchronise(context);
         }
+        if self.torn.is_mending(context, self.registry.sent()) {
+            self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
+            return self.look_again_later(context);
+        }
         if !flags.is_primary() {
             return;
         }
+        self.registry.look_at_gates(self.guard.hold());
         let Some(name) = self.next_lane() else { return self.guard.release() };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);

@@ -3,7 +3,6 @@
 use crate::broker::{self, TopicSpec};
 use crate::generate::{self, Format, Rate};
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,19 +63,30 @@ Built-in schemas:
   measurements   airport, id, temperature, timestamp; key urn:sensor:%{airport}:%{id}
 
 JSON is written as Kafka Connect's JsonConverter writes it without schemas: unions bare,
-bytes, fixed and decimals as base64, times as numbers.
+bytes, fixed and decimals as base64, times as numbers. Avro is framed as Confluent's
+serializers do it; the schema is registered under TOPIC-value without its annotations.
+Credentials stand in profiles, in the same file as for KAFKA.SUBSCRIBE.
+
+The key is a template as in KAFKA.ROUTE: %{ } holds any expression over the record's fields.
 
 Examples:
   redis-kafka generate --brokers localhost:9092 --topic measurements --schema measurements
   redis-kafka generate --brokers localhost:9092 --topic orders --schema orders.avsc \\
-      --key 'order:%{customer.id}' --rate max --count 1000000 --seed 7 --create 6";
+      --key 'order:%{customer.id}' --rate max --count 1000000 --seed 7 --create 6
+  redis-kafka generate --brokers localhost:9092 --topic measurements --schema measurements \\
+      --format avro --registry http://localhost:8081
+  redis-kafka generate --connection cloud --connections kafka.toml --topic orders \\
+      --schema orders.avsc --format avro --registry cloud";
 
 /// What `redis-kafka generate` takes.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// Bootstrap brokers
-    #[arg(long, value_name = "HOST:PORT[,...]")]
-    pub brokers: String,
+    /// Bootstrap brokers, reached without TLS and password
+    #[arg(long, value_name = "HOST:PORT[,...]", required_unless_present = "connection")]
+    pub brokers: Option<String>,
+    /// Or a profile of the file --connections, with TLS and credentials
+    #[arg(long, value_name = "PROFILE", conflicts_with = "brokers", requires = "connections")]
+    pub connection: Option<String>,
     /// Topic to write to
     #[arg(long)]
     pub topic: String,
@@ -86,9 +96,9 @@ pub struct GenerateArgs {
     /// Records a second, or max for as many as the brokers take
     #[arg(long, value_name = "N|max", default_value = "1000")]
     pub rate: Rate,
-    /// End after this many records [default: go on until Ctrl-C]
+    /// End after this many records; 0 writes none, for --create alone [default: go on until Ctrl-C]
     #[arg(long, value_name = "N")]
-    pub count: Option<NonZeroU64>,
+    pub count: Option<u64>,
     /// Template of the record key, with the record's fields as %{field} or %{record.field}
     /// [default: the built-in schema's, otherwise no key]
     #[arg(long, value_name = "TEMPLATE")]
@@ -99,6 +109,12 @@ pub struct GenerateArgs {
     /// How record values are encoded
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
+    /// The Schema Registry, for --format avro; a profile holds its credentials
+    #[arg(long, value_name = "URL|PROFILE", required_if_eq("format", "avro"))]
+    pub registry: Option<String>,
+    /// File of connection profiles (TOML), as the module's load argument CONNECTIONS
+    #[arg(long, value_name = "FILE")]
+    pub connections: Option<PathBuf>,
     /// Create the topic with this many partitions if it does not exist
     #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub create: Option<i32>,

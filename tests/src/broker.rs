@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::network::free_port;
-use crate::process::{Process, run_directory};
+use crate::process::{Process, cache_directory, run_directory};
 use crate::wait::wait_for;
 
 /// The users the SASL_SSL listener knows; the passwords are searched for in
@@ -151,7 +151,24 @@ impl Kafka {
     /// Every committed record of a partition, as a plain consumer reads it:
     /// (offset, key, value).
     pub fn read(&self, topic: &str, partition: i32) -> Vec<(i64, Vec<u8>, Vec<u8>)> {
-        use rdkafka::Message;
+        self.read_as(topic, partition, |record| {
+            use rdkafka::Message;
+            let key = record.key().unwrap_or_default().to_vec();
+            (record.offset(), key, record.payload().unwrap_or_default().to_vec())
+        })
+    }
+
+    /// The same with headers, and null apart from empty.
+    pub fn messages(&self, topic: &str, partition: i32) -> Vec<Message> {
+        self.read_as(topic, partition, Message::of)
+    }
+
+    fn read_as<T>(
+        &self,
+        topic: &str,
+        partition: i32,
+        take: impl Fn(&rdkafka::message::BorrowedMessage<'_>) -> T,
+    ) -> Vec<T> {
         let mut config = self.client();
         config
             .set("group.id", "tests")
@@ -164,11 +181,7 @@ impl Kafka {
         let mut records = Vec::new();
         loop {
             match consumer.poll(TIMEOUT).expect("a record before the time-out") {
-                Ok(record) => records.push((
-                    record.offset(),
-                    record.key().unwrap_or_default().to_vec(),
-                    record.payload().unwrap_or_default().to_vec(),
-                )),
+                Ok(record) => records.push(take(&record)),
                 Err(rdkafka::error::KafkaError::PartitionEOF(_)) => return records,
                 Err(error) => panic!("read {topic}/{partition}: {error}"),
             }
@@ -228,16 +241,61 @@ impl Kafka {
     }
 }
 
+/// A record as it stands in a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Message {
+    fn of(record: &rdkafka::message::BorrowedMessage<'_>) -> Message {
+        use rdkafka::Message as _;
+        use rdkafka::message::Headers;
+        let headers = record.headers().map(|headers| {
+            let pair = |header: rdkafka::message::Header<'_, &[u8]>| {
+                let value = String::from_utf8_lossy(header.value.unwrap_or_default());
+                (header.key.to_string(), value.into_owned())
+            };
+            headers.iter().map(pair).collect()
+        });
+        Message {
+            offset: record.offset(),
+            timestamp: record.timestamp().to_millis(),
+            key: record.key().map(<[u8]>::to_vec),
+            value: record.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    /// The value as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.value.clone().expect("a value")).expect("text")
+    }
+
+    /// The record it was made of: topic, partition, offset.
+    pub fn source(&self) -> (String, i32, i64) {
+        let of = |name: &str| {
+            let header = self.headers.iter().find(|(known, _)| known == name);
+            header.unwrap_or_else(|| panic!("no header {name}: {self:?}")).1.clone()
+        };
+        let number = |name: &str| of(name).parse::<i64>().expect("a number");
+        let partition = number("redis-kafka.partition") as i32;
+        (of("redis-kafka.topic"), partition, number("redis-kafka.offset"))
+    }
+}
+
 fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT))
 }
 
 fn jars() -> String {
-    let cache = match std::env::var("REDIS_KAFKA_CACHE") {
-        Ok(cache) => PathBuf::from(cache),
-        Err(_) => PathBuf::from(std::env::var("HOME").expect("HOME")).join(".cache/redis-kafka"),
-    };
-    let lib = cache.join("kafka-4.1.1/lib");
+    let lib = cache_directory().join("kafka-4.1.1/lib");
     assert!(lib.is_dir(), "no Kafka in {}: run `make setup` (tests/kafka/setup.sh)", lib.display());
     format!("{}/*", lib.display())
 }

@@ -1,10 +1,10 @@
 //! The integration harness: a real Apache Kafka, real redis-servers with the
 //! module, a load of numbered records and the oracle that counts them.
 //!
-//! `make setup` fetches Kafka's jars (`tests/kafka/setup.sh`); the scenarios
-//! are in `tests/scenarios`. Environment:
+//! `make setup` fetches Kafka's jars (`tests/kafka/setup.sh`) and Redis Stack
+//! (`tests/redis-stack/setup.sh`); the scenarios are in `tests/scenarios`. Environment:
 //!
-//! - `REDIS_KAFKA_CACHE`: where the jars are (`~/.cache/redis-kafka`)
+//! - `REDIS_KAFKA_CACHE`: where they are (`~/.cache/redis-kafka`)
 //! - `REDIS_KAFKA_MODULE`: the module to load (`target/release/libredis_kafka.so`)
 //! - `REDIS_KAFKA_PANIC_MODULE`: the one with `panic-injection` (built when not given)
 //! - `REDIS_KAFKA_FAULTS`: `small` (default) or `full`, see [`faults::Scale`]
@@ -15,6 +15,7 @@ pub mod broker;
 pub mod client;
 pub mod encode;
 pub mod faults;
+pub mod fold;
 pub mod network;
 pub mod oracle;
 pub mod process;
@@ -23,6 +24,7 @@ pub mod proxy;
 pub mod registry;
 pub mod reply;
 pub mod server;
+pub mod stack;
 pub mod subject;
 pub mod wait;
 pub mod watch;

@@ -140,3 +140,11 @@ pub fn run_directory() -> &'static Path {
         own
     })
 }
+
+/// Where `make setup` keeps the servers that tests start: `REDIS_KAFKA_CACHE`.
+pub fn cache_directory() -> PathBuf {
+    match std::env::var("REDIS_KAFKA_CACHE") {
+        Ok(cache) => PathBuf::from(cache),
+        Err(_) => PathBuf::from(std::env::var("HOME").expect("HOME")).join(".cache/redis-kafka"),
+    }
+}

@@ -188,18 +188,25 @@ pub fn transact(kafka: &Kafka, topic: &str, outcome: Outcome, records: &[(String
     }
 }
 
-/// Sends single records to partition 0, as they are: (key, value), `None` for
-/// Kafka's null.
-pub fn send_raw(kafka: &Kafka, topic: &str, records: &[(Option<&str>, Option<&[u8]>)]) {
+/// A record as it is: (key, value), `None` for Kafka's null.
+pub type Raw<'r> = (Option<&'r str>, Option<&'r [u8]>);
+
+/// Sends single records to partition 0, as they are.
+pub fn send_raw(kafka: &Kafka, topic: &str, records: &[Raw<'_>]) {
+    send_each(kafka, records.iter().map(|record| (topic, *record)));
+}
+
+/// Sends records, each to partition 0 of its topic, through one producer.
+pub fn send_each<'r>(kafka: &Kafka, records: impl Iterator<Item = (&'r str, Raw<'r>)>) {
     let mut config = kafka.client();
     config.set("message.max.bytes", "33554432").set("enable.idempotence", "true");
     let failures = Arc::new(AtomicU64::new(0));
     let producer: ThreadedProducer<Failures> =
         config.create_with_context(Failures(failures.clone())).expect("a producer");
-    for (key, value) in records {
+    for (topic, (key, value)) in records {
         let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(0);
-        record.key = *key;
-        record.payload = *value;
+        record.key = key;
+        record.payload = value;
         producer.send(record).map_err(|(e, _)| e).expect("send");
     }
     producer.flush(TIMEOUT).expect("flush");

@@ -13,6 +13,7 @@ use crate::client::{Client, Protocol, expect_ok};
 use crate::network::free_port;
 use crate::process::{Process, run_directory};
 use crate::reply::{Info, field, items, text};
+use crate::stack::Stack;
 use crate::wait::wait_for;
 
 const START: Duration = Duration::from_secs(60);
@@ -29,6 +30,7 @@ pub enum Append {
 #[derive(Clone, Debug)]
 pub struct Setup {
     append: Append,
+    stack: Option<Stack>,
     module: Option<(PathBuf, Vec<String>)>,
     config: Vec<(String, String)>,
     envs: Vec<(String, String)>,
@@ -37,13 +39,28 @@ pub struct Setup {
 impl Setup {
     /// A plain server: no persistence, no module, DEBUG allowed.
     pub fn plain() -> Setup {
-        let config = [("save", ""), ("enable-debug-command", "yes"), ("loglevel", "verbose")];
+        let config = [
+            ("save", ""),
+            ("enable-debug-command", "yes"),
+            ("loglevel", "verbose"),
+            // A primary waits 5 s for further replicas before it sends its data.
+            ("repl-diskless-sync-delay", "0"),
+        ];
         Setup {
             append: Append::Off,
+            stack: None,
             module: None,
             config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
             envs: Vec::new(),
         }
+    }
+
+    /// Redis Stack's server, with the commands of JSON and TimeSeries.
+    pub fn stack(mut self) -> Setup {
+        let stack = Stack::fetched();
+        self = self.env("LD_LIBRARY_PATH", &stack.libraries());
+        self.stack = Some(stack);
+        self
     }
 
     /// Loads a module with these arguments.
@@ -136,9 +153,11 @@ impl Setup {
             args.push(format!("--{name}"));
             args.push(value.clone());
         }
+        for path in self.stack.iter().flat_map(Stack::modules) {
+            args.extend(["--loadmodule".into(), path.display().to_string()]);
+        }
         if let Some((path, module_args)) = &self.module {
-            args.push("--loadmodule".into());
-            args.push(path.display().to_string());
+            args.extend(["--loadmodule".into(), path.display().to_string()]);
             args.extend(module_args.iter().cloned());
         }
         args
@@ -445,7 +464,8 @@ impl RedisServer {
 
 fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
     let args = setup.args(directory, port);
-    Process::start("redis-server", &args, &setup.envs, &directory.join("redis.log"))
+    let program = setup.stack.as_ref().map_or_else(|| "redis-server".into(), Stack::server);
+    Process::start(&program, &args, &setup.envs, &directory.join("redis.log"))
 }
 
 fn copy_files(from: &Path, to: &Path) {

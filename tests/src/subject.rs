@@ -76,6 +76,13 @@ pub fn workspace() -> PathBuf {
     tests.parent().expect("the workspace").to_path_buf()
 }
 
+/// What `make build` leaves in `target/release`.
+pub fn built(name: &str) -> PathBuf {
+    let path = target().join("release").join(name);
+    assert!(path.exists(), "no {}: run `make build`", path.display());
+    path
+}
+
 fn target() -> PathBuf {
     std::env::var("CARGO_TARGET_DIR").map_or_else(|_| workspace().join("target"), PathBuf::from)
 }

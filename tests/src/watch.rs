@@ -12,7 +12,7 @@ const MARKER: &str = "the-end-of-watching";
 /// A connection that collects all it is sent, on a thread of its own.
 pub struct Watch {
     seen: JoinHandle<String>,
-    marker: [&'static str; 3],
+    marker: [String; 3],
 }
 
 impl Watch {
@@ -31,7 +31,13 @@ impl Watch {
         )
     }
 
-    fn start(server: &RedisServer, command: &str, marker: [&'static str; 3]) -> Watch {
+    /// Every message on these channels, as a plain SUBSCRIBE client gets them.
+    pub fn channels(server: &RedisServer, channels: &[&str]) -> Watch {
+        let command = format!("SUBSCRIBE {}\r\n", channels.join(" "));
+        Watch::start(server, &command, ["PUBLISH", channels[0], MARKER])
+    }
+
+    fn start(server: &RedisServer, command: &str, marker: [&str; 3]) -> Watch {
         let mut socket = TcpStream::connect(("127.0.0.1", server.port())).expect("connect");
         socket.write_all(command.as_bytes()).expect("send");
         let mut first = [0];
@@ -46,21 +52,37 @@ impl Watch {
             }
             seen
         });
-        Watch { seen, marker }
+        Watch { seen, marker: marker.map(String::from) }
     }
 
     /// All that was shown until now.
     pub fn stop(self, server: &RedisServer) -> String {
-        server.connect(Protocol::Resp2).send(&self.marker).expect("send the marker");
+        let marker = self.marker.each_ref().map(String::as_str);
+        server.connect(Protocol::Resp2).send(&marker).expect("send the marker");
         self.seen.join().expect("the watching thread")
     }
 }
 
+/// What [`Watch::keyevents`] saw in database 0, in order: events and keys.
+pub fn events(seen: &str) -> Vec<(&str, &str)> {
+    let event = |message| {
+        let mut lines = str::split(message, "\r\n");
+        lines.next().zip(lines.nth(1))
+    };
+    let messages = seen.split("__keyevent@0__:").skip(1).filter_map(event);
+    messages.filter(|(_, key)| *key != MARKER).collect()
+}
+
 /// How often [`Watch::keyevents`] saw an event of a key of database 0.
 pub fn fired(seen: &str, event: &str, key: &str) -> usize {
-    let is_it = |message: &&str| {
-        let mut lines = message.split("\r\n");
-        (lines.next(), lines.nth(1)) == (Some(event), Some(key))
-    };
-    seen.split("__keyevent@0__:").filter(is_it).count()
+    events(seen).into_iter().filter(|it| *it == (event, key)).count()
+}
+
+/// What [`Watch::channels`] saw, in order: channels and messages (of one line).
+pub fn messages(seen: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = seen.split("\r\n").collect();
+    // message, $length, channel, $length, payload
+    let starts = lines.windows(5).filter(|part| part[0] == "message" && part[1].starts_with('$'));
+    let messages = starts.map(|part| (part[2].to_string(), part[4].to_string()));
+    messages.filter(|(_, payload)| payload != MARKER).collect()
 }

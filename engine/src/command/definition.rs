@@ -111,9 +111,8 @@ mod tests {
             assert!(error.starts_with("definition 'r' does not start with"), "{error}");
         }
         assert_eq!(
-            refused("db=0 made=1 KAFKA.ROUTE r FROM s TO GEO k"),
-            "definition 'r': ERR KAFKA.ROUTE: target 'GEO' (argument 5) is not supported yet; \
-             use STREAM or HASH"
+            refused("db=0 made=1 KAFKA.ROUTE r FROM s TO JSON k NEWER at"),
+            "definition 'r': ERR KAFKA.ROUTE: option 'NEWER' (argument 7) is not supported yet"
         );
         assert_eq!(refused("db=0 made=1 'x"), "definition 'r': the closing ' is missing");
         let other = refused("db=0 made=1 KAFKA.ROUTE q FROM s TO STREAM k");

@@ -1,5 +1,6 @@
 //! Statements: what users say. One table, from which come the parser, the
 
+mod additions;
 mod canonical;
 pub mod definition;
 pub mod docs;
@@ -14,6 +15,7 @@ mod table;
 mod tests;
 
 pub use crate::grammar::CommandError;
+pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
 pub use reference::reference;

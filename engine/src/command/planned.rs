@@ -65,8 +65,8 @@ pub(super) static PREVIEW: Entry = Entry {
         &[
             Argument::option("FROM", "subscription", Kind::Name),
             Argument::clause("TO", "target", target::CLAUSES).optional(),
-            super::route::EACH,
-            super::route::JOIN,
+            super::additions::EACH,
+            super::additions::JOIN,
             super::route::WHERE,
             super::route::SELECT,
             START,

@@ -45,13 +45,24 @@ continues the one before it. Words are quoted as in redis-cli: `\"...\"` with `\
 A template is text with `%{...}` in it, as `\"sensor:%{airport}:%{id}\"`: a path into
 the record's value (`a.b[0].c`, `_value['odd-name']`), its key (`_key`, `_key.f`), a
 header (`_header['X-Id']`), or `_topic`, `_partition`, `_offset`, `_timestamp`. `%%{`
-is a literal `%{`. A null in a key is an error of the record.";
+is a literal `%{`. A null in a key is an error of the record.
+
+What `EACH` and `JOIN HASH` add to a route is read by its alias: expressions.md has a
+section on them.";
 
 const TARGETS_INTRODUCTION: &str = "
 ## Targets
 
 What stands behind `TO` in KAFKA.ROUTE. The options may follow in any order, also
-among those of the command.
+among those of the command; only COMMAND takes all that follows it to the end of the line.
+
+A unit holds the writes of many records. Of the writes that one unit makes to a key of STRING
+or JSON, or to a hash with OVERWRITE, only the last is applied: nobody could see the earlier
+ones. Every write of the other targets is applied, in the order of the records. Messages of one
+unit are published channel by channel, in the order of the records within each.
+
+SET, ZSET and GEO keep members of many records in one key: what removes a key elsewhere
+(TOMBSTONE DELETE, DELETE WHEN) removes the record's member there.
 ";
 
 const FORMATS_INTRODUCTION: &str = "
@@ -78,7 +89,8 @@ fn meaning(state: State) -> &'static str {
         State::Paused => "a person paused it; KAFKA.RESUME lets it go on",
         State::Waiting => {
             "it goes on by itself when the reason is gone: a broker that is away, an unknown \
-             topic, full memory, a slow replica, no route"
+             topic, full memory, a slow replica, no route, the load of the subscription that AFTER \
+             names"
         }
         State::Stopped => "a person is needed; nothing is lost meanwhile",
         State::Standby => "this server is a replica; the primary consumes",

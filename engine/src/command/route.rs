@@ -1,10 +1,13 @@
 //! KAFKA.ROUTE: says which key each record goes to and what is written there.
 
+use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Envelope, Replace, Statement};
-use crate::expression::{Expression, ExpressionError, Layout, Selection, check};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
+use super::{Additions, Envelope, Replace, Statement, Subscribe};
+use crate::expression::{Expression, ExpressionError, Layout, Selection, Types, check};
+use crate::format::Format;
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::kafka::Connection;
 use crate::record::Type;
 use crate::target::{self, Target};
 
@@ -19,6 +22,8 @@ pub struct Route {
     pub from: String,
     /// What it writes.
     pub target: Target,
+    /// EACH and JOIN: what it adds to them.
+    pub additions: Additions,
     /// WHERE: which of the records it takes.
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.
@@ -40,23 +45,6 @@ pub enum Scope {
 pub(super) const REPLACE: Argument = Argument::token("REPLACE")
     .optional()
     .about("take the place of a different one of this name, positions kept");
-pub(super) const EACH: Argument = Argument::block(
-    Some("EACH"),
-    "each",
-    &[Argument::value("expression", Kind::Expression), Argument::option("AS", "alias", Kind::Text)],
-)
-.optional()
-.planned()
-.about("write once for every element of an array");
-pub(super) const JOIN: Argument = Argument::block(
-    Some("JOIN HASH"),
-    "join",
-    &[Argument::value("key", Kind::Template), Argument::option("AS", "alias", Kind::Text)],
-)
-.optional()
-.planned()
-.repeated(Repetition::Whole)
-.about("add the fields of a hash");
 pub(super) const WHERE: Argument = Argument::option("WHERE", "expression", Kind::Expression)
     .optional()
     .about("take only records for which this is true");
@@ -93,13 +81,25 @@ pub(super) static ENTRY: Entry = Entry {
 
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
+        let target = Target::parse(matched.require("TO")?)?;
+        if let Some(part) = matched.get("SELECT")
+            && !target.takes_selection()
+        {
+            let problem = "SELECT would select nothing: the target's options say what is written";
+            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+        }
+        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            target: Target::parse(matched.require("TO")?)?,
-            condition: matched.get("WHERE").map(|part| expression(part.word()?)).transpose()?,
-            selection: matched.get("SELECT").map(|part| selection(part.word()?)).transpose()?,
+            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
+            target,
+            additions: Additions::parse(matched)?,
+            condition: matched
+                .get("WHERE")
+                .map(|part| target::expression(part.word()?))
+                .transpose()?,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -107,21 +107,67 @@ impl Route {
     /// Holds its expressions against what is known of the subscription's records:
     /// the type of their values, where a schema tells it, and their envelope.
     pub fn check(&self, value: Option<&Type>, envelope: Envelope) -> Result<(), CommandError> {
-        let key = self.target.key().expressions().map(|expression| ("key", expression));
-        let condition = self.condition.iter().map(|expression| ("WHERE", expression));
-        let selection = self.selection.iter().flat_map(Selection::expressions);
-        let selection = selection.map(|expression| ("SELECT", expression));
-        for (place, expression) in key.chain(condition).chain(selection) {
-            let refused = |error: ExpressionError| {
+        let refused = |place: &'static str| {
+            move |error: ExpressionError| {
                 CommandError::new(format!("{place}: {error}")).of(ENTRY.clause.name)
-            };
-            check(expression, value.unwrap_or(&Type::Unknown), &Type::Unknown).map_err(refused)?;
+            }
+        };
+        let value = value.unwrap_or(&Type::Unknown);
+        let types = Types { value, ..Types::UNKNOWN };
+        let aliases =
+            self.additions.check(types).map_err(|(place, error)| refused(place)(error))?;
+        let types = Types { aliases: &aliases, ..types };
+        for (place, expression) in self.expressions() {
+            check(expression, &types).map_err(refused(place))?;
+        }
+        for (place, expression) in self.additions.expressions().chain(self.expressions()) {
             if envelope != Envelope::Debezium && expression.uses_envelope() {
                 let problem = format!("{place}: _op, _before and _source are of change events");
                 return Err(CommandError::new(problem)
                     .of(ENTRY.clause.name)
                     .hint("subscribe with ENVELOPE DEBEZIUM"));
             }
+        }
+        for aggregate in self.selection.iter().flat_map(Selection::aggregates) {
+            aggregate.check(&mut |argument| check(argument, &types)).map_err(|error| {
+                CommandError::new(format!("SELECT: {error}")).of(ENTRY.clause.name)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Its expressions and what each is, without those of its additions.
+    fn expressions(&self) -> impl Iterator<Item = (&'static str, &Expression)> {
+        let target = self.target.expressions().into_iter();
+        let condition = self.condition.iter().map(|expression| ("WHERE", expression));
+        let selection = self.selection.iter().flat_map(Selection::expressions);
+        target.chain(condition).chain(selection.map(|expression| ("SELECT", expression)))
+    }
+
+    /// Holds what it sends to Kafka against the subscription whose records it takes.
+    pub fn check_sends(&self, subscription: &Subscribe) -> Result<(), CommandError> {
+        let Some(sends) = self.target.sends() else { return Ok(()) };
+        let (topic, from) = (sends.topic, &subscription.name);
+        let refuse = |problem: String, hint: &str| {
+            Err(CommandError::new(problem).of(ENTRY.clause.name).hint(hint))
+        };
+        if subscription.topics.has(topic) {
+            return refuse(
+                format!(
+                    "route '{}': '{from}' reads topic '{topic}' itself, so that its messages would go round for ever",
+                    self.name
+                ),
+                "send to another topic",
+            );
+        }
+        let is_schema_known = sends.registry.is_some()
+            || subscription.registry.is_some()
+            || matches!(subscription.connection, Connection::Profile(_));
+        if sends.value == Format::Avro && !is_schema_known {
+            return refuse(
+                format!("route '{}': VALUE AVRO needs a schema", self.name),
+                "add REGISTRY url, or REGISTRY profile of the connections file",
+            );
         }
         Ok(())
     }
@@ -132,6 +178,9 @@ impl Route {
             Setting::new("FROM", [self.from.as_str()]),
             Setting::new("TO", self.target.arguments()),
         ];
+        // A command's arguments end the line.
+        let target = if self.target.runs_command() { all.pop() } else { None };
+        all.extend(self.additions.options());
         let condition = self.condition.as_ref().map(ToString::to_string);
         all.extend(condition.map(|text| Setting::new("WHERE", [text])));
         let selection = self.selection.as_ref().map(ToString::to_string);
@@ -139,24 +188,20 @@ impl Route {
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
+        all.extend(target);
         all
     }
 }
 
-fn expression(word: Word<'_>) -> Result<Expression, CommandError> {
-    let text = word.text()?;
-    let parsed = Expression::parse(text, 0).and_then(|expression| {
-        // What can be known without a schema is said when it is typed.
-        expression.compile(&mut Layout::default())?;
-        Ok(expression)
-    });
-    parsed.map_err(|error| target::at_column(word, text, error))
-}
-
-fn selection(word: Word<'_>) -> Result<Selection, CommandError> {
+fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {
     let text = word.text()?;
     let parsed: Result<Selection, ExpressionError> = Selection::parse(text).and_then(|selection| {
         selection.compile(&mut Layout::default())?;
+        if let (Some(at), Some(problem)) =
+            (selection.first_aggregate(), target.refuses_aggregates())
+        {
+            return Err(ExpressionError { at, problem: problem.to_owned() });
+        }
         Ok(selection)
     });
     parsed.map_err(|error| target::at_column(word, text, error))

@@ -36,6 +36,8 @@ pub struct Subscribe {
     pub on_error: OnError,
     /// The consumer group's id; none lets the engine make one.
     pub group: Option<String>,
+    /// The subscription whose load it awaits before it begins to consume.
+    pub after: Option<String>,
     /// Whether it begins to consume by itself.
     pub initial: Initial,
 }
@@ -163,8 +165,7 @@ const OPTIONS: &[Argument] = &[
         .about("a Kafka topic for dead letters"),
     Argument::option("AFTER", "subscription", Kind::Name)
         .optional()
-        .planned()
-        .about("start when that one has applied all that Kafka held"),
+        .about("start when that one has applied all that Kafka held when this one began"),
     Argument::option("GROUP", "group", Kind::Text)
         .optional()
         .about("the consumer group to commit to (default redis-kafka.name.id, made for it)"),
@@ -177,10 +178,9 @@ impl Subscribe {
             Some(part) => format(part.word()?),
             None => Ok(default),
         };
-        let connection = connection(matched)?;
+        let (name, connection) = (name(matched)?, connection(matched)?);
         let (key, value) = (format("KEY", DEFAULT_KEY)?, format("VALUE", DEFAULT_VALUE)?);
         Ok(Subscribe {
-            name: name(matched)?,
             replace: Replace::parse(matched),
             topics: topics(matched)?,
             registry: registry(matched, &connection, [key, value])?,
@@ -191,6 +191,8 @@ impl Subscribe {
             start: matched.get("START").map_or(Ok(Position::Earliest), position)?,
             on_error: OnError::parse(matched.get("ONERROR")),
             group: matched.get("GROUP").map(|part| group(part.word()?)).transpose()?,
+            after: after(matched, &name)?,
+            name,
             initial: if matched.has("PAUSED") { Initial::Paused } else { Initial::Running },
         })
     }
@@ -220,6 +222,7 @@ impl Subscribe {
                 .default_if(self.on_error == OnError::default()),
         ];
         all.extend(self.group.as_ref().map(|group| Setting::new("GROUP", [group.as_str()])));
+        all.extend(self.after.as_ref().map(|after| Setting::new("AFTER", [after.as_str()])));
         if self.initial == Initial::Paused {
             all.push(Setting::new("PAUSED", [""; 0]));
         }
@@ -303,6 +306,18 @@ fn registry(
 
 fn with_schema() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().filter(|row| row.needs == Needs::Schema).map(|row| row.name)
+}
+
+/// AFTER: the name of another subscription.
+fn after(matched: &Match<'_>, name: &str) -> Result<Option<String>, CommandError> {
+    let Some(part) = matched.get("AFTER") else { return Ok(None) };
+    let word = part.word()?;
+    match word.name()? {
+        after if after == name => Err(word
+            .error(format!("'{name}' cannot wait for itself"))
+            .hint("name the subscription that must be loaded first")),
+        after => Ok(Some(after)),
+    }
 }
 
 fn topics(matched: &Match<'_>) -> Result<Topics, CommandError> {

@@ -5,7 +5,7 @@ use super::*;
 use crate::format::Format;
 use crate::grammar::Argument;
 use crate::kafka::{Connection, Position, Topics};
-use crate::target::{TARGETS, Target};
+use crate::target::TARGETS;
 use proptest::prelude::*;
 
 fn run(line: &str) -> Result<Statement, CommandError> {
@@ -30,7 +30,11 @@ fn every_line_of_the_pipelines_parses_or_names_what_is_not_supported() {
             }
         }
     }
-    for number in [7, 11, 12, 16, 23, 26, 29, 39, 40, 53, 54] {
+    let built = [
+        7, 9, 10, 11, 12, 13, 16, 17, 19, 20, 23, 26, 29, 30, 32, 39, 40, 43, 47, 48, 49, 50, 51,
+        52, 53, 54,
+    ];
+    for number in built {
         assert!(parsed.contains(&number), "line {number} does not parse");
     }
 }
@@ -68,6 +72,7 @@ fn a_subscription_has_the_documented_defaults() {
         start: Position::Earliest,
         on_error: OnError::Stop,
         group: None,
+        after: None,
         initial: Initial::Running,
     };
     assert_eq!(given, Statement::Subscribe(expected));
@@ -108,6 +113,14 @@ fn canonical_lines_leave_defaults_out_and_keep_one_order() {
         (
             "KAFKA.ROUTE r FROM s TO STREAM \"a %{b}\" MAXLEN = 7",
             "KAFKA.ROUTE r FROM s TO STREAM \"a %{b}\" MAXLEN 7",
+        ),
+        (
+            "KAFKA.ROUTE r FROM s TO ZSET z delete when gone KEEP 3 INCR n MEMBER m TTL 60s",
+            "KAFKA.ROUTE r FROM s TO ZSET z MEMBER m INCR n KEEP 3 TTL 1m DELETE WHEN gone",
+        ),
+        (
+            "KAFKA.ROUTE r WHERE \"a > 1\" FROM s NOW TO COMMAND incrby \"n:%{id}\" 5",
+            "KAFKA.ROUTE r FROM s WHERE \"a > 1\" NOW TO COMMAND INCRBY \"n:%{id}\" 5",
         ),
         ("kafka.unsubscribe s keepoffsets", "KAFKA.UNSUBSCRIBE s KEEPOFFSETS"),
         ("kafka.resume s deadletter", "KAFKA.RESUME s DEADLETTER"),
@@ -198,7 +211,12 @@ fn command_docs_are_what_redis_takes() {
         command.arguments.iter().for_each(check);
     }
     let route = format!("{:?}", all.iter().find(|docs| docs.name == "KAFKA.ROUTE").unwrap());
-    assert!(route.contains("\"MAXLEN\"") && !route.contains("\"DELETE WHEN\""), "{route}");
+    assert!(route.contains("\"MAXLEN\"") && route.contains("\"DELETE WHEN\""), "{route}");
+    for row in TARGETS {
+        assert!(route.contains(&format!("{:?}", row.clause.name)), "{row:?}");
+    }
+    let subscribe = all.iter().find(|docs| docs.name == "KAFKA.SUBSCRIBE").unwrap();
+    assert!(!format!("{subscribe:?}").contains("\"DEADLETTERTOPIC\""), "it is not supported yet");
 }
 
 /// `UPDATE_REFERENCE=1` writes the page instead.
@@ -259,24 +277,53 @@ fn subscribe_options() -> impl Strategy<Value = Vec<Vec<String>>> {
         .prop_shuffle()
 }
 
-fn target() -> impl Strategy<Value = Vec<Vec<String>>> {
+/// The options that belong to each target; one of each list is taken, or none where it is
+/// marked so by an empty text.
+const TARGET_OPTIONS: &[(&str, &[&[&str]])] = &[
+    ("stream", &[&["", "MAXLEN 1", "maxlen ~ 100000", "MAXLEN = 9", "RETAIN 1d"], &["", "ID at"]]),
+    ("HASH", &[&["", "MERGE", "overwrite"], &["", "NEWER at", "newer a.b"]]),
+    ("String", &[&["", "VALUE a.b", "value 1"]]),
+    ("JSON", &[]),
+    ("list", &[&["", "LEFT", "right"], &["", "MAXLEN 5"]]),
+    ("SET", &[&["MEMBER a", "member _key"]]),
+    ("ZSET", &[&["MEMBER a"], &["SCORE b", "incr b+1"], &["", "KEEP 7"]]),
+    ("GEO", &[&["LON a"], &["LAT b"], &["MEMBER c"]]),
+    ("TIMESERIES", &[&["", "AT a"], &["VALUE b"]]),
+    ("CHANNEL", &[]),
+];
+
+/// The options that all targets take that write keys.
+const KEYED_OPTIONS: &[&[&str]] =
+    &[&["", "TTL 90s", "ttl 1h", "EXPIREAT at"], &["", "DELETE WHEN gone", "delete when a>1"]];
+
+fn options_of(lists: Vec<&'static [&'static str]>) -> impl Strategy<Value = Vec<Vec<String>>> {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let one = move |all: &'static [&'static str]| {
-        prop::option::of(prop::sample::select(all).prop_map(words))
-    };
-    let stream = (template(), one(&["MAXLEN 1", "maxlen ~ 100000", "MAXLEN = 9"])).prop_map(
-        |(key, maxlen)| {
-            let to = vec!["TO".to_owned(), "stream".to_owned(), key];
-            [Some(to), maxlen].into_iter().flatten().collect()
-        },
-    );
-    let hash =
-        (template(), one(&["MERGE", "overwrite"]), one(&["TOMBSTONE DELETE", "tombstone ignore"]))
-            .prop_map(|(key, mode, tombstone)| {
-                let to = vec!["to".to_owned(), "HASH".to_owned(), key];
-                [Some(to), mode, tombstone].into_iter().flatten().collect()
-            });
-    prop_oneof![stream, hash]
+    let one = move |all: &'static [&'static str]| prop::sample::select(all).prop_map(words);
+    let all: Vec<_> = lists.into_iter().map(one).collect();
+    all.prop_map(|options| options.into_iter().filter(|words| !words[0].is_empty()).collect())
+}
+
+fn target() -> impl Strategy<Value = Vec<Vec<String>>> {
+    let plain = prop::sample::select(TARGET_OPTIONS).prop_flat_map(|(name, own)| {
+        let keyed = if name == "CHANNEL" { &[][..] } else { KEYED_OPTIONS };
+        let has_members = own.iter().flat_map(|all| *all).any(|words| words.starts_with("MEMBER"));
+        let tombstone: &[&str] = match (name, has_members) {
+            ("CHANNEL", _) => &[""],
+            // A member's tombstone takes a key and a MEMBER that read nothing of the value.
+            (_, true) => &["", "TOMBSTONE IGNORE"],
+            (_, false) => &["", "tombstone delete", "TOMBSTONE IGNORE"],
+        };
+        let all = own.iter().chain(keyed).copied().chain([tombstone]);
+        (template(), options_of(all.collect()).prop_shuffle()).prop_map(move |(key, options)| {
+            let to = vec!["to".to_owned(), name.to_owned(), key];
+            std::iter::once(to).chain(options).collect()
+        })
+    });
+    let command = prop::collection::vec(template(), 1..4).prop_map(|arguments| {
+        let to = ["TO", "command", "set"].into_iter().map(str::to_owned);
+        vec![to.chain(arguments).collect()]
+    });
+    prop_oneof![8 => plain, 1 => command]
 }
 
 fn check_round_trip(words: &[String]) {
@@ -340,8 +387,8 @@ proptest! {
         name in name(), from in name(), target in target(), now in any::<bool>(),
     ) {
         let mut words = vec!["KAFKA.ROUTE".to_owned(), name, "FROM".to_owned(), from];
-        words.extend(target.into_iter().flatten());
         words.extend(now.then(|| "now".to_owned()));
+        words.extend(target.into_iter().flatten());
         check_round_trip(&words);
     }
 
@@ -352,7 +399,8 @@ proptest! {
             2 => prop::sample::select(&[
                 "TOPIC", "PATTERN", "BROKERS", "CONNECTION", "KEY", "VALUE", "START", "OFFSET",
                 "TIMESTAMP", "ONERROR", "FROM", "TO", "STREAM", "HASH", "MAXLEN", "~", "DELETE",
-                "WHEN", "TOMBSTONE", "JSON", "REPLACE", "PAUSED", "NOW", "GROUP", "MERGE", "a",
+                "WHEN", "TOMBSTONE", "JSON", "REPLACE", "PAUSED", "NOW", "GROUP", "MERGE", "a", "ZSET", "MEMBER", "SCORE", "INCR", "KEEP",
+                "GEO", "LON", "LAT", "COMMAND", "TTL", "1d", "EXPIREAT", "CHANNEL", "LIST",
                 "h:1", "%{a}", "%{", "", "-1", "1",
             ][..]).prop_map(|word| word.as_bytes().to_vec()),
             1 => prop::collection::vec(any::<u8>(), 0..80),
@@ -387,9 +435,6 @@ fn a_route_carries_its_target() {
     else {
         panic!("no route")
     };
-    let Target::Hash(hash) = &route.target else { panic!("no hash") };
-    assert_eq!(hash.mode, crate::target::hash::Mode::Overwrite);
-    assert_eq!(hash.tombstone(), crate::target::Tombstone::Delete);
-    assert_eq!(route.target.key().to_string(), "h:%{_key}");
+    assert_eq!(route.target.arguments(), ["HASH", "h:%{_key}", "OVERWRITE"]);
     assert_eq!(route.scope, Scope::FromStart);
 }

@@ -6,10 +6,10 @@ use super::node::{Comparison, Expression, Literal, Node};
 use super::operand::{Constant, Test};
 use super::path::{Leaf, Root};
 use super::program::{Body, CallOperation, Like, Operation, Operations, Program, Texts};
-use super::types;
+use super::types::{self, Types};
 use super::{Context, ExpressionError, Layout};
 use crate::format::NoHeaders;
-use crate::record::{Arena, Row, Type};
+use crate::record::{Arena, Row};
 
 /// The longest text of an operation's expression in errors, in characters.
 const SHOWN: usize = 120;
@@ -19,7 +19,7 @@ impl Expression {
     ///
     /// Kinds that cannot go together are errors, as far as they are known without a schema.
     pub fn compile(&self, layout: &mut Layout) -> Result<Program, ExpressionError> {
-        types::check(self, &Type::Unknown, &Type::Unknown)?;
+        types::check(self, &Types::UNKNOWN)?;
         let body = match &*self.node {
             Node::Path(path) => Body::Leaf(path.compile(layout)),
             _ => body(self, layout)?,
@@ -37,6 +37,14 @@ impl Expression {
         some && all
     }
 
+    /// Whether it reads anything of the record's value, which a tombstone does not have.
+    pub fn needs_value(&self) -> bool {
+        let mut needs = false;
+        let known = |root: &Root| matches!(root, Root::Key | Root::Header(_) | Root::Metadata(_));
+        self.paths(&mut |path| needs |= !known(path.root()));
+        needs
+    }
+
     /// Whether it looks at the record's key.
     pub fn uses_key(&self) -> bool {
         let mut uses = false;
@@ -50,6 +58,13 @@ impl Expression {
         let around = |root: &Root| matches!(root, Root::Before | Root::Source | Root::Op);
         self.paths(&mut |path| uses |= around(path.root()));
         uses
+    }
+
+    /// Whether it reads what a bare name stands for.
+    pub fn reads(&self, name: &str) -> bool {
+        let mut reads = false;
+        self.paths(&mut |path| reads |= path.bare().is_some_and(|(bare, _)| bare == name));
+        reads
     }
 
     /// Whether it reads nothing of the record.
@@ -79,6 +94,7 @@ impl Expression {
             value: &row,
             envelope: &row,
             headers: &NoHeaders,
+            aliases: &[],
             arena: &arena,
         };
         // What fails does so for each record that needs it.

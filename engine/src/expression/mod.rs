@@ -4,11 +4,15 @@
 //! operations over numbered slots of a decoded [`Row`], and evaluated on each
 //! record without allocating (computed texts live in the record's arena).
 
+mod aggregate;
+mod alias;
 mod cast;
 mod compare;
 mod compile;
 mod convert;
 mod display;
+mod each;
+mod fold;
 pub mod function;
 mod lexer;
 mod like;
@@ -27,18 +31,21 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{AGGREGATES, Aggregate, AggregateFunction, AggregateRow};
+pub use alias::{Aliases, Reads, check_alias};
 pub use compare::{Mismatch, Relation, compare};
+pub use each::{ENTRY_KEY, ENTRY_VALUE, elements};
 pub use lexer::MAX_LENGTH;
 pub use node::{Expression, MAX_HEIGHT};
 pub use number::Numeric;
 pub use path::{Leaf, Metadata, Path, Root};
 pub use program::{MAX_TEXT, Program};
-pub use select::{Selection, SelectionProgram};
+pub use select::{FieldName, Selection, SelectionProgram};
 pub use template::{Template, TemplateProgram};
-pub use types::check;
+pub use types::{Types, check, element_type};
 
 use crate::format::Headers;
-use crate::record::{Arena, Row, Wanted};
+use crate::record::{Arena, Row, Value, Wanted};
 use std::fmt;
 
 /// Why an expression or template was refused, and where.
@@ -112,6 +119,8 @@ pub struct Context<'a> {
     pub envelope: &'a Row<'a>,
     /// Looks a header up by name; of several the last.
     pub headers: &'a dyn Headers,
+    /// What the aliases of the route stand for, in the order of their declaration.
+    pub aliases: &'a [Value<'a>],
     /// Where computed values live until the next record.
     pub arena: &'a Arena,
 }
@@ -127,4 +136,6 @@ pub struct Layout {
     /// Wanted of the envelope around the value: paths that start with `op`,
     /// `before` or `source`.
     pub envelope: Wanted,
+    /// The aliases of the route that is being compiled.
+    pub aliases: Aliases,
 }

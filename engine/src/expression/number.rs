@@ -363,6 +363,17 @@ fn decimals(operator: Arithmetic, a: Decimal, b: Decimal) -> Result<Decimal, &'s
     result.ok_or(DECIMAL_OVERFLOW)
 }
 
+/// The sum of two numbers that are no doubles; none when it does not fit.
+pub(super) fn sum(a: Numeric, b: Numeric) -> Option<Decimal> {
+    aligned(a.decimal(), b.decimal(), i128::checked_add)
+}
+
+/// A number that is no double divided by a whole one.
+pub(super) fn mean(sum: Numeric, count: i64) -> Option<Decimal> {
+    let count = Decimal { unscaled: i128::from(count), scale: 0 };
+    if count.unscaled == 0 { None } else { quotient(sum.decimal(), count) }
+}
+
 /// Both at the greater scale.
 fn aligned(
     a: Decimal,

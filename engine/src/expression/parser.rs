@@ -6,6 +6,7 @@ use super::display::Level;
 use super::lexer::{Token, TokenKind, tokens};
 use super::node::{Arithmetic, Comparison, Expression, Literal, MAX_HEIGHT, Node};
 
+mod aggregate;
 mod predicate;
 mod primary;
 mod steps;

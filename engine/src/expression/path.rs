@@ -3,6 +3,7 @@
 use super::display::Quoted;
 use super::parser::is_reserved;
 use super::{Context, Layout};
+use crate::format::nested;
 use crate::record::{Step, Value};
 use std::fmt;
 
@@ -30,7 +31,9 @@ const METADATA: &[(&str, Metadata)] = &[
 /// Where a path starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Root {
-    /// The value's fields.
+    /// A bare name: an alias of the route, or else a field of the value.
+    Bare,
+    /// `_value`: the value's fields, whatever aliases there are.
     Value,
     /// `_key`
     Key,
@@ -78,9 +81,14 @@ impl Root {
                 METADATA.iter().find(|(_, known)| known == wanted).map(|(name, _)| *name)
             }
             Root::Header(_) => Some("_header"),
-            _ => ROOTS.iter().find(|(_, known)| known == self).map(|(name, _)| *name),
+            Root::Bare => Root::Value.named(),
+            root => root.named(),
         };
         found.unwrap_or_default()
+    }
+
+    fn named(&self) -> Option<&'static str> {
+        ROOTS.iter().find(|(_, known)| known == self).map(|(name, _)| *name)
     }
 }
 
@@ -104,6 +112,8 @@ pub enum Leaf {
     Header(String),
     /// The record's metadata.
     Metadata(Metadata),
+    /// What an alias stands for, by its number, and the steps from there.
+    Alias(usize, Box<[Step]>),
 }
 
 impl Leaf {
@@ -126,6 +136,10 @@ impl Leaf {
             Leaf::Metadata(Metadata::Timestamp) => {
                 context.timestamp.map_or(Value::Null, Value::Int)
             }
+            Leaf::Alias(number, steps) => {
+                let value = context.aliases.get(*number).copied().unwrap_or_default();
+                nested::follow(value, steps, context.arena)
+            }
         }
     }
 }
@@ -145,8 +159,14 @@ impl Path {
             let first = Step::Field(first.to_owned());
             std::iter::once(first).chain(self.steps.iter().cloned()).collect::<Vec<Step>>()
         };
+        if let Some((name, steps)) = self.bare()
+            && let Some(number) = layout.aliases.find(name)
+        {
+            layout.aliases.read(number, steps);
+            return Leaf::Alias(number, steps.into());
+        }
         match &self.root {
-            Root::Value => Leaf::Value(layout.value.slot(&self.steps)),
+            Root::Bare | Root::Value => Leaf::Value(layout.value.slot(&self.steps)),
             Root::Key => Leaf::Key(layout.key.slot(&self.steps)),
             Root::Before => Leaf::Envelope(layout.envelope.slot(&within("before"))),
             Root::Source => Leaf::Envelope(layout.envelope.slot(&within("source"))),
@@ -159,6 +179,14 @@ impl Path {
     /// Whether the path needs nothing but the record's key and headers.
     pub fn is_from_key(&self) -> bool {
         matches!(self.root, Root::Key | Root::Header(_))
+    }
+
+    /// The bare name it starts with, and the steps behind.
+    pub fn bare(&self) -> Option<(&str, &[Step])> {
+        match (&self.root, self.steps.split_first()) {
+            (Root::Bare, Some((Step::Field(name), rest))) => Some((name, rest)),
+            _ => None,
+        }
     }
 
     /// Where the path starts.
@@ -188,7 +216,7 @@ impl fmt::Display for Path {
         let mut steps = self.steps.as_slice();
         match (&self.root, steps.split_first()) {
             (Root::Header(name), _) => write!(f, "_header[{}]", Quoted(name))?,
-            (Root::Value, Some((Step::Field(name), rest))) if is_bare(name) => {
+            (Root::Bare, Some((Step::Field(name), rest))) => {
                 f.write_str(name)?;
                 steps = rest;
             }
@@ -210,12 +238,13 @@ pub(super) fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Step]) -> fmt::Re
     Ok(())
 }
 
-fn is_word(name: &str) -> bool {
+pub(super) fn is_word(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|c| c.is_alphabetic() || c == '_')
         && characters.all(|c| c.is_alphanumeric() || c == '_')
 }
 
-fn is_bare(name: &str) -> bool {
+/// Whether a name stands for a field, or for an alias, as it is.
+pub(super) fn is_bare(name: &str) -> bool {
     is_word(name) && Root::of(name).is_none() && !is_reserved(name)
 }

@@ -1,8 +1,8 @@
 //! Selections: `"*, a.*, * EXCEPT (x, y), expr AS name"`.
 
+use super::aggregate::Aggregate;
 use super::convert::{is_map, kind};
 use super::display::Quoted;
-use super::lexer::TokenKind;
 use super::node::Expression;
 use super::parser::Parser;
 use super::program::Program;
@@ -27,6 +27,8 @@ enum Item {
     Fields { of: Expression, except: Vec<String> },
     /// `expr AS name`
     Named(Expression, String),
+    /// `aggregate(…) AS name`
+    Aggregate(Aggregate),
 }
 
 impl Selection {
@@ -38,13 +40,16 @@ impl Selection {
             items.push(item(&mut parser)?);
         }
         parser.end()?;
-        Ok(Selection { items })
+        let selection = Selection { items };
+        selection.check_names()?;
+        Ok(selection)
     }
 
     /// Compiles it, and says in `layout` what it reads.
     pub fn compile(&self, layout: &mut Layout) -> Result<SelectionProgram, ExpressionError> {
-        let compiled = |item: &Item| {
-            Ok(match item {
+        let mut steps = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            steps.push(match item {
                 Item::Everything { except } => {
                     layout.value.every_field = true;
                     Step::Everything(Excluded::new(except))
@@ -53,21 +58,52 @@ impl Selection {
                     Step::Fields(of.compile(layout)?, except.clone().into())
                 }
                 Item::Named(expression, name) => {
-                    Step::Named(expression.compile(layout)?, Name::new(name))
+                    Step::Named(expression.compile(layout)?, FieldName::new(name))
                 }
-            })
-        };
-        let steps = self.items.iter().map(compiled).collect::<Result<_, ExpressionError>>()?;
+                Item::Aggregate(_) => continue,
+            });
+        }
         Ok(SelectionProgram { steps })
     }
 
     /// Its expressions, without `*`.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Everything { .. } => None,
-            Item::Fields { of, .. } => Some(of),
-            Item::Named(expression, _) => Some(expression),
+        self.items.iter().flat_map(|item| match item {
+            Item::Everything { .. } => &[],
+            Item::Fields { of, .. } => std::slice::from_ref(of),
+            Item::Named(expression, _) => std::slice::from_ref(expression),
+            Item::Aggregate(aggregate) => aggregate.arguments(),
         })
+    }
+
+    /// Whether the record decides what some of its fields are named: `*`, `a.*`.
+    pub fn spreads(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Everything { .. } | Item::Fields { .. }))
+    }
+
+    /// Its aggregates, in the order written. A compiled selection leaves them to the target.
+    pub fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Aggregate(aggregate) => Some(aggregate),
+            _ => None,
+        })
+    }
+
+    /// Two items of one name could not both be kept where one of them is an aggregate.
+    fn check_names(&self) -> Result<(), ExpressionError> {
+        for (place, item) in self.items.iter().enumerate() {
+            let Item::Aggregate(aggregate) = item else { continue };
+            let is_same = |(other, item): (usize, &Item)| match item {
+                Item::Named(_, name) => *name == aggregate.name,
+                Item::Aggregate(second) => other != place && second.name == aggregate.name,
+                Item::Everything { .. } | Item::Fields { .. } => false,
+            };
+            if self.items.iter().enumerate().any(is_same) {
+                let problem = format!("a second item is named '{}'", aggregate.name);
+                return Err(ExpressionError::new(aggregate.at, problem));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -75,13 +111,16 @@ fn item(parser: &mut Parser<'_>) -> Result<Item, ExpressionError> {
     if parser.take_symbol("*") {
         return Ok(Item::Everything { except: except(parser)? });
     }
+    if let Some(aggregate) = parser.aggregate()? {
+        return Ok(Item::Aggregate(aggregate));
+    }
     let expression = parser.expression()?;
     if parser.take_symbol(".") {
         parser.expect_symbol("*")?;
         return Ok(Item::Fields { of: expression, except: except(parser)? });
     }
     if parser.take_word("AS") {
-        let name = output(parser)?;
+        let name = parser.output()?;
         return Ok(Item::Named(expression, name));
     }
     let at = expression.place.at;
@@ -90,24 +129,15 @@ fn item(parser: &mut Parser<'_>) -> Result<Item, ExpressionError> {
     Ok(Item::Named(expression, name))
 }
 
-/// A name of what is selected: bare, or in backticks or single quotes.
-fn output(parser: &mut Parser<'_>) -> Result<String, ExpressionError> {
-    if let TokenKind::Text(text) = parser.peek().clone() {
-        parser.advance();
-        return Ok(text);
-    }
-    parser.name()
-}
-
 fn except(parser: &mut Parser<'_>) -> Result<Vec<String>, ExpressionError> {
     let mut names = Vec::new();
     if !parser.take_word("EXCEPT") {
         return Ok(names);
     }
     parser.expect_symbol("(")?;
-    names.push(output(parser)?);
+    names.push(parser.output()?);
     while parser.take_symbol(",") {
-        names.push(output(parser)?);
+        names.push(parser.output()?);
     }
     parser.expect_symbol(")")?;
     Ok(names)
@@ -142,6 +172,9 @@ impl fmt::Display for Selection {
                     true => write!(f, "{expression}")?,
                     false => write!(f, "{expression} AS {}", Quoted(name))?,
                 },
+                Item::Aggregate(aggregate) => {
+                    write!(f, "{aggregate} AS {}", Quoted(&aggregate.name))?;
+                }
             }
         }
         Ok(())
@@ -158,37 +191,44 @@ pub struct SelectionProgram {
 enum Step {
     Everything(Excluded),
     Fields(Program, Box<[String]>),
-    Named(Program, Name),
+    Named(Program, FieldName),
 }
 
-/// A name, and its number once it is known.
+/// A field's name, and its number once it is known: belongs to one worker.
 #[derive(Debug)]
-struct Name {
+pub struct FieldName {
     name: Box<str>,
     id: Cell<Option<NameId>>,
 }
 
-impl Name {
-    fn new(name: &str) -> Name {
-        Name { name: name.into(), id: Cell::new(None) }
+impl FieldName {
+    /// A name whose number is not known yet.
+    pub fn new(name: &str) -> FieldName {
+        FieldName { name: name.into(), id: Cell::new(None) }
     }
 
+    /// Its number.
     #[inline]
-    fn id(&self, names: &mut Names) -> NameId {
+    pub fn id(&self, names: &mut Names) -> NameId {
         self.id.get().unwrap_or_else(|| {
             let id = names.known(self.name.as_bytes());
             self.id.set(Some(id));
             id
         })
     }
+
+    /// Forgets the number: to be called after [`Names::shed`] was true.
+    pub fn forget(&self) {
+        self.id.set(None);
+    }
 }
 
 #[derive(Debug)]
-struct Excluded(Vec<Name>);
+struct Excluded(Vec<FieldName>);
 
 impl Excluded {
     fn new(names: &[String]) -> Excluded {
-        Excluded(names.iter().map(|name| Name::new(name)).collect())
+        Excluded(names.iter().map(|name| FieldName::new(name)).collect())
     }
 }
 
@@ -209,7 +249,7 @@ impl SelectionProgram {
                         name.id(names);
                     }
                     for field in context.value.fields() {
-                        let is = |name: &Name| name.id.get() == Some(field.name);
+                        let is = |name: &FieldName| name.id.get() == Some(field.name);
                         if !except.0.iter().any(is) {
                             out.push(field.name, field.value);
                         }
@@ -234,8 +274,8 @@ impl SelectionProgram {
     pub fn forget_names(&mut self) {
         for step in &mut self.steps {
             match step {
-                Step::Everything(except) => except.0.iter().for_each(|name| name.id.set(None)),
-                Step::Named(_, name) => name.id.set(None),
+                Step::Everything(except) => except.0.iter().for_each(|name| name.forget()),
+                Step::Named(_, name) => name.forget(),
                 Step::Fields(..) => {}
             }
         }

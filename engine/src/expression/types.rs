@@ -1,6 +1,7 @@
 //! Static types: what a schema, or the expression itself, tells before any record is read.
 
 use super::ExpressionError;
+use super::each::{ENTRY_KEY, ENTRY_VALUE};
 use super::function::{self, Function};
 use super::node::{Arithmetic, CastType, Expression, Literal, Node};
 use super::path::{Metadata, Path, Root};
@@ -8,21 +9,49 @@ use crate::format::SINGLE_FIELD;
 use crate::nearest::nearest;
 use crate::record::{Step, Type};
 
-/// The type of an expression over a value and a key of these types.
+/// The types of what an expression reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Types<'t> {
+    /// Of the record's value.
+    pub value: &'t Type,
+    /// Of its key.
+    pub key: &'t Type,
+    /// Of what aliases stand for.
+    pub aliases: &'t [(String, Type)],
+}
+
+impl Types<'_> {
+    /// Nothing is known.
+    pub const UNKNOWN: Types<'static> =
+        Types { value: &Type::Unknown, key: &Type::Unknown, aliases: &[] };
+}
+
+/// The type of an expression over parts of these types.
 ///
 /// Names that a known record does not have and operands of kinds that an operator
 /// or function does not take are errors at their column. Any value may be null.
-pub fn check(expression: &Expression, value: &Type, key: &Type) -> Result<Type, ExpressionError> {
-    Checker { value, key }.check(expression)
+pub fn check(expression: &Expression, types: &Types<'_>) -> Result<Type, ExpressionError> {
+    Checker(types).check(expression)
 }
 
-struct Checker<'t> {
-    value: &'t Type,
-    key: &'t Type,
+/// The type of what EACH's alias stands for, where EACH is an expression of this type.
+pub fn element_type(each: Type) -> Result<Type, String> {
+    let entry = |value| {
+        Type::Record(vec![(ENTRY_KEY.to_owned(), Type::Text), (ENTRY_VALUE.to_owned(), value)])
+    };
+    match each {
+        Type::Unknown => Ok(Type::Unknown),
+        Type::List(element) => Ok(*element),
+        Type::Map(value) => Ok(entry(*value)),
+        Type::Record(_) => Ok(entry(Type::Unknown)),
+        other => Err(format!("EACH takes an array or a map, not {}", words(&other))),
+    }
 }
+
+struct Checker<'t>(&'t Types<'t>);
 
 /// What a type is, for errors.
-fn words(known: &Type) -> &'static str {
+pub(super) fn words(known: &Type) -> &'static str {
     match known {
         Type::Unknown => "unknown",
         Type::Boolean => "a boolean",
@@ -137,9 +166,14 @@ impl Checker<'_> {
     }
 
     fn path(&self, path: &Path) -> Result<Type, String> {
+        if let Some((name, steps)) = path.bare()
+            && let Some((_, known)) = self.0.aliases.iter().find(|(alias, _)| alias == name)
+        {
+            return follow(known, steps, &format!("'{name}'"));
+        }
         let start = match path.root() {
-            Root::Value => self.value,
-            Root::Key => self.key,
+            Root::Bare | Root::Value => self.0.value,
+            Root::Key => self.0.key,
             Root::Op => return Ok(Type::Text),
             Root::Metadata(Metadata::Topic) => return Ok(Type::Text),
             Root::Metadata(_) => return Ok(Type::Int),

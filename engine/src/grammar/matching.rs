@@ -38,6 +38,11 @@ impl<'a> Match<'a> {
         self.parts.iter().find(|part| part.key == key)
     }
 
+    /// All parts of that key, in the order in which they stood there.
+    pub fn all(&self, key: &'static str) -> impl Iterator<Item = &Match<'a>> {
+        self.parts.iter().filter(move |part| part.key == key)
+    }
+
     /// Whether the part of that key stood there.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
@@ -54,6 +59,11 @@ impl<'a> Match<'a> {
             .first()
             .copied()
             .ok_or_else(|| CommandError::new(format!("{} has no value", self.key)).at(self.number))
+    }
+
+    /// All words that were its value, where it may be repeated.
+    pub fn words(&self) -> &[Word<'a>] {
+        &self.words
     }
 
     /// The word that was the value of a required part.

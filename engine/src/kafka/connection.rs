@@ -6,7 +6,10 @@ use std::net::Ipv6Addr;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use super::profile::Profiles;
-use super::properties::{DEFAULTS, FIXED, User};
+use super::properties::{
+    DEFAULTS, DEFAULTS_CONSUMER, DEFAULTS_PRODUCER, FIXED, FIXED_ALWAYS, FIXED_PRODUCER, Setting,
+    User,
+};
 
 /// How a subscription reaches its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -99,8 +102,28 @@ pub fn consumer_config(
     profiles: &Profiles,
     group: &str,
 ) -> Result<ClientConfig, ConnectionError> {
+    let mut config = config(connection, profiles, User::Consumer, DEFAULTS_CONSUMER)?;
+    config.set("group.id", group);
+    Ok(fixed(config, FIXED))
+}
+
+/// The same for a producer.
+pub fn producer_config(
+    connection: &Connection,
+    profiles: &Profiles,
+) -> Result<ClientConfig, ConnectionError> {
+    let config = config(connection, profiles, User::Producer, DEFAULTS_PRODUCER)?;
+    Ok(fixed(config, FIXED_PRODUCER))
+}
+
+fn config(
+    connection: &Connection,
+    profiles: &Profiles,
+    user: User,
+    defaults: &[Setting],
+) -> Result<ClientConfig, ConnectionError> {
     let mut config = ClientConfig::new();
-    for (name, value) in DEFAULTS {
+    for (name, value) in DEFAULTS.iter().chain(defaults) {
         config.set(*name, *value);
     }
     match connection {
@@ -112,19 +135,22 @@ pub fn consumer_config(
             if !profile.has("bootstrap.servers") {
                 return Err(ConnectionError::NoBrokers(name.clone()));
             }
-            for property in profile.names(User::Kafka) {
+            for property in profile.names(User::Kafka).chain(profile.names(user)) {
                 if let Some(value) = profile.resolve(name, property)? {
                     config.set(property, value);
                 }
             }
         }
     }
-    config.set("group.id", group);
-    for (name, value) in FIXED {
+    Ok(config)
+}
+
+fn fixed(mut config: ClientConfig, fixed: &[Setting]) -> ClientConfig {
+    for (name, value) in fixed.iter().chain(FIXED_ALWAYS) {
         config.set(*name, *value);
     }
     config.set_log_level(RDKafkaLogLevel::Info);
-    Ok(config)
+    config
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reading from Kafka: connections and their profiles, positions, and the consumer.
+//! Kafka: connections and their profiles, positions, the consumer, and the producer.
 //!
 //! Everything here is called from a subscription's own thread. Only [`Waker`] is used across threads.
 
@@ -9,21 +9,23 @@ mod groups;
 mod native;
 pub mod position;
 mod problem;
+mod producer;
 mod profile;
 pub mod properties;
 mod registry;
 mod schemas;
 mod topic_id;
 
-pub use connection::{Connection, ConnectionError, consumer_config};
+pub use connection::{Connection, ConnectionError, consumer_config, producer_config};
 pub use consumer::{Assignment, Commit, Consumer, TopicInfo, TopicsError, Watermarks};
 pub use groups::delete_group;
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
+pub use producer::{Delivery, Outgoing, Producer, Sent, Source};
 pub use profile::{Profile, ProfileError, Profiles};
 pub use registry::{RegistryError, RegistryName, registry_config};
-pub use schemas::{SchemaSources, schema_sources};
+pub use schemas::{SchemaSources, WrittenSchema, schema_sources, written_schema};
 pub use topic_id::TopicId;
 
 #[cfg(test)]

@@ -248,6 +248,14 @@ impl Topics {
         Ok(Topics::List(names))
     }
 
+    /// Whether this topic is one of them, or would be.
+    pub fn has(&self, topic: &str) -> bool {
+        match self {
+            Topics::List(names) => names.iter().any(|name| name == topic),
+            Topics::Pattern(pattern) => pattern.matches(topic),
+        }
+    }
+
     /// Reads a regular expression over whole topic names.
     pub fn pattern(text: &str) -> Result<Self, TopicNameError> {
         TopicPattern::new(text).map(Topics::Pattern)

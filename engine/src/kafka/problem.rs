@@ -30,6 +30,8 @@ pub enum Operation {
     Assign,
     /// Reading records.
     Fetch,
+    /// Sending messages.
+    Send,
 }
 
 impl fmt::Display for Operation {
@@ -43,6 +45,7 @@ impl fmt::Display for Operation {
             Operation::Commit => "committing to the group",
             Operation::Assign => "taking partitions",
             Operation::Fetch => "reading records",
+            Operation::Send => "sending messages",
         })
     }
 }

@@ -21,8 +21,12 @@ pub enum Kind {
 /// Who uses a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User {
-    /// Handed to librdkafka.
+    /// Handed to librdkafka, whoever asks.
     Kafka,
+    /// Handed to librdkafka for reading.
+    Consumer,
+    /// Handed to librdkafka for sending.
+    Producer,
     /// Kept for the Schema Registry's client and for decoding.
     Registry,
 }
@@ -42,6 +46,14 @@ pub struct Property {
 
 const fn kafka(name: &'static str, kind: Kind, doc: &'static str) -> Property {
     Property { name, kind, user: User::Kafka, doc }
+}
+
+const fn consumer(name: &'static str, doc: &'static str) -> Property {
+    Property { name, kind: Kind::Plain, user: User::Consumer, doc }
+}
+
+const fn producer(name: &'static str, doc: &'static str) -> Property {
+    Property { name, kind: Kind::Plain, user: User::Producer, doc }
 }
 
 const fn registry(name: &'static str, kind: Kind, doc: &'static str) -> Property {
@@ -92,14 +104,22 @@ pub const ALLOWED: &[Property] = &[
     kafka("retry.backoff.max.ms", Kind::Plain, "longest wait before a request is repeated"),
     kafka("metadata.max.age.ms", Kind::Plain, "ms until metadata count as stale"),
     kafka("topic.metadata.refresh.interval.ms", Kind::Plain, "ms between looks for new partitions"),
-    kafka("fetch.min.bytes", Kind::Plain, "bytes a broker waits for"),
-    kafka("fetch.wait.max.ms", Kind::Plain, "ms a broker waits for fetch.min.bytes"),
-    kafka("fetch.max.bytes", Kind::Plain, "bytes of one answer"),
-    kafka("fetch.message.max.bytes", Kind::Plain, "bytes of one partition in an answer"),
-    kafka("max.partition.fetch.bytes", Kind::Plain, "the same as fetch.message.max.bytes"),
-    kafka("fetch.error.backoff.ms", Kind::Plain, "ms until a failed fetch is repeated"),
+    consumer("fetch.min.bytes", "bytes a broker waits for"),
+    consumer("fetch.wait.max.ms", "ms a broker waits for fetch.min.bytes"),
+    consumer("fetch.max.bytes", "bytes of one answer"),
+    consumer("fetch.message.max.bytes", "bytes of one partition in an answer"),
+    consumer("max.partition.fetch.bytes", "the same as fetch.message.max.bytes"),
+    consumer("fetch.error.backoff.ms", "ms until a failed fetch is repeated"),
     kafka("receive.message.max.bytes", Kind::Plain, "largest answer accepted"),
-    kafka("check.crcs", Kind::Plain, "verify the checksum of each batch"),
+    consumer("check.crcs", "verify the checksum of each batch"),
+    producer("compression.type", "none, gzip, lz4, snappy or zstd"),
+    producer("compression.level", "of that compression"),
+    producer("linger.ms", "ms to wait for more messages before a batch is sent"),
+    producer("batch.size", "bytes of one batch"),
+    producer("batch.num.messages", "messages of one batch"),
+    producer("message.max.bytes", "largest message"),
+    producer("partitioner", "how a key picks its partition (default murmur2_random, Java's)"),
+    producer("request.timeout.ms", "ms the replicas may take to acknowledge"),
     registry("schema.registry.url", Kind::Url, "where the Schema Registry is; several by commas"),
     registry("schema.registry.basic.auth.user.info", Kind::Secret, "user:password of the registry"),
     registry("schema.registry.bearer.auth.token", Kind::Secret, "token for the registry"),
@@ -147,7 +167,7 @@ pub const ALLOWED: &[Property] = &[
 /// A property with its one value.
 pub type Setting = (&'static str, &'static str);
 
-/// What every consumer runs with, whatever a profile says: the delivery promise rests on these.
+/// What every consumer runs with beside [`FIXED_ALWAYS`], whatever a profile says: the delivery promise rests on these.
 pub const FIXED: &[Setting] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -157,11 +177,19 @@ pub const FIXED: &[Setting] = &[
     ("enable.partition.eof", "false"),
     ("fetch.queue.backoff.ms", "5"),
     ("queued.max.messages.kbytes", "16384"),
-    ("statistics.interval.ms", "0"),
-    ("log.connection.close", "false"),
 ];
 
-/// What a consumer runs with unless a profile says otherwise. librdkafka itself spreads the
+/// What every producer runs with beside [`FIXED_ALWAYS`], whatever a profile says: each message is
+/// written once and in order by all replicas in sync, and no message is given up by the clock, as a
+/// unit waits for its messages.
+pub const FIXED_PRODUCER: &[Setting] =
+    &[("enable.idempotence", "true"), ("acks", "all"), ("message.timeout.ms", "0")];
+
+/// What every client runs with, whatever a profile says.
+pub const FIXED_ALWAYS: &[Setting] =
+    &[("statistics.interval.ms", "0"), ("log.connection.close", "false")];
+
+/// What a client runs with unless a profile says otherwise. librdkafka itself spreads the
 /// reconnect wait by -25 % to +50 %.
 pub const DEFAULTS: &[Setting] = &[
     ("client.id", "redis-kafka"),
@@ -170,8 +198,18 @@ pub const DEFAULTS: &[Setting] = &[
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
     ("topic.metadata.refresh.interval.ms", "60000"),
+];
+
+/// The same for consumers alone.
+pub const DEFAULTS_CONSUMER: &[Setting] = &[
     // A newly assigned partition is first asked for when the running long poll ends.
     ("fetch.wait.max.ms", "100"),
+];
+
+/// The same for producers alone.
+pub const DEFAULTS_PRODUCER: &[Setting] = &[
+    // The Java client's, so that all put a key into the same partition.
+    ("partitioner", "murmur2_random"),
 ];
 
 const COMMAND: &str = "it loads code or runs a command in the server";
@@ -209,6 +247,8 @@ const DENIED: &[(&str, &str)] = &[
     ("auto.commit.*", "offsets are kept in Redis, with the data"),
     ("offset.store.*", "offsets are kept in Redis, with the data"),
     ("queued.*", "it bounds the memory of a subscription and is fixed"),
+    ("queue.buffering.*", "it bounds the memory of a subscription and is fixed"),
+    ("transactional.id", "messages are sent without transactions"),
     ("test.*", "it is for librdkafka's own tests"),
     ("security.protocol.*", "no such property exists"),
 ];
@@ -252,7 +292,8 @@ pub fn allowed(name: &str) -> Result<&'static Property, PropertyError> {
         return Ok(property);
     }
     let owned = name.to_owned();
-    if let Some((_, value)) = FIXED.iter().find(|(fixed, _)| *fixed == name) {
+    let mut fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+    if let Some((_, value)) = fixed.find(|(fixed, _)| *fixed == name) {
         return Err(PropertyError::Fixed { name: owned, value });
     }
     let denied = DENIED.iter().find(|(pattern, _)| match pattern.strip_suffix('*') {
@@ -293,14 +334,15 @@ mod tests {
     #[test]
     fn no_allowed_property_is_fixed_or_denied() {
         for property in ALLOWED {
-            assert!(FIXED.iter().all(|(name, _)| *name != property.name));
+            let mut fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+            assert!(fixed.all(|(name, _)| *name != property.name));
             assert_eq!(allowed(property.name), Ok(property));
         }
     }
 
     #[test]
     fn librdkafka_knows_every_name_we_hand_it() {
-        for property in ALLOWED.iter().filter(|p| p.user == User::Kafka) {
+        for property in ALLOWED.iter().filter(|p| p.user != User::Registry) {
             let mut config = ClientConfig::new();
             config.set(property.name, "1");
             if let Err(error) = config.create_native_config() {
@@ -313,7 +355,9 @@ mod tests {
             }
         }
         let mut config = ClientConfig::new();
-        for (name, value) in FIXED.iter().chain(DEFAULTS) {
+        let fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+        let defaults = [DEFAULTS, DEFAULTS_CONSUMER, DEFAULTS_PRODUCER].into_iter().flatten();
+        for (name, value) in fixed.chain(defaults) {
             config.set(*name, *value);
         }
         config.create_native_config().unwrap();

@@ -66,6 +66,9 @@ pub enum RegistryError {
     /// No such profile, or a reference in it that leads nowhere.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Neither a registry nor a profile.
+    #[error("there is no schema for VALUE AVRO: name a REGISTRY")]
+    Nowhere,
     /// A profile for Kafka only.
     #[error("connection profile '{0}' has no schema.registry.url")]
     NoUrl(String),

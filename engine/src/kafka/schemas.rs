@@ -50,6 +50,43 @@ pub fn schema_sources(
     Ok(SchemaSources { key: source(key, Part::Key)?, value: source(value, Part::Value)? })
 }
 
+/// Where the schema of messages is that a route sends.
+#[derive(Debug)]
+pub enum WrittenSchema {
+    /// In a profile's `value.schema.file`; with the registry to register it with, where there is one.
+    File(SchemaText, Option<Arc<Client>>),
+    /// In the registry.
+    Registered(Arc<Client>),
+}
+
+/// Finds the schema of messages: in `registry` where it is given, otherwise in the connection's
+/// profile. Secrets and files are read now; nothing is asked yet.
+pub fn written_schema(
+    registry: Option<&RegistryName>,
+    connection: &Connection,
+    profiles: &Profiles,
+) -> Result<WrittenSchema, RegistryError> {
+    let own = match connection {
+        Connection::Profile(name) => Some(RegistryName::Profile(name.clone())),
+        Connection::Brokers(_) => None,
+    };
+    let Some(name) = registry.or(own.as_ref()) else { return Err(RegistryError::Nowhere) };
+    let client = |name| -> Result<_, RegistryError> {
+        Ok(Arc::new(Client::new(&registry_config(name, profiles)?)?))
+    };
+    match file(name, profiles, Part::Value)? {
+        None => client(name).map(WrittenSchema::Registered),
+        Some(schema) => {
+            let has_registry = match name {
+                RegistryName::Url(_) => true,
+                RegistryName::Profile(profile) => profiles.get(profile)?.has("schema.registry.url"),
+            };
+            let client = has_registry.then(|| client(name)).transpose()?;
+            Ok(WrittenSchema::File(schema, client))
+        }
+    }
+}
+
 fn file(
     name: &RegistryName,
     profiles: &Profiles,

@@ -12,7 +12,7 @@ mod types;
 mod value;
 
 pub use arena::Arena;
-pub use decimal::{Decimal, write_point};
+pub use decimal::{Decimal, MAX_SCALE, write_point};
 pub use names::{NameId, Names};
 pub use row::{Field, Row, Shape};
 pub use types::Type;

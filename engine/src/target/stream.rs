@@ -1,13 +1,16 @@
-//! STREAM: every record is an entry; entry IDs are Redis's own.
+//! STREAM: every record is an entry.
 
-use super::{
-    DELETE_WHEN, EXPIRY, KEY, Occasion, TOMBSTONE, Target, TargetRow, WriteError, key_error,
-    template,
+use super::keyed::{
+    DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
-use crate::expression::{Context, ExpressionError, Layout, Template, TemplateProgram};
+use super::operand::Operand;
+use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
-use crate::record::Field;
-use crate::unit::{Builder, Trim, WriteKind};
+use crate::kafka::position::{format_duration, parse_duration};
+use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep, Upkeep};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The table's row.
 pub(super) const ROW: TargetRow = TargetRow::built(
@@ -19,71 +22,167 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         options: &[
             Argument::option("ID", "expression", Kind::Expression)
                 .optional()
-                .planned()
-                .about("milliseconds of the entry's ID; never goes back"),
-            Argument::block(
-                Some("MAXLEN"),
-                "maxlen",
+                .about("timestamp or milliseconds of the entry's ID, which never goes back"),
+            Argument::one_of(
+                "retention",
                 &[
-                    Argument::one_of(
-                        "precision",
+                    Argument::block(
+                        Some("MAXLEN"),
+                        "maxlen",
                         &[
-                            Argument::token("~").about("whole nodes only, which is cheap"),
-                            Argument::token("=").about("exactly, as when neither is written"),
+                            Argument::one_of(
+                                "precision",
+                                &[
+                                    Argument::token("~").about("whole nodes only, which is cheap"),
+                                    Argument::token("=")
+                                        .about("exactly, as when neither is written"),
+                                ],
+                            )
+                            .optional(),
+                            Argument::value("n", Kind::Integer),
                         ],
                     )
-                    .optional(),
-                    Argument::value("n", Kind::Integer),
+                    .about("keep this many entries; trimmed once a unit"),
+                    Argument::option("RETAIN", "duration", Kind::Duration)
+                        .about("keep entries whose IDs are younger, as 1d; trimmed once a unit"),
                 ],
             )
-            .optional()
-            .about("keep this many entries; trimmed once a unit"),
-            Argument::option("RETAIN", "duration", Kind::Duration)
-                .optional()
-                .planned()
-                .about("keep entries for this long, as 1d"),
+            .optional(),
             EXPIRY,
-            TOMBSTONE.planned(),
+            TOMBSTONE,
             DELETE_WHEN,
         ],
         trailing: None,
     },
-    Stream::parse,
+    |matched| Ok(Arc::new(Stream::parse(matched)?)),
 );
 
-/// `STREAM key [MAXLEN [~|=] n]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stream {
-    /// The stream's key.
-    pub key: Template,
-    /// How long it may grow; trimmed once a unit.
-    pub maxlen: Option<MaxLen>,
+/// `STREAM key [ID expr] [MAXLEN [~|=] n | RETAIN duration]`
+#[derive(Debug)]
+struct Stream {
+    keyed: Keyed,
+    id: Option<Expression>,
+    retention: Option<Retention>,
 }
 
-/// The compiled target.
-#[derive(Debug)]
-pub struct StreamWriter {
-    key: TemplateProgram,
-    trim: Trim,
+/// How much of a stream is kept.
+#[derive(Debug, Clone, Copy)]
+enum Retention {
+    /// `MAXLEN ~ n`: whole nodes only, which is cheap.
+    AtLeast(u64),
+    /// `MAXLEN n`, also written with `=`.
+    Newest(u64),
+    /// `RETAIN duration`
+    Younger(Duration),
+}
+
+impl Stream {
+    fn parse(matched: &Match<'_>) -> Result<Stream, CommandError> {
+        let retain = matched.get("RETAIN").map(|part| part.word()?.convert(parse_duration));
+        let retention = match (matched.get("MAXLEN"), retain.transpose()?) {
+            (Some(maxlen), _) => Some(Retention::parse(maxlen)?),
+            (None, Some(time)) => Some(Retention::Younger(time)),
+            (None, None) => None,
+        };
+        Ok(Stream {
+            keyed: Keyed::parse(matched)?,
+            id: matched.get("ID").map(|part| expression(part.word()?)).transpose()?,
+            retention,
+        })
+    }
+}
+
+impl Retention {
+    fn parse(matched: &Match<'_>) -> Result<Retention, CommandError> {
+        // XADD takes lengths up to a long long's greatest.
+        let entries = matched.word_of("n")?.integer(1..=i64::MAX as u64)?;
+        Ok(match matched.get("precision").map(Match::chosen) {
+            Some("~") => Retention::AtLeast(entries),
+            _ => Retention::Newest(entries),
+        })
+    }
+
+    fn words(self) -> Vec<String> {
+        match self {
+            Retention::AtLeast(n) => vec!["MAXLEN".to_owned(), "~".to_owned(), n.to_string()],
+            Retention::Newest(n) => vec!["MAXLEN".to_owned(), n.to_string()],
+            Retention::Younger(time) => vec!["RETAIN".to_owned(), format_duration(time)],
+        }
+    }
+
+    fn keep(self) -> Keep {
+        match self {
+            Retention::AtLeast(n) => Keep::AtLeast(n),
+            Retention::Newest(n) => Keep::Newest(n),
+            Retention::Younger(time) => {
+                Keep::Younger(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+impl Declared for Stream {
+    fn arguments(&self) -> Vec<String> {
+        let mut words = vec!["STREAM".to_owned(), self.keyed.key.to_string()];
+        if let Some(id) = &self.id {
+            words.extend(["ID".to_owned(), id.to_string()]);
+        }
+        words.extend(self.retention.into_iter().flat_map(Retention::words));
+        words.extend(self.keyed.options());
+        words
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place::Key(&self.keyed.key)
+    }
+
+    fn expressions(&self) -> Vec<(&'static str, &Expression)> {
+        let id = self.id.iter().map(|id| ("ID", id));
+        id.chain(self.keyed.expressions()).collect()
+    }
+
+    fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {
+        let keyed = self.keyed.compile(making.layout, Removals::NONE)?;
+        Ok(keyed.with(StreamWriter {
+            id: self.id.as_ref().map(|id| Operand::new("ID", id, making.layout)).transpose()?,
+            keep: self.retention.map_or(Keep::All, Retention::keep),
+        }))
+    }
+}
+
+struct StreamWriter {
+    id: Option<Operand>,
+    keep: Keep,
 }
 
 impl StreamWriter {
-    /// Adds the fields that are not null as an entry; a tombstone adds nothing.
-    pub(super) fn write(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-        fields: &[Field<'_>],
-        builder: &mut Builder,
-    ) -> Result<(), WriteError> {
-        if occasion != Occasion::Record {
-            return Ok(());
+    fn time(&self, context: &Context<'_>) -> Result<EntryTime, WriteError> {
+        match &self.id {
+            None => Ok(EntryTime::Now),
+            Some(id) => id.milliseconds(context).map(EntryTime::NotBefore),
         }
-        self.key.write(context, builder.key_buffer())?;
-        let kind = WriteKind::StreamAdd(self.trim);
-        let mut entry =
-            builder.write(kind).map_err(|error| key_error(error, context, &self.key))?;
-        for field in fields {
+    }
+}
+
+impl RecordWriter for StreamWriter {
+    const KIND: GroupKind = GroupKind::Stream;
+
+    /// Adds the fields that are not null as an entry.
+    fn write(
+        &self,
+        keyed: &KeyedWriter,
+        context: &Context<'_>,
+        selected: Selected<'_, '_>,
+        output: &mut Output<'_>,
+    ) -> Result<(), WriteError> {
+        let time = self.time(context)?;
+        let upkeep = Upkeep { keep: self.keep, expiry: keyed.expiry(context)? };
+        keyed.address(context, output.builder)?;
+        let mut entry = output
+            .builder
+            .fields(FieldsWrite::StreamAdd(time), upkeep)
+            .map_err(|error| keyed.refused(error, context))?;
+        for field in selected.fields {
             entry.field(field.name, field.value);
         }
         if entry.fields() == 0 {
@@ -92,71 +191,5 @@ impl StreamWriter {
         }
         entry.end(std::iter::empty());
         Ok(())
-    }
-}
-
-/// A stream's greatest length, in entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaxLen {
-    /// Whether Redis may leave some more, to trim whole nodes only.
-    pub precision: Precision,
-    /// Entries to keep.
-    pub entries: u64,
-}
-
-/// How exactly a stream is trimmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// `~`: whole nodes only, which is cheap.
-    Approximate,
-    /// `=`, also when neither is written, as in XADD.
-    Exact,
-}
-
-impl Stream {
-    /// Says in `layout` what its expressions read.
-    pub(super) fn compile(&self, layout: &mut Layout) -> Result<StreamWriter, ExpressionError> {
-        Ok(StreamWriter { key: self.key.compile(layout)?, trim: self.trim() })
-    }
-
-    fn trim(&self) -> Trim {
-        match self.maxlen {
-            None => Trim::None,
-            Some(MaxLen { precision: Precision::Approximate, entries }) => {
-                Trim::Approximate(entries)
-            }
-            Some(MaxLen { precision: Precision::Exact, entries }) => Trim::Exact(entries),
-        }
-    }
-
-    fn parse(matched: &Match<'_>) -> Result<Target, CommandError> {
-        let key = template(matched.word_of(KEY.name)?)?;
-        let maxlen = matched.get("MAXLEN").map(MaxLen::parse).transpose()?;
-        Ok(Target::Stream(Stream { key, maxlen }))
-    }
-
-    /// The canonical words.
-    pub(super) fn arguments(&self) -> Vec<String> {
-        let mut words = vec!["STREAM".to_owned(), self.key.to_string()];
-        if let Some(maxlen) = &self.maxlen {
-            words.push("MAXLEN".to_owned());
-            if maxlen.precision == Precision::Approximate {
-                words.push("~".to_owned());
-            }
-            words.push(maxlen.entries.to_string());
-        }
-        words
-    }
-}
-
-impl MaxLen {
-    fn parse(matched: &Match<'_>) -> Result<MaxLen, CommandError> {
-        let precision = match matched.get("precision").map(Match::chosen) {
-            Some("~") => Precision::Approximate,
-            _ => Precision::Exact,
-        };
-        // XADD takes lengths up to a long long's greatest.
-        let entries = matched.word_of("n")?.integer(1..=i64::MAX as u64)?;
-        Ok(MaxLen { precision, entries })
     }
 }

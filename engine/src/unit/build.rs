@@ -1,52 +1,101 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
-use super::packed::{self, HashOperation, PackedAdvance, put_text, put_varint};
+mod pending;
+
+pub use pending::{Change, Pending, PendingHash, Since};
+
+use super::messages::{Messages, MessagesMark, Part};
+use super::packed::{
+    self, DELETE_KEY, EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER,
+    PackedAdvance, PlainWrite, REPLACE_IF_NEWER, put_group, put_text, put_varint,
+};
 use super::{RecordRef, Unit};
-use crate::format::text::write_text;
 use crate::ledger::{self, Advance};
-use crate::record::{NameId, Names, Value};
+use crate::record::{NameId, Names};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
 use std::hash::BuildHasher;
 
+mod entry;
+
+pub use entry::Entry;
+
 const NONE: u32 = u32::MAX;
 
-/// How a stream is trimmed after the unit.
+/// What becomes of a key once its writes of a unit are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trim {
-    /// Not at all.
-    None,
-    /// Whole nodes beyond so many entries.
-    Approximate(u64),
-    /// To exactly so many entries.
-    Exact(u64),
+pub struct Upkeep {
+    /// What is kept of it.
+    pub keep: Keep,
+    /// Its time to live.
+    pub expiry: Expiry,
 }
 
-/// What a write does to its key.
+impl Default for Upkeep {
+    fn default() -> Upkeep {
+        Upkeep { keep: Keep::All, expiry: Expiry::Unchanged }
+    }
+}
+
+/// A write that has fields with names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteKind {
-    /// Adds an entry to a stream, to be trimmed once a unit.
-    StreamAdd(Trim),
+pub enum FieldsWrite {
+    /// Adds an entry to a stream.
+    StreamAdd(EntryTime),
     /// Sets and deletes fields of a hash.
     HashMerge,
     /// Empties a hash, then sets fields.
     HashReplace,
-    /// Deletes a hash.
-    HashDelete,
+    /// Sets and deletes fields of a hash, then folds into others ([`Entry::fold`]).
+    HashFold,
+    /// Merges if the record is not older ([`Entry::newer`]).
+    HashMergeIfNewer,
+    /// Replaces if the record is not older ([`Entry::newer`]).
+    HashReplaceIfNewer,
 }
 
-/// Redis's type of the key a write goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyType {
-    Stream,
-    Hash,
-}
-
-impl WriteKind {
-    fn key_type(self) -> KeyType {
+impl FieldsWrite {
+    fn kind(self) -> GroupKind {
         match self {
-            WriteKind::StreamAdd(_) => KeyType::Stream,
-            WriteKind::HashMerge | WriteKind::HashReplace | WriteKind::HashDelete => KeyType::Hash,
+            FieldsWrite::StreamAdd(_) => GroupKind::Stream,
+            FieldsWrite::HashMerge | FieldsWrite::HashReplace => GroupKind::Hash,
+            FieldsWrite::HashFold
+            | FieldsWrite::HashMergeIfNewer
+            | FieldsWrite::HashReplaceIfNewer => GroupKind::Undecided,
+        }
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        match self {
+            FieldsWrite::StreamAdd(time) => {
+                let (code, ms, seq) = time.code();
+                out.push(code);
+                out.extend_from_slice(&ms.to_le_bytes());
+                out.extend_from_slice(&seq.to_le_bytes());
+            }
+            FieldsWrite::HashMerge => out.push(HashOperation::Merge as u8),
+            FieldsWrite::HashReplace => out.push(HashOperation::Replace as u8),
+            FieldsWrite::HashFold => out.push(FOLD),
+            FieldsWrite::HashMergeIfNewer => out.push(MERGE_IF_NEWER),
+            FieldsWrite::HashReplaceIfNewer => out.push(REPLACE_IF_NEWER),
+        }
+    }
+}
+
+/// What a group's name names: keys, channels and commands do not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Space {
+    Keys,
+    Channels,
+    Commands,
+}
+
+impl Space {
+    fn of(kind: GroupKind) -> Space {
+        match kind {
+            GroupKind::Channel => Space::Channels,
+            GroupKind::Command => Space::Commands,
+            _ => Space::Keys,
         }
     }
 }
@@ -73,8 +122,8 @@ impl fmt::Display for KeyError {
 struct Group {
     key_start: usize,
     key_end: usize,
-    key_type: KeyType,
-    trim: Trim,
+    kind: GroupKind,
+    keep: Keep,
     first: u32,
     last: u32,
     writes: u32,
@@ -88,6 +137,7 @@ struct Write {
     start: usize,
     end: usize,
     record: u32,
+    expiry: Expiry,
 }
 
 /// A point to go back to when a record turns out bad after its first write.
@@ -96,11 +146,14 @@ pub struct Mark {
     writes: usize,
     arena: usize,
     records: usize,
+    messages: MessagesMark,
 }
 
 /// A unit being built.
 #[derive(Debug, Default)]
 pub struct Builder {
+    /// What goes to Kafka before the unit is applied; [`Builder::finish`] leaves it alone.
+    pub messages: Messages,
     arena: Vec<u8>,
     keys: Vec<u8>,
     groups: Vec<Group>,
@@ -116,6 +169,8 @@ pub struct Builder {
     /// Where a key is written before it is looked up; see [`Builder::key_buffer`].
     key: Vec<u8>,
     text: Vec<u8>,
+    /// What stands behind the fields of the write being filled in.
+    behind: Vec<u8>,
 }
 
 impl Builder {
@@ -130,6 +185,7 @@ impl Builder {
             writes: self.writes.len(),
             arena: self.arena.len(),
             records: self.records.len(),
+            messages: self.messages.mark(),
         };
         self.records.push(record);
         mark
@@ -149,11 +205,12 @@ impl Builder {
         }
         self.arena.truncate(mark.arena);
         self.records.truncate(mark.records);
+        self.messages.roll_back(mark.messages);
     }
 
-    /// Whether the record begun at `mark` has written something. When it has not, it is forgotten.
+    /// Whether the record begun at `mark` has written or sent something. When it has not, it is forgotten.
     pub fn end_record(&mut self, mark: Mark) -> bool {
-        let wrote = self.writes.len() > mark.writes;
+        let wrote = self.writes.len() > mark.writes || self.messages.has_grown(mark.messages);
         if !wrote {
             self.records.truncate(mark.records);
         }
@@ -166,73 +223,103 @@ impl Builder {
         &mut self.key
     }
 
-    /// Begins a write to the key in [`Builder::key_buffer`].
-    pub fn write(&mut self, kind: WriteKind) -> Result<Entry<'_>, KeyError> {
+    /// Adds a message to Kafka of the record begun last; see [`Messages::add`].
+    pub fn message<E>(
+        &mut self,
+        topic: &str,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<Part, E>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<Part, E>,
+    ) -> Result<(), E> {
+        match self.records.last() {
+            Some(&record) => self.messages.add(topic, record, key, value),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a write with fields to the key in [`Builder::key_buffer`].
+    pub fn fields(&mut self, write: FieldsWrite, upkeep: Upkeep) -> Result<Entry<'_>, KeyError> {
         if ledger::is_reserved(&self.key) {
             return Err(KeyError::Reserved);
         }
-        self.write_own(kind)
+        self.fields_of_own(write, upkeep)
     }
 
-    /// Begins a write to a key of our own, such as the dead letters.
-    pub fn write_own(&mut self, kind: WriteKind) -> Result<Entry<'_>, KeyError> {
-        let group = self.group(kind)?;
+    /// Begins a write with fields to a key of our own, such as the dead letters.
+    pub fn fields_of_own(
+        &mut self,
+        write: FieldsWrite,
+        upkeep: Upkeep,
+    ) -> Result<Entry<'_>, KeyError> {
+        let group = self.group(write.kind(), upkeep.keep)?;
         let start = self.arena.len();
-        let count_at = match kind {
-            WriteKind::StreamAdd(_) => {
-                self.arena.extend_from_slice(&[0; 16]);
-                start + 16
-            }
-            WriteKind::HashMerge => self.operation(HashOperation::Merge),
-            WriteKind::HashReplace => self.operation(HashOperation::Replace),
-            WriteKind::HashDelete => self.operation(HashOperation::Delete),
-        };
+        write.put(&mut self.arena);
+        let count_at = self.arena.len();
         self.arena.extend_from_slice(&[0; 4]);
-        Ok(Entry { builder: self, group, kind, start, count_at, fields: 0 })
+        self.behind.clear();
+        Ok(Entry::new(self, write, upkeep.expiry, entry::Place { group, start, count_at }))
     }
 
-    fn operation(&mut self, operation: HashOperation) -> usize {
-        self.arena.push(operation.code());
-        self.arena.len()
+    /// Writes to the key (or channel) in [`Builder::key_buffer`].
+    pub fn plain(
+        &mut self,
+        kind: GroupKind,
+        write: PlainWrite<'_>,
+        upkeep: Upkeep,
+    ) -> Result<(), KeyError> {
+        if Space::of(kind) == Space::Keys && ledger::is_reserved(&self.key) {
+            return Err(KeyError::Reserved);
+        }
+        let group = self.group(kind, upkeep.keep)?;
+        let start = self.arena.len();
+        write.put(&mut self.arena);
+        self.link(group, start, upkeep.expiry);
+        Ok(())
     }
 
-    fn group(&mut self, kind: WriteKind) -> Result<u32, KeyError> {
+    /// Adds a command of so many words, which follow by [`Builder::word`], its name first.
+    pub fn command(&mut self, words: usize) -> Result<(), KeyError> {
+        self.key.clear();
+        self.plain(GroupKind::Command, PlainWrite::Command(words), Upkeep::default())
+    }
+
+    /// The next word of the command that was begun last.
+    pub fn word(&mut self, word: &[u8]) {
+        put_text(&mut self.arena, word);
+        if let Some(write) = self.writes.last_mut() {
+            write.end = self.arena.len();
+        }
+    }
+
+    fn group(&mut self, kind: GroupKind, keep: Keep) -> Result<u32, KeyError> {
         let Builder { keys, groups, index, hasher, key, .. } = self;
+        let space = Space::of(kind);
         let key_of = |group: &Group| keys.get(group.key_start..group.key_end).unwrap_or_default();
-        let hash = hasher.hash_one(&key[..]);
+        let hash = hasher.hash_one((space, &key[..]));
         let found = index.find(hash, |&at| {
-            groups.get(at as usize).is_some_and(|group| key_of(group) == &key[..])
+            let same = |group: &Group| Space::of(group.kind) == space && key_of(group) == &key[..];
+            groups.get(at as usize).is_some_and(same)
         });
         if let Some(&at) = found {
             let Some(group) = groups.get_mut(at as usize) else { return Err(KeyError::TwoTypes) };
-            if group.key_type != kind.key_type() {
-                if group.writes > 0 {
-                    return Err(KeyError::TwoTypes);
-                }
-                group.key_type = kind.key_type();
-            }
-            if let WriteKind::StreamAdd(trim) = kind {
-                group.trim = trim;
+            group.kind = match group.kind.joined(kind) {
+                _ if group.writes == 0 => kind,
+                Some(joined) => joined,
+                None => return Err(KeyError::TwoTypes),
+            };
+            if keep != Keep::All || group.writes == 0 {
+                group.keep = keep;
             }
             return Ok(at);
         }
         let at = groups.len() as u32;
         let key_start = keys.len();
         keys.extend_from_slice(key);
-        let trim = if let WriteKind::StreamAdd(trim) = kind { trim } else { Trim::None };
-        groups.push(Group {
-            key_start,
-            key_end: keys.len(),
-            key_type: kind.key_type(),
-            trim,
-            first: NONE,
-            last: NONE,
-            writes: 0,
-        });
+        let key_end = keys.len();
+        groups.push(Group { key_start, key_end, kind, keep, first: NONE, last: NONE, writes: 0 });
         index.insert_unique(hash, at, |&at| {
             let group = groups.get(at as usize);
-            hasher
-                .hash_one(group.and_then(|g| keys.get(g.key_start..g.key_end)).unwrap_or_default())
+            let key = group.and_then(|g| keys.get(g.key_start..g.key_end)).unwrap_or_default();
+            hasher.hash_one((group.map_or(space, |group| Space::of(group.kind)), key))
         });
         Ok(at)
     }
@@ -256,7 +343,7 @@ impl Builder {
 
     /// Bytes gathered so far; a unit is closed once they pass a bound.
     pub fn size(&self) -> usize {
-        self.arena.len() + self.keys.len()
+        self.arena.len() + self.keys.len() + self.messages.size()
     }
 
     /// Whether nothing is written yet.
@@ -297,37 +384,47 @@ impl Builder {
         for &name in &self.used {
             put_text(out, names.get(name));
         }
-        let written =
-            |key_type| self.groups.iter().filter(move |g| g.writes > 0 && g.key_type == key_type);
-        put_varint(out, self.groups.iter().filter(|group| group.writes > 0).count() as u64);
-        // Streams first: adding to one is the only write that can still fail, and is undone.
-        for group in written(KeyType::Stream).chain(written(KeyType::Hash)) {
-            self.pack_group(group, out, &mut unit.writers);
+        let written = |group: &&Group| group.writes > 0;
+        let kinds = self.groups.iter().filter(written).fold(0u16, |all, g| all | g.kind.bit());
+        put_varint(out, self.groups.iter().filter(written).count() as u64);
+        for kind in GroupKind::ALL.into_iter().filter(|kind| kinds & kind.bit() != 0) {
+            let groups = self.groups.iter().filter(|group| group.kind == kind);
+            for group in groups.filter(written) {
+                self.pack_group(group, out, &mut unit.writers);
+                unit.undecided += usize::from(kind == GroupKind::Undecided);
+                unit.groups.push(group.writes);
+            }
         }
     }
 
-    fn pack_group(&self, group: &Group, out: &mut Vec<u8>, writers: &mut Vec<u32>) {
-        put_text(out, self.keys.get(group.key_start..group.key_end).unwrap_or_default());
-        out.push(match group.key_type {
-            KeyType::Stream => packed::KIND_STREAM,
-            KeyType::Hash => packed::KIND_HASH,
-        });
-        let (trim, entries) = match group.trim {
-            Trim::None => (0, 0),
-            Trim::Approximate(entries) => (1, entries),
-            Trim::Exact(entries) => (2, entries),
-        };
-        out.push(trim);
-        out.extend_from_slice(&entries.to_le_bytes());
-        let bytes_at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        put_varint(out, u64::from(group.writes));
-        let start = out.len();
+    /// The group's writes in order, with their bytes.
+    fn writes_of(&self, group: &Group) -> impl Iterator<Item = (&Write, &[u8])> {
         let mut at = group.first;
-        while let Some(write) = self.writes.get(at as usize) {
-            out.extend_from_slice(self.arena.get(write.start..write.end).unwrap_or_default());
-            writers.push(write.record);
+        std::iter::from_fn(move || {
+            let write = self.writes.get(at as usize)?;
             at = write.next;
+            Some((write, self.arena.get(write.start..write.end).unwrap_or_default()))
+        })
+    }
+
+    fn pack_group(&self, group: &Group, out: &mut Vec<u8>, writers: &mut Vec<u32>) {
+        // What stands before a write that makes the key anew cannot be seen.
+        let (mut seen_from, mut expiry) = (0, Expiry::Unchanged);
+        for (number, (write, bytes)) in self.writes_of(group).enumerate() {
+            writers.push(write.record);
+            if makes_anew(group.kind, bytes) {
+                (seen_from, expiry) = (number, Expiry::Unchanged);
+            }
+            if write.expiry != Expiry::Unchanged {
+                expiry = write.expiry;
+            }
+        }
+        let key = self.keys.get(group.key_start..group.key_end).unwrap_or_default();
+        let writes = group.writes as usize - seen_from;
+        let bytes_at = put_group(out, key, group.kind, group.keep, expiry, writes);
+        let start = out.len();
+        for (_, bytes) in self.writes_of(group).skip(seen_from) {
+            out.extend_from_slice(bytes);
         }
         let bytes = out.len() - start;
         patch_u32(out, bytes_at, bytes as u32);
@@ -339,80 +436,12 @@ impl Builder {
             + self.keys.capacity()
             + self.writes.capacity() * size_of::<Write>()
             + self.groups.capacity() * size_of::<Group>()
-    }
-}
-
-/// One write being filled in; nothing is written until [`Entry::end`].
-pub struct Entry<'b> {
-    builder: &'b mut Builder,
-    group: u32,
-    kind: WriteKind,
-    start: usize,
-    count_at: usize,
-    fields: u32,
-}
-
-impl Entry<'_> {
-    /// Adds a field with a value's text form; null has none and is left out.
-    pub fn field(&mut self, name: NameId, value: Value<'_>) {
-        match value {
-            Value::Null => {}
-            Value::Number(text) | Value::Text(text) => self.text(name, text.as_bytes()),
-            Value::Bytes(bytes) => self.text(name, bytes),
-            Value::Int(int) => self.text(name, itoa::Buffer::new().format(int).as_bytes()),
-            Value::Double(double) if double.is_finite() => {
-                self.text(name, zmij::Buffer::new().format_finite(double).as_bytes());
-            }
-            _ => {
-                let mut text = std::mem::take(&mut self.builder.text);
-                text.clear();
-                write_text(value, &mut text);
-                self.text(name, &text);
-                self.builder.text = text;
-            }
-        }
-    }
-
-    /// Adds a field with the given bytes.
-    #[inline]
-    pub fn text(&mut self, name: NameId, text: &[u8]) {
-        let number = self.builder.number(name);
-        put_varint(&mut self.builder.arena, u64::from(number));
-        put_text(&mut self.builder.arena, text);
-        self.fields += 1;
-    }
-
-    /// How many fields were added.
-    pub fn fields(&self) -> u32 {
-        self.fields
-    }
-
-    /// Completes the write; `deleted` are a hash's fields to delete.
-    pub fn end(self, deleted: impl Iterator<Item = NameId>) {
-        let Entry { builder, group, kind, start, count_at, fields } = self;
-        patch_u32(&mut builder.arena, count_at, fields);
-        if kind.key_type() == KeyType::Hash {
-            let deleted_at = builder.arena.len();
-            builder.arena.extend_from_slice(&[0; 4]);
-            let mut count = 0;
-            for name in deleted {
-                let number = builder.number(name);
-                put_varint(&mut builder.arena, u64::from(number));
-                count += 1;
-            }
-            patch_u32(&mut builder.arena, deleted_at, count);
-        }
-        builder.link(group, start);
-    }
-
-    /// Drops the write: nothing of it remains.
-    pub fn abandon(self) {
-        self.builder.arena.truncate(self.start);
+            + self.messages.memory()
     }
 }
 
 impl Builder {
-    fn link(&mut self, group: u32, start: usize) {
+    fn link(&mut self, group: u32, start: usize, expiry: Expiry) {
         let at = self.writes.len() as u32;
         let Some(place) = self.groups.get_mut(group as usize) else { return };
         let previous = place.last;
@@ -430,7 +459,21 @@ impl Builder {
             start,
             end: self.arena.len(),
             record,
+            expiry,
         });
+    }
+}
+
+/// Whether a write leaves nothing of what the key held.
+fn makes_anew(kind: GroupKind, write: &[u8]) -> bool {
+    let operation = write.first().copied();
+    match kind {
+        GroupKind::String | GroupKind::Json => true,
+        GroupKind::Hash | GroupKind::Undecided => {
+            operation == Some(DELETE_KEY) || operation == Some(HashOperation::Replace as u8)
+        }
+        GroupKind::Channel | GroupKind::Command => false,
+        _ => operation == Some(DELETE_KEY),
     }
 }
 

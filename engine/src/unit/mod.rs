@@ -5,11 +5,18 @@
 //! propagated as units.
 
 mod build;
+pub mod decide;
+mod messages;
 pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Entry, KeyError, Mark, Trim, WriteKind};
+pub use build::{
+    Builder, Change, Entry, FieldsWrite, KeyError, Mark, Pending, PendingHash, Since, Upkeep,
+};
+pub use decide::Undecidable;
+pub use messages::{Message, Messages, Part};
+pub use packed::{End, EntryTime, Expiry, Fold, GroupKind, Keep, Operand, PlainWrite};
 
 use crate::ledger::Advance;
 use std::sync::Arc;
@@ -34,8 +41,13 @@ pub struct Unit {
     pub packed: Vec<u8>,
     /// The records that wrote something, in order.
     pub records: Vec<RecordRef>,
-    /// For each write in packed order, the index in `records` of the record it came from.
+    /// For each group in packed order, how many writes were made to it; where only the last can be
+    /// seen, more than are packed.
+    pub groups: Vec<u32>,
+    /// For each of these writes, the index in `records` of the record it came from.
     pub writers: Vec<u32>,
+    /// How many groups depend on what Redis holds; see [`decide`].
+    pub undecided: usize,
     /// The worker's partitions, by slot: topic and partition number.
     pub slots: Arc<[(Arc<str>, i32)]>,
 }
@@ -47,11 +59,15 @@ impl Unit {
         self.advances.clear();
         self.packed.clear();
         self.records.clear();
+        self.groups.clear();
         self.writers.clear();
+        self.undecided = 0;
     }
 
     /// Bytes its buffers hold on to.
     pub fn memory(&self) -> usize {
-        self.packed.capacity() + self.writers.capacity() * 4 + self.records.capacity() * 16
+        self.packed.capacity()
+            + (self.writers.capacity() + self.groups.capacity()) * 4
+            + self.records.capacity() * 16
     }
 }

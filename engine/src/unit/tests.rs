@@ -1,18 +1,52 @@
 //! What is built reads back as it was meant, whatever was rolled back in between.
 
-use super::packed::{self, GroupKind, HashOperation, PackedTrim, Reader};
-use super::{Builder, KeyError, RecordRef, Trim, Unit, WriteKind};
+use super::decide::Wanted;
+use super::packed::{self, HashOperation, Reader, StreamWrite, Undecided};
+use super::{
+    Builder, End, EntryTime, Expiry, FieldsWrite, Fold, GroupKind, Keep, KeyError, Operand,
+    PlainWrite, RecordRef, Unit, Upkeep,
+};
+use crate::expression::Numeric;
+use crate::expression::time::{Kind, Moment};
 use crate::kafka::TopicId;
 use crate::ledger::{Advance, Expected, Standing};
-use crate::record::{Names, Value};
+use crate::record::{Decimal, Names, TimeUnit, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+/// What a write does, as a test says it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Deed {
+    Fields(FieldsWrite),
+    Delete(GroupKind),
+    Set,
+    Push(End),
+    Member(f64),
+    Place,
+    Sample,
+}
+
+impl Deed {
+    fn kind(self) -> GroupKind {
+        match self {
+            Deed::Fields(FieldsWrite::StreamAdd(_)) => GroupKind::Stream,
+            Deed::Fields(FieldsWrite::HashMerge | FieldsWrite::HashReplace) => GroupKind::Hash,
+            Deed::Fields(_) => GroupKind::Undecided,
+            Deed::Delete(kind) => kind,
+            Deed::Set => GroupKind::String,
+            Deed::Push(_) => GroupKind::List,
+            Deed::Member(_) => GroupKind::SortedSet,
+            Deed::Place => GroupKind::Geo,
+            Deed::Sample => GroupKind::TimeSeries,
+        }
+    }
+}
 
 /// One write as a test says it: the key's and the fields' numbers.
 #[derive(Debug, Clone)]
 struct Wish {
     key: u8,
-    kind: WriteKind,
+    deed: Deed,
     fields: Vec<(u8, String)>,
     deleted: Vec<u8>,
 }
@@ -21,20 +55,31 @@ struct Wish {
 type RecordWish = (Vec<Wish>, bool);
 
 fn wish() -> impl Strategy<Value = Wish> {
-    let kind = prop_oneof![
-        Just(WriteKind::StreamAdd(Trim::None)),
-        Just(WriteKind::StreamAdd(Trim::Approximate(7))),
-        Just(WriteKind::HashMerge),
-        Just(WriteKind::HashReplace),
-        Just(WriteKind::HashDelete),
+    let deed = prop_oneof![
+        Just(Deed::Fields(FieldsWrite::StreamAdd(EntryTime::Now))),
+        Just(Deed::Fields(FieldsWrite::StreamAdd(EntryTime::NotBefore(7)))),
+        Just(Deed::Fields(FieldsWrite::HashMerge)),
+        Just(Deed::Fields(FieldsWrite::HashReplace)),
+        Just(Deed::Fields(FieldsWrite::HashFold)),
+        Just(Deed::Fields(FieldsWrite::HashMergeIfNewer)),
+        Just(Deed::Fields(FieldsWrite::HashReplaceIfNewer)),
+        Just(Deed::Delete(GroupKind::Hash)),
+        Just(Deed::Delete(GroupKind::Undecided)),
+        Just(Deed::Delete(GroupKind::Stream)),
+        Just(Deed::Delete(GroupKind::List)),
+        Just(Deed::Set),
+        Just(Deed::Push(End::Left)),
+        Just(Deed::Push(End::Right)),
+        Just(Deed::Member(1.5)),
+        Just(Deed::Place),
+        Just(Deed::Sample),
     ];
     let fields = prop::collection::vec((0..6u8, ".{0,9}"), 0..5);
-    (0..5u8, kind, fields, prop::collection::vec(0..6u8, 0..3)).prop_map(
-        |(key, kind, fields, deleted)| {
-            let is_stream = matches!(kind, WriteKind::StreamAdd(_));
+    (0..5u8, deed, fields, prop::collection::vec(0..6u8, 0..3)).prop_map(
+        |(key, deed, fields, deleted)| {
             // Keys of one number are of one type, as a test of clashes has its own place below.
-            let key = key * 2 + u8::from(is_stream);
-            Wish { key, kind, fields, deleted: if is_stream { Vec::new() } else { deleted } }
+            let key = key * 16 + deed.kind() as u8;
+            Wish { key, deed, fields, deleted }
         },
     )
 }
@@ -49,73 +94,181 @@ fn field_name(field: u8) -> String {
 
 fn write(builder: &mut Builder, names: &mut Names, wish: &Wish) {
     builder.key_buffer().extend_from_slice(key_name(wish.key).as_bytes());
+    let Deed::Fields(fields) = wish.deed else {
+        let written = builder.plain(wish.deed.kind(), plain(wish.deed), Upkeep::default());
+        return written.expect("keys have one type here");
+    };
     let deleted: Vec<_> = wish
         .deleted
         .iter()
         .map(|field| names.intern(field_name(*field).as_bytes(), None))
         .collect();
-    let mut entry = builder.write(wish.kind).expect("keys have one type here");
+    let mut entry = builder.fields(fields, Upkeep::default()).expect("keys have one type here");
     for (field, text) in &wish.fields {
         let name = names.intern(field_name(*field).as_bytes(), None);
         entry.field(name, Value::Text(text));
     }
+    let name = names.intern(b"kept", None);
+    match fields {
+        FieldsWrite::HashFold => {
+            FOLDS.iter().for_each(|fold| entry.fold(fold.named(|_| name)));
+        }
+        FieldsWrite::HashMergeIfNewer | FieldsWrite::HashReplaceIfNewer => {
+            entry.newer(name, Operand::Text(b"newer"));
+        }
+        _ => {}
+    }
     entry.end(deleted.into_iter());
 }
 
+/// One of each kind.
+const FOLDS: [Fold<'static, ()>; 8] = {
+    let time = Moment { seconds: -1, nanos: 7_000, unit: TimeUnit::Micros, kind: Kind::Local };
+    let number = Numeric::Decimal(Decimal { unscaled: -1340, scale: 2 });
+    let field = ();
+    [
+        Fold::Count { field, by: 1 },
+        Fold::Sum { field, number: Numeric::Int(i64::MIN) },
+        Fold::Mean { field, sum: (), count: (), number },
+        Fold::Least { field, operand: Operand::Number(Numeric::Double(-0.5)) },
+        Fold::Greatest { field, operand: Operand::Time(time) },
+        Fold::First { field, text: b"first" },
+        Fold::Earliest { field, at: (), time, text: b"early" },
+        Fold::Latest { field, at: (), time, text: b"late" },
+    ]
+};
+
+fn plain(deed: Deed) -> PlainWrite<'static> {
+    match deed {
+        Deed::Set => PlainWrite::Whole(b"text"),
+        Deed::Push(end) => PlainWrite::Push(end, b"element"),
+        Deed::Member(score) => PlainWrite::Score(score, b"member"),
+        Deed::Place => PlainWrite::Place(1.0, -2.0, b"place"),
+        Deed::Sample => PlainWrite::Sample(-1, 2.5),
+        Deed::Delete(_) | Deed::Fields(_) => PlainWrite::Delete,
+    }
+}
+
 /// A write as read back.
-type Read = (Option<HashOperation>, Vec<(String, String)>, Vec<String>);
+#[derive(Debug, Clone, PartialEq)]
+enum Read {
+    Entry(EntryTime, Vec<(String, String)>),
+    Hash(HashOperation, Vec<(String, String)>, Vec<String>),
+    /// With what stands behind the fields.
+    Undecided(Undecided, Vec<(String, String)>, Vec<String>, String),
+    Plain(String),
+}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("the tests write text")
 }
 
+fn read_one(reader: &mut Reader<'_>, head: &packed::Head<'_>, kind: GroupKind) -> Read {
+    let fields = |reader: &mut Reader<'_>, count| -> Vec<(String, String)> {
+        let field = |_| {
+            let (name, value) = packed::read_field(reader, head).expect("a field");
+            (text(head.names[name]), text(value))
+        };
+        (0..count).map(field).collect()
+    };
+    match kind {
+        GroupKind::Stream => match packed::read_stream_write(reader).expect("a write") {
+            StreamWrite::Delete => Read::Plain(format!("{:?}", PlainWrite::Delete)),
+            StreamWrite::Add { time, fields: count, .. } => {
+                Read::Entry(time, fields(reader, count))
+            }
+        },
+        GroupKind::Hash => {
+            let (operation, count) = packed::read_hash_write(reader).expect("a write");
+            let fields = fields(reader, count);
+            let deleted = packed::read_deleted_count(reader, operation).expect("a count");
+            let deleted = (0..deleted)
+                .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]));
+            Read::Hash(operation, fields, deleted.collect())
+        }
+        GroupKind::Undecided => {
+            let (write, count) = packed::read_undecided(reader).expect("a write");
+            let fields = fields(reader, count);
+            if write == Undecided::Plain(HashOperation::Delete) {
+                return Read::Plain(format!("{:?}", PlainWrite::Delete));
+            }
+            let deleted = packed::read_deleted_count(reader, HashOperation::Merge);
+            let deleted = (0..deleted.expect("a count"))
+                .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]))
+                .collect();
+            Read::Undecided(write, fields, deleted, read_behind(reader, head, write))
+        }
+        _ => Read::Plain(format!("{:?}", packed::read_plain_write(reader, kind).expect("a write"))),
+    }
+}
+
+fn read_behind(reader: &mut Reader<'_>, head: &packed::Head<'_>, write: Undecided) -> String {
+    if write != Undecided::Fold {
+        let newer = packed::read_newer(reader, head).expect("a condition");
+        assert_eq!(head.names[newer.field], b"kept");
+        return format!("{:?}", newer.operand);
+    }
+    // The count stands in four bytes.
+    reader.skip(4).expect("a count");
+    let fold = |_| {
+        let fold = packed::read_fold(reader, head).expect("a fold");
+        format!("{:?}", fold.named(|name| assert_eq!(head.names[name], b"kept")))
+    };
+    FOLDS.iter().map(fold).collect()
+}
+
+/// What a group says of its key: the records that wrote it, and the writes.
+type Written = (Vec<u32>, Vec<Read>);
+
 /// Reads all writes by key, with the records they came from.
-fn read_back(unit: &Unit) -> BTreeMap<String, Vec<(u32, Read)>> {
+fn read_back(unit: &Unit) -> BTreeMap<String, Written> {
     let mut reader = Reader::new(&unit.packed);
     let head = packed::read_head(&mut reader).expect("a head");
-    let mut writers = unit.writers.iter().copied();
+    let (mut writers, mut counts) = (unit.writers.iter().copied(), unit.groups.iter());
     let mut keys = BTreeMap::new();
     for _ in 0..head.groups {
         let group = packed::read_group(&mut reader).expect("a group");
-        let mut writes = Vec::new();
-        for _ in 0..group.writes {
-            let (operation, count) = match group.kind {
-                GroupKind::Stream(_) => {
-                    (None, packed::read_stream_write(&mut reader).expect("a write").fields)
-                }
-                GroupKind::Hash => {
-                    let (operation, count) = packed::read_hash_write(&mut reader).expect("a write");
-                    (Some(operation), count)
-                }
-            };
-            let fields = (0..count).map(|_| {
-                let (name, value) = packed::read_field(&mut reader, &head).expect("a field");
-                (text(head.names[name]), text(value))
-            });
-            let fields = fields.collect();
-            let deleted = match operation {
-                None => 0,
-                Some(_) => packed::read_deleted_count(&mut reader).expect("a count"),
-            };
-            let deleted = (0..deleted)
-                .map(|_| text(head.names[packed::read_name(&mut reader, &head).expect("a name")]));
-            let read = (operation, fields, deleted.collect());
-            writes.push((writers.next().expect("a record for every write"), read));
-        }
-        assert!(keys.insert(text(group.key), writes).is_none(), "one group a key");
+        let writes = (0..group.writes).map(|_| read_one(&mut reader, &head, group.kind)).collect();
+        let count = *counts.next().expect("a count for every group") as usize;
+        let records = writers.by_ref().take(count).collect();
+        let earlier = keys.insert(text(group.key), (records, writes));
+        assert!(earlier.is_none(), "one group a key");
     }
     keys
 }
 
 fn expected(wish: &Wish) -> Read {
-    let operation = match wish.kind {
-        WriteKind::StreamAdd(_) => None,
-        WriteKind::HashMerge => Some(HashOperation::Merge),
-        WriteKind::HashReplace => Some(HashOperation::Replace),
-        WriteKind::HashDelete => Some(HashOperation::Delete),
-    };
     let fields = wish.fields.iter().map(|(field, text)| (field_name(*field), text.clone()));
-    (operation, fields.collect(), wish.deleted.iter().map(|field| field_name(*field)).collect())
+    let deleted = wish.deleted.iter().map(|field| field_name(*field));
+    match wish.deed {
+        Deed::Fields(FieldsWrite::StreamAdd(time)) => Read::Entry(time, fields.collect()),
+        Deed::Fields(FieldsWrite::HashMerge) => {
+            Read::Hash(HashOperation::Merge, fields.collect(), deleted.collect())
+        }
+        Deed::Fields(FieldsWrite::HashReplace) => {
+            Read::Hash(HashOperation::Replace, fields.collect(), deleted.collect())
+        }
+        Deed::Fields(FieldsWrite::HashFold) => {
+            let folds = FOLDS.iter().map(|fold| format!("{fold:?}")).collect();
+            Read::Undecided(Undecided::Fold, fields.collect(), deleted.collect(), folds)
+        }
+        Deed::Fields(FieldsWrite::HashMergeIfNewer | FieldsWrite::HashReplaceIfNewer) => {
+            let write = match wish.deed {
+                Deed::Fields(FieldsWrite::HashMergeIfNewer) => Undecided::MergeIfNewer,
+                _ => Undecided::ReplaceIfNewer,
+            };
+            let newer = format!("{:?}", Operand::Text(b"newer"));
+            Read::Undecided(write, fields.collect(), deleted.collect(), newer)
+        }
+        Deed::Delete(GroupKind::Hash) => Read::Hash(HashOperation::Delete, Vec::new(), Vec::new()),
+        deed => Read::Plain(format!("{:?}", plain(deed))),
+    }
+}
+
+/// Whether nothing that stood before can be seen after this write.
+fn makes_anew(wish: &Wish) -> bool {
+    let anew = [Deed::Set, Deed::Fields(FieldsWrite::HashReplace)];
+    anew.contains(&wish.deed) || matches!(wish.deed, Deed::Delete(_))
 }
 
 fn advance() -> Advance {
@@ -131,7 +284,7 @@ proptest! {
         let (mut builder, mut names, mut unit) = (Builder::new(), Names::default(), Unit::default());
         for records in units {
             let records: Vec<RecordWish> = records;
-            let mut model: BTreeMap<String, Vec<(u32, Read)>> = BTreeMap::new();
+            let mut model: BTreeMap<String, Written> = BTreeMap::new();
             let mut kept = 0;
             for (offset, (wishes, is_bad)) in records.iter().enumerate() {
                 let mark = builder.begin_record(RecordRef { slot: 0, offset: offset as i64 });
@@ -140,7 +293,12 @@ proptest! {
                     builder.roll_back(mark);
                 } else if builder.end_record(mark) {
                     for wish in wishes {
-                        model.entry(key_name(wish.key)).or_default().push((kept, expected(wish)));
+                        let (records, writes) = model.entry(key_name(wish.key)).or_default();
+                        records.push(kept);
+                        if makes_anew(wish) {
+                            writes.clear();
+                        }
+                        writes.push(expected(wish));
                     }
                     kept += 1;
                 }
@@ -159,19 +317,37 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_unit_is_refused_or_read_whole(at in 0usize..400, to in any::<u8>(), cut in 0usize..400) {
+    fn a_damaged_unit_is_refused_or_read_whole(at in 0usize..2000, to in any::<u8>(), cut in 0usize..2000) {
         let (mut builder, mut names, mut unit) = (Builder::new(), Names::default(), Unit::default());
         builder.begin_record(RecordRef { slot: 0, offset: 0 });
-        for key in 0..4 {
-            let kind = if key % 2 == 1 { WriteKind::StreamAdd(Trim::Exact(5)) } else { WriteKind::HashMerge };
+        let deeds = [
+            Deed::Fields(FieldsWrite::StreamAdd(EntryTime::Now)),
+            Deed::Fields(FieldsWrite::HashMerge),
+            Deed::Fields(FieldsWrite::HashFold),
+            Deed::Fields(FieldsWrite::HashReplaceIfNewer),
+            Deed::Set,
+            Deed::Push(End::Left),
+            Deed::Member(0.5),
+            Deed::Place,
+            Deed::Sample,
+        ];
+        for (key, deed) in (0..).zip(deeds) {
             let fields = vec![(1, "one".to_owned()), (2, "two".to_owned())];
-            write(&mut builder, &mut names, &Wish { key, kind, fields, deleted: Vec::new() });
+            write(&mut builder, &mut names, &Wish { key, deed, fields, deleted: Vec::new() });
         }
         builder.finish("s", &names, std::iter::once(advance()), &mut unit);
         let whole = unit.packed.len();
         prop_assert!(packed::check(&unit.packed[..cut.min(whole - 1)]).is_err());
         unit.packed[at % whole] = to;
-        let _ = packed::check(&unit.packed);
+        if packed::check(&unit.packed).is_ok() {
+            let mut decided = Vec::new();
+            let mut show = |_: Wanted<'_>, text: &mut Vec<u8>| {
+                text.extend_from_slice(b"12.50");
+                at % 2 == 0
+            };
+            prop_assert!(unit.decide(&mut decided, &mut show).is_ok());
+            prop_assert_eq!(packed::check(&decided), Ok(()));
+        }
     }
 }
 
@@ -192,27 +368,92 @@ fn the_head_carries_the_ledgers_step() {
 fn a_key_of_two_types_and_a_key_of_ours_are_refused() {
     let mut builder = Builder::new();
     builder.begin_record(RecordRef { slot: 0, offset: 0 });
+    let upkeep = Upkeep::default();
     builder.key_buffer().extend_from_slice(b"k");
-    builder.write(WriteKind::HashMerge).expect("the first").end(std::iter::empty());
+    builder.fields(FieldsWrite::HashMerge, upkeep).expect("the first").end(std::iter::empty());
     builder.key_buffer().extend_from_slice(b"k");
-    let second = builder.write(WriteKind::StreamAdd(Trim::None)).err();
-    assert_eq!(second, Some(KeyError::TwoTypes));
+    let second = builder.plain(GroupKind::Set, PlainWrite::Add(b"m"), upkeep);
+    assert_eq!(second, Err(KeyError::TwoTypes));
+    builder.key_buffer().extend_from_slice(b"k");
+    let channel = builder.plain(GroupKind::Channel, PlainWrite::Whole(b"m"), upkeep);
+    assert_eq!(channel, Ok(()), "a channel is no key");
     builder.key_buffer().extend_from_slice(b"kafka:ledger:x");
-    assert_eq!(builder.write(WriteKind::HashMerge).err(), Some(KeyError::Reserved));
+    let reserved = builder.fields(FieldsWrite::HashMerge, upkeep).err();
+    assert_eq!(reserved, Some(KeyError::Reserved));
 }
 
 #[test]
-fn a_streams_trim_is_said_once_a_unit() {
-    let (mut builder, mut names, mut unit) = (Builder::new(), Names::default(), Unit::default());
+fn a_hash_may_be_written_with_and_without_conditions_in_one_unit() {
+    let (mut builder, mut unit) = (Builder::new(), Unit::default());
     builder.begin_record(RecordRef { slot: 0, offset: 0 });
-    for _ in 0..3 {
-        let kind = WriteKind::StreamAdd(Trim::Approximate(10));
-        let fields = vec![(0, "x".to_owned())];
-        write(&mut builder, &mut names, &Wish { key: 1, kind, fields, deleted: Vec::new() });
+    for write in [FieldsWrite::HashMerge, FieldsWrite::HashFold, FieldsWrite::HashMerge] {
+        builder.key_buffer().extend_from_slice(b"k");
+        builder.fields(write, Upkeep::default()).expect("a write").end(std::iter::empty());
     }
-    builder.finish("s", &names, std::iter::empty(), &mut unit);
+    builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
+    let group = first_group(&unit);
+    assert_eq!((group.kind, group.writes, unit.undecided), (GroupKind::Undecided, 3, 1));
+    unit.clear();
+    assert_eq!(unit.undecided, 0);
+}
+
+fn first_group(unit: &Unit) -> packed::Group<'_> {
     let mut reader = Reader::new(&unit.packed);
     packed::read_head(&mut reader).expect("a head");
-    let group = packed::read_group(&mut reader).expect("a group");
-    assert_eq!((group.kind, group.writes), (GroupKind::Stream(PackedTrim::Approximate(10)), 3));
+    packed::read_group(&mut reader).expect("a group")
+}
+
+#[test]
+fn what_is_kept_is_said_once_a_unit() {
+    let (mut builder, mut names, mut unit) = (Builder::new(), Names::default(), Unit::default());
+    builder.begin_record(RecordRef { slot: 0, offset: 0 });
+    let upkeep = Upkeep { keep: Keep::AtLeast(10), expiry: Expiry::Unchanged };
+    for _ in 0..3 {
+        builder.key_buffer().extend_from_slice(b"k");
+        let write = FieldsWrite::StreamAdd(EntryTime::Now);
+        let mut entry = builder.fields(write, upkeep).expect("a write");
+        entry.field(names.intern(b"f", None), Value::Text("x"));
+        entry.end(std::iter::empty());
+    }
+    builder.finish("s", &names, std::iter::empty(), &mut unit);
+    let group = first_group(&unit);
+    assert_eq!((group.kind, group.keep, group.writes), (GroupKind::Stream, Keep::AtLeast(10), 3));
+}
+
+#[test]
+fn the_last_expiry_stands_unless_the_key_is_made_anew_behind_it() {
+    let set = (PlainWrite::Whole(b"v"), Expiry::Unchanged);
+    let set_for = |ms| (PlainWrite::Whole(b"v"), Expiry::After(ms));
+    let cases = [
+        (vec![set_for(5), set_for(7)], Expiry::After(7)),
+        (vec![set_for(5), set], Expiry::Unchanged),
+        (vec![set_for(5), (PlainWrite::Delete, Expiry::Unchanged)], Expiry::Unchanged),
+    ];
+    for (writes, expected) in cases {
+        let (mut builder, mut unit) = (Builder::new(), Unit::default());
+        builder.begin_record(RecordRef { slot: 0, offset: 0 });
+        for (write, expiry) in &writes {
+            builder.key_buffer().extend_from_slice(b"k");
+            let upkeep = Upkeep { keep: Keep::All, expiry: *expiry };
+            builder.plain(GroupKind::String, *write, upkeep).expect("a write");
+        }
+        builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
+        assert_eq!(first_group(&unit).expiry, expected, "{writes:?}");
+    }
+}
+
+#[test]
+fn a_command_holds_its_words() {
+    let (mut builder, mut unit) = (Builder::new(), Unit::default());
+    builder.begin_record(RecordRef { slot: 0, offset: 0 });
+    builder.command(2).expect("a command");
+    [b"INCR".as_slice(), b"n"].into_iter().for_each(|word| builder.word(word));
+    builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
+    assert_eq!(packed::check(&unit.packed), Ok(()));
+    let mut reader = Reader::new(&unit.packed);
+    packed::read_head(&mut reader).expect("a head");
+    let kind = packed::read_group(&mut reader).expect("a group").kind;
+    let words = packed::read_plain_write(&mut reader, kind);
+    assert_eq!(words, Ok(PlainWrite::Command(2)));
+    assert_eq!((reader.text(), reader.text()), (Ok(b"INCR".as_slice()), Ok(b"n".as_slice())));
 }

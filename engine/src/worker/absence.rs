@@ -27,7 +27,7 @@ impl Worker {
         flow: &mut Flow,
         absence: Absence,
     ) -> Result<(), Trouble> {
-        self.flush(flow)?;
+        self.drain(flow)?;
         let Absence { reason, action, retry_after, renew } = absence;
         self.lane.shared.set_last_error(reason.clone());
         let status = Status::new(State::Waiting, reason.clone(), action.clone());

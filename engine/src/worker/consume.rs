@@ -1,23 +1,26 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
+use super::gather::{Ahead, Gathered, Place};
 use super::letters::Letters;
+use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
-use super::session::{broker_trouble, trouble_of};
+use super::session::trouble_of;
 use super::shared::{Control, RecordId};
 use super::values::ValueSource;
 use super::{Keep, StopCause, Trouble, Worker};
 use crate::command::{OnError, Settle};
 use crate::format::Headers;
-use crate::kafka::{Assignment, Batch, Commit, Event, Problem, ProblemKind, Record, TopicsError};
+use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
+use crate::lookup::{Lookup, MAX_ANSWERS};
 use crate::state::{State, Status};
 use crate::unit::{Builder, RecordRef};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a fetch waits for the first record; bounds how late idle work is done.
-const FETCH_WAIT: Duration = Duration::from_millis(100);
+pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
 const UNIT_BYTES: usize = 1 << 20;
@@ -25,26 +28,25 @@ const UNIT_BYTES: usize = 1 << 20;
 /// How often applied offsets are committed and lag is refreshed.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
-/// How often topics and partitions are looked up again: librdkafka itself reads on in a topic made
-/// anew, so this bounds how long that goes unnoticed.
-const REDISCOVER: Duration = Duration::from_secs(3);
-
-/// Commits are repeated this often: Kafka forgets those of idle groups.
-const COMMIT_AGAIN: Duration = Duration::from_secs(3600);
-
 /// What one session of fetching works with.
 pub(super) struct Flow {
     pub(super) generation: u64,
-    cursors: Vec<Cursor>,
-    slots: Arc<[(Arc<str>, i32)]>,
-    plan: Plan,
-    builder: Builder,
+    pub(super) cursors: Vec<Cursor>,
+    pub(super) slots: Arc<[(Arc<str>, i32)]>,
+    pub(super) plan: Plan,
+    pub(super) builder: Builder,
+    /// Whether `next` is filled.
+    pub(super) ahead: Ahead,
+    pub(super) next: Batch,
+    /// A lookup whose buffers are free.
+    pub(super) spare: Option<Box<Lookup>>,
     letters: Letters,
-    verdicts: Vec<(RecordId, String)>,
-    committed: Vec<i64>,
-    committed_at: Instant,
-    ticked: Instant,
-    discovered: Instant,
+    pub(super) outbox: Outbox,
+    verdicts: Vec<(RecordId, RecordError)>,
+    pub(super) committed: Vec<i64>,
+    pub(super) committed_at: Instant,
+    pub(super) ticked: Instant,
+    pub(super) discovered: Instant,
 }
 
 /// What to do with a bad record.
@@ -67,6 +69,7 @@ impl Worker {
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
                 self.commit(&mut flow);
+                self.abandon_messages();
                 return trouble;
             }
         }
@@ -76,6 +79,7 @@ impl Worker {
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
+        let outbox = self.open_outbox(control)?;
         let schemas = self.schemas()?;
         let formats = Formats {
             key: self.spec.key,
@@ -86,7 +90,8 @@ impl Worker {
                 schemas: schemas.value,
             },
         };
-        let plan = Plan::new(formats, &control.routes)
+        let encoders = self.encoders(control)?;
+        let plan = Plan::with_encoders(formats, &control.routes, &encoders)
             .map_err(|error| self.mend_schemas(error.to_string()))?;
         let assignments: Vec<_> = cursors
             .iter()
@@ -110,6 +115,10 @@ impl Worker {
             cursors,
             plan,
             builder: Builder::new(),
+            ahead: Ahead::Nothing,
+            next: Batch::new(),
+            spare: None,
+            outbox,
             letters: Letters::new(&self.spec.name),
             verdicts: control.verdicts.clone(),
             committed_at: now,
@@ -122,26 +131,27 @@ impl Worker {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
-        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
-        consumer
-            .fetch(batch, self.spec.unit_records, FETCH_WAIT)
-            .map_err(|problem| trouble_of(&problem))?;
+        self.next_batch(flow, batch)?;
         let mut idle = true;
-        for event in batch.events() {
+        for (at, event) in batch.events().enumerate() {
             match event {
                 Event::Record(record) => {
                     idle = false;
-                    self.take(flow, &record)?;
+                    self.take(flow, &record, Place::new(batch, at))?;
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
         }
         batch.clear();
+        // What a hash holds is asked again for every batch.
+        flow.plan.lookup.clear();
         let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
-        if is_due {
+        // What is fetched ahead is handed out, and not taken.
+        if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
         }
         self.flush(flow)?;
+        self.release(flow)?;
         if is_due {
             self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
         }
@@ -149,7 +159,12 @@ impl Worker {
     }
 
     /// One record: into the unit, or dealt with as its policy says.
-    fn take(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<(), Trouble> {
+    fn take(
+        &mut self,
+        flow: &mut Flow,
+        record: &Record<'_>,
+        mut place: Place<'_>,
+    ) -> Result<(), Trouble> {
         let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(()) };
         if cursor.has_passed(record.offset) {
             return Ok(());
@@ -167,11 +182,19 @@ impl Worker {
         let mut waited = false;
         let written = loop {
             match self.write(flow, record) {
-                Err(Refusal::Unavailable(absence)) => self.await_return(flow, absence)?,
+                Err(Refusal::Unavailable(absence)) => {
+                    self.await_return(flow, absence)?;
+                    waited = true;
+                }
+                // The next try finds nothing of the unit, and asks anew.
+                Err(Refusal::Undecided) => self.flush(flow)?,
+                Err(Refusal::Unresolved) => match self.gather_again(flow, &mut place)? {
+                    Gathered::Known => {}
+                    Gathered::TooMuch => break Err(too_much()),
+                },
                 Err(Refusal::Record(error)) => break Err(error),
                 Ok(outcome) => break Ok(outcome),
             }
-            waited = true;
         };
         if waited {
             self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
@@ -187,13 +210,16 @@ impl Worker {
                 outcome,
             );
         }
-        if flow.builder.size() >= UNIT_BYTES {
+        // A command may fail by itself, and then it must be known whose it was.
+        let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
+        let is_alone = has_written && flow.plan.runs_commands();
+        if is_alone || flow.builder.size() >= UNIT_BYTES {
             self.flush(flow)?;
         }
         Ok(())
     }
 
-    /// One record into the unit, unless Redis is known to refuse it.
+    /// One record into the unit, unless Redis or Kafka is known to refuse it.
     fn write(&mut self, flow: &mut Flow, record: &Record<'_>) -> Result<Outcome, Refusal> {
         let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(Outcome::Filtered) };
         let mark =
@@ -203,20 +229,13 @@ impl Worker {
             false => verdict(&flow.verdicts, &cursor.topic, cursor.partition, record.offset),
         };
         match verdict {
-            Some(problem) => {
+            Some(error) => {
                 flow.builder.roll_back(mark);
-                Err(Refusal::Record(RecordError { stage: Stage::Apply, route: None, problem }))
+                Err(Refusal::Record(error))
             }
             None => {
-                let incoming = Incoming {
-                    topic: &cursor.topic,
-                    partition: cursor.partition,
-                    offset: record.offset,
-                    timestamp: record.timestamp_ms,
-                    key: record.key,
-                    value: record.value,
-                    headers: &RecordHeaders(record),
-                };
+                let headers = RecordHeaders(record);
+                let incoming = incoming(cursor, record, &headers);
                 flow.plan.write(&incoming, &mut flow.builder, mark)
             }
         }
@@ -235,13 +254,18 @@ impl Worker {
                     "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
+            Stage::Send => {
+                format!(
+                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
             Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 
     /// What was applied last is not what Kafka holds now.
     fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
-        self.flush(flow)?;
+        self.drain(flow)?;
         let action =
             format!("KAFKA.RESUME {} SKIP goes on with what Kafka holds now", self.spec.name);
         Err(self.stop_for(StopCause::Truncated, reason, action))
@@ -267,7 +291,10 @@ impl Worker {
                 Ok(Outcome::DeadLettered)
             }
             Policy::Stop => {
-                self.flush(flow)?;
+                self.drain(flow)?;
+                // Told once all that comes before it is applied: the lane answers in order. What
+                // the ledger holds is for the next session.
+                let _ = self.lane.load(flow.generation)?;
                 let reason = format!("{id} {error}");
                 let action = self.action_for(&error);
                 Err(self.stop_for(StopCause::Record(id), reason, action))
@@ -280,6 +307,7 @@ impl Worker {
         if !flow.cursors.iter().any(Cursor::has_moved) {
             return Ok(());
         }
+        flow.forget_joined();
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
@@ -287,8 +315,7 @@ impl Worker {
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
         flow.plan.shed();
-        self.lane.send(unit)?;
-        Ok(())
+        self.dispatch(flow, unit)
     }
 
     /// Once all that was handed out is taken, control records and compacted tails behind it are
@@ -314,18 +341,18 @@ impl Worker {
         match problem.kind {
             // The next session's look at the ledger and the topics says what is wrong, with figures.
             ProblemKind::OutOfRange | ProblemKind::TopicGone => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 Err(Trouble::Recheck)
             }
             // librdkafka goes on behind an unreadable batch, and so does whoever reads on after it.
             ProblemKind::Unreadable => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 let action = format!("see Kafka's log, then KAFKA.RESUME {}", self.spec.name);
                 Err(self.stop(format!("{at}{problem}"), action))
             }
             ProblemKind::Truncated => self.stop_truncated(flow, format!("{at}{problem}")),
             ProblemKind::Other if slot.is_some() => {
-                self.flush(flow)?;
+                self.drain(flow)?;
                 Err(trouble_of(problem))
             }
             ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => {
@@ -337,147 +364,50 @@ impl Worker {
             }
         }
     }
+}
 
-    /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
-    pub(super) fn tick(&mut self, flow: &mut Flow, pace: Pace) -> Result<(), Trouble> {
-        if self.lane.shared.is_asked() {
-            if flow.discovered.elapsed() >= TICK {
-                flow.discovered = Instant::now();
-                self.rediscover(flow)?;
-            }
-            // Without an answer the question stays for the next tick; who asked has a time limit.
-            if self.answer_questions(&flow.cursors).is_err() {
-                log::debug!(
-                    "subscription {}: the broker did not say where it ends",
-                    self.spec.name
-                );
-            }
+impl Flow {
+    /// Asks for what a record is joined with.
+    pub(super) fn gather(&mut self, record: &Record<'_>) {
+        let Some(cursor) = self.cursors.get(record.slot) else { return };
+        if !cursor.has_passed(record.offset) {
+            let headers = RecordHeaders(record);
+            self.plan.gather(&incoming(cursor, record, &headers), &self.builder);
         }
-        if flow.ticked.elapsed() < TICK {
-            return Ok(());
-        }
-        flow.ticked = Instant::now();
-        self.commit(flow);
-        self.refresh_ends(flow, pace != Pace::Busy);
-        self.lane.shared.set_memory(flow.builder.memory() + flow.plan.memory());
-        if pace != Pace::Waiting {
-            self.watch_connection(flow, pace == Pace::Idle)?;
-        }
-        if flow.discovered.elapsed() >= REDISCOVER {
-            flow.discovered = Instant::now();
-            self.rediscover(flow)?;
-        }
-        Ok(())
-    }
-
-    /// Shows the lag. What fetches tell counts records of open transactions, so that a partition
-    /// that seems behind though nothing comes is asked for its last stable offset.
-    fn refresh_ends(&mut self, flow: &Flow, idle: bool) {
-        let Some(consumer) = &self.consumer else { return };
-        let is_behind = |cursor: &Cursor| {
-            consumer
-                .cached_end(&cursor.topic, cursor.partition)
-                .is_some_and(|end| end > cursor.next())
-        };
-        if idle && flow.cursors.iter().any(is_behind) {
-            if let Ok(ends) = self.ask_ends(&flow.cursors) {
-                self.publish_lag(&ends);
-            }
-            return;
-        }
-        let ends = flow.cursors.iter().filter_map(|cursor| {
-            Some((
-                cursor.topic.clone(),
-                cursor.partition,
-                consumer.cached_end(&cursor.topic, cursor.partition)?,
-            ))
-        });
-        self.publish_lag(&ends.collect::<Vec<_>>());
-    }
-
-    /// Commits what is applied, for lag tools and as a witness of the ledger.
-    fn commit(&mut self, flow: &mut Flow) {
-        let Some(consumer) = &self.consumer else { return };
-        let progress = self.lane.shared.progress();
-        let again = flow.committed_at.elapsed() >= COMMIT_AGAIN;
-        let mut offsets = Vec::new();
-        for (progress, committed) in progress.iter().zip(&mut flow.committed) {
-            if progress.next != *committed || again {
-                *committed = progress.next;
-                offsets.push(Commit {
-                    topic: &progress.topic,
-                    partition: progress.partition,
-                    next: progress.next,
-                    leader_epoch: progress.epoch,
-                });
-            }
-        }
-        if !offsets.is_empty() {
-            flow.committed_at = Instant::now();
-            if let Err(failure) = consumer.commit(&offsets) {
-                log::warn!("subscription {}: {failure}", self.spec.name);
-            }
-        }
-    }
-
-    /// While nothing arrives, looks whether the broker still answers, and says so when it does not.
-    fn watch_connection(&mut self, flow: &Flow, idle: bool) -> Result<(), Trouble> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
-        let running = Status::new(State::Running, "", "");
-        match consumer.last_problem() {
-            Some(problem) if idle => {
-                if matches!(
-                    problem.kind,
-                    ProblemKind::Authentication | ProblemKind::Fatal | ProblemKind::Tls
-                ) {
-                    return Err(trouble_of(&problem));
-                }
-                let first = flow.cursors.get(..1).unwrap_or_default();
-                let status = match self.ask_ends(first) {
-                    Err(Trouble::Wait { reason, action, .. }) => {
-                        Status::new(State::Waiting, reason, action)
-                    }
-                    _ => running,
-                };
-                self.lane.shared.say(flow.generation, status);
-            }
-            _ => self.lane.shared.say(flow.generation, running),
-        }
-        Ok(())
-    }
-
-    /// Ends the session when topics or partitions are other ones than those assigned.
-    fn rediscover(&mut self, flow: &Flow) -> Result<(), Trouble> {
-        let topics = match self.ask_topics()? {
-            Ok(topics) => topics,
-            Err(error @ TopicsError::Missing { .. }) => return Err(broker_trouble(&error)),
-            // Nothing is known to have changed; a broker that is away is told by the fetches.
-            Err(_) => return Ok(()),
-        };
-        let now = topics.iter().flat_map(|topic| {
-            topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition))
-        });
-        let assigned = flow.slots.iter().map(|(topic, partition)| (&**topic, *partition));
-        let same_ids = topics.iter().all(|topic| {
-            flow.cursors
-                .iter()
-                .filter(|cursor| *cursor.topic == *topic.name)
-                .all(|cursor| cursor.is_of(topic.id))
-        });
-        if now.eq(assigned) && same_ids { Ok(()) } else { Err(Trouble::Recheck) }
     }
 }
 
+fn incoming<'a>(
+    cursor: &'a Cursor,
+    record: &Record<'a>,
+    headers: &'a RecordHeaders<'a>,
+) -> Incoming<'a> {
+    Incoming {
+        topic: &cursor.topic,
+        partition: cursor.partition,
+        offset: record.offset,
+        timestamp: record.timestamp_ms,
+        key: record.key,
+        value: record.value,
+        headers,
+    }
+}
+
+fn too_much() -> RecordError {
+    let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
+    RecordError { stage: Stage::Route, route: None, problem }
+}
+
 fn verdict(
-    verdicts: &[(RecordId, String)],
+    verdicts: &[(RecordId, RecordError)],
     topic: &str,
     partition: i32,
     offset: i64,
-) -> Option<String> {
+) -> Option<RecordError> {
     let found = verdicts
         .iter()
         .find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
-    found.map(|(_, problem)| problem.clone())
+    found.map(|(_, error)| error.clone())
 }
 
 fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {

@@ -5,9 +5,11 @@
 //! new role) raises the lane's *generation*: units built under an older one are
 //! dropped unapplied, and the worker begins anew at what the ledger holds.
 
+use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
 use crate::applier::{Applied, Applier, Clash, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
+use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
 use crossbeam_channel::{
@@ -29,7 +31,12 @@ enum Work {
     Load(Sender<Result<Positions, String>>),
     /// Apply this.
     Unit(Box<Unit>),
+    /// Answer what goes into one turn of it, and give it back.
+    Resolve(Box<Lookup>, Sender<Box<Lookup>>),
 }
+
+/// Questions on their way.
+pub struct Asked(Receiver<Box<Lookup>>);
 
 /// The worker's end.
 pub struct LaneWorker {
@@ -73,9 +80,25 @@ impl LaneWorker {
     pub fn load(&self, generation: u64) -> Result<Result<Positions, String>, Changed> {
         let (reply, answer) = bounded(1);
         self.push(Work::Load(reply), generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Asks the applier about hashes, behind all units queued so far.
+    pub fn ask(&self, lookup: Box<Lookup>, generation: u64) -> Result<Asked, Changed> {
+        let (reply, answer) = bounded(1);
+        self.push(Work::Resolve(lookup, reply), generation)?;
+        Ok(Asked(answer))
+    }
+
+    /// The answer to [`LaneWorker::ask`].
+    pub fn answered(&self, asked: &Asked, generation: u64) -> Result<Box<Lookup>, Changed> {
+        self.answer(&asked.0, generation)
+    }
+
+    fn answer<T>(&self, answer: &Receiver<T>, generation: u64) -> Result<T, Changed> {
         loop {
             match answer.recv_timeout(Duration::from_millis(50)) {
-                Ok(positions) => return Ok(positions),
+                Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Changed),
                 Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => {
                     return Err(Changed);
@@ -167,7 +190,8 @@ impl Lane {
         self.work.len()
     }
 
-    /// Answers ledger questions and drops void units until one unit was applied or refused.
+    /// Answers ledger questions and drops void units until one unit was applied or refused, or
+    /// questions about hashes were answered.
     pub fn turn(&mut self, subscription: &str, applier: &mut dyn Applier) -> Turn {
         loop {
             match self.work.try_recv() {
@@ -175,6 +199,12 @@ impl Lane {
                 Ok(Work::Load(reply)) => {
                     // A worker that gave up waiting has dropped the other end; its next session asks anew.
                     let _ = reply.send(applier.load(subscription));
+                }
+                Ok(Work::Resolve(mut lookup, reply)) => {
+                    applier.resolve(&mut lookup);
+                    // As above.
+                    let _ = reply.send(lookup);
+                    return Turn::Worked;
                 }
                 Ok(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
@@ -254,7 +284,7 @@ impl Lane {
 }
 
 /// Whether a record lies at or behind the place where the unit begins, so that it comes again.
-fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
+pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
     let advance = unit
         .advances
         .iter()
@@ -266,11 +296,11 @@ fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
 }
 
 /// The record that a clash is about, by its place in Kafka.
-fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, String)> {
+fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
     let record = unit.records.get(clash.record as usize)?;
     let partition = unit.slots.get(record.slot)?;
     let id = RecordId { topic: partition.0.clone(), partition: partition.1, offset: record.offset };
-    Some((id, clash.problem))
+    Some((id, RecordError { stage: Stage::Apply, route: None, problem: clash.problem }))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::shared::RecordId;
 use crate::kafka::Record;
 use crate::ledger;
 use crate::record::Names;
-use crate::unit::{Builder, RecordRef, Trim, WriteKind};
+use crate::unit::{Builder, EntryTime, FieldsWrite, RecordRef, Upkeep};
 
 /// Writes dead letters of one subscription.
 pub(super) struct Letters {
@@ -31,7 +31,8 @@ impl Letters {
         builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
         builder.key_buffer().extend_from_slice(self.key.as_bytes());
         // Our own key is only ever written as a stream, so it cannot have two types in one unit.
-        let Ok(mut entry) = builder.write_own(WriteKind::StreamAdd(Trim::None)) else { return };
+        let write = FieldsWrite::StreamAdd(EntryTime::Now);
+        let Ok(mut entry) = builder.fields_of_own(write, Upkeep::default()) else { return };
         let (partition, offset) = (id.partition.to_string(), id.offset.to_string());
         let timestamp = record.timestamp_ms.map(|ms| ms.to_string());
         let fields: [(&str, Option<&[u8]>); 9] = [

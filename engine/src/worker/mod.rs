@@ -6,26 +6,33 @@
 
 mod absence;
 mod consume;
+mod encoders;
 mod gap;
+mod gate;
+mod gather;
+mod join;
 mod lane;
 mod letters;
+mod outgoing;
 mod plan;
 mod route;
 mod session;
 mod shared;
+mod tick;
 mod types;
 mod values;
 
+pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
 pub use values::ValueSource;
 
-use crate::command::{Envelope, OnError, Settle};
+use crate::command::{Additions, Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
-    self, Connection, Consumer, Position, Profiles, RegistryName, SchemaSources, Topics,
+    self, Connection, Consumer, Position, Producer, Profiles, RegistryName, SchemaSources, Topics,
 };
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
@@ -68,6 +75,8 @@ pub struct RouteSpec {
     pub name: String,
     /// What it writes.
     pub target: Target,
+    /// EACH and JOIN: what it adds to them.
+    pub additions: Additions,
     /// WHERE: which records it takes.
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.
@@ -120,6 +129,8 @@ struct Worker {
     spec: Spec,
     lane: LaneWorker,
     consumer: Option<Consumer>,
+    /// Sends what TOPIC targets write; none where no route has one.
+    producer: Option<Producer>,
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
@@ -161,6 +172,7 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             spec,
             lane,
             consumer: None,
+            producer: None,
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,
@@ -249,6 +261,8 @@ impl Worker {
 
     fn drop_consumer(&mut self) {
         self.lane.shared.set_waker(None);
+        // It wakes this consumer, and has the same credentials.
+        self.producer = None;
         self.consumer = None;
     }
 

@@ -1,18 +1,23 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
-use super::route::RouteProgram;
+use super::join::{self, Halt, Hashes, Unwritten};
+use super::route::{RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
+use crate::format::avro::Encoder;
 use crate::format::envelope::Change;
 use crate::format::{
     Absence, Decoder, Failure, Format, Headers, Input, Making, Part, Schemas, SetupError,
 };
 use crate::ledger::Outcome;
+use crate::lookup::Lookup;
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
-use crate::target::{Occasion, WriteError};
+use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where on its way a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub enum Stage {
     Value,
     /// A route's template or target could not make a write of it.
     Route,
+    /// Kafka refuses a message that was made of it.
+    Send,
     /// Redis would refuse the write.
     Apply,
 }
@@ -34,6 +41,7 @@ impl Stage {
             Stage::Key => "key",
             Stage::Value => "value",
             Stage::Route => "route",
+            Stage::Send => "send",
             Stage::Apply => "apply",
         }
     }
@@ -66,6 +74,12 @@ pub enum Refusal {
     Record(RecordError),
     /// Something it needs is away: the record is to be tried again.
     Unavailable(Absence),
+    /// A hash that it is joined with is not known: it is to be tried again once the questions of
+    /// [`Plan::lookup`] are answered.
+    Unresolved,
+    /// What the unit so far makes of a hash that it is joined with is known once it is applied: it
+    /// is to be tried again in the next unit.
+    Undecided,
 }
 
 /// What a record met, before it is told to people.
@@ -98,8 +112,13 @@ pub struct Plan {
     key: KeyPlan,
     value: ValueDecoder,
     routes: Vec<RouteProgram>,
+    runs_commands: bool,
     /// The field names seen.
     pub names: Names,
+    /// The hashes that records are joined with.
+    pub lookup: Box<Lookup>,
+    /// Whether no route writes what another one joins.
+    may_look_ahead: bool,
     arena: Arena,
     rows: Rows<'static>,
     /// What a route selects, between two records.
@@ -140,6 +159,9 @@ pub struct Formats {
     pub value: ValueSource,
 }
 
+/// What encodes the messages of routes with VALUE AVRO, by the route's name.
+pub type Encoders = HashMap<String, Arc<Encoder>>;
+
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -159,13 +181,25 @@ pub enum PlanError {
 impl Plan {
     /// Compiles the routes, in the order they were made.
     pub fn new(formats: Formats, routes: &[RouteSpec]) -> Result<Plan, PlanError> {
+        Plan::with_encoders(formats, routes, &Encoders::default())
+    }
+
+    /// The same with what routes need that send Avro to topics.
+    pub fn with_encoders(
+        formats: Formats,
+        routes: &[RouteSpec],
+        encoders: &Encoders,
+    ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
-        let mut layout = Layout::default();
+        let may_look_ahead = !join::may_write_joined(routes);
+        let (mut layout, mut reads) = (Layout::default(), Vec::new());
+        let runs_commands = routes.iter().any(|route| route.target.runs_command());
         let routes = routes.iter().map(|route| {
-            RouteProgram::compile(route, &mut layout)
+            RouteProgram::compile(route, encoders, &mut layout, &mut reads)
                 .map_err(|error| PlanError::Route { route: route.name.clone(), error })
         });
         let routes = routes.collect::<Result<_, _>>()?;
+        let lookup = Box::new(Lookup::new(reads.into()));
         Ok(Plan {
             key: match layout.key.paths.is_empty() {
                 true => KeyPlan::Unused,
@@ -177,7 +211,10 @@ impl Plan {
             },
             value: ValueDecoder::new(&source, layout.value, layout.envelope)?,
             routes,
+            runs_commands,
             names: Names::default(),
+            lookup,
+            may_look_ahead,
             arena: Arena::new(),
             rows: Rows::default(),
             selected: Row::default(),
@@ -186,9 +223,14 @@ impl Plan {
         })
     }
 
+    /// Whether a route runs commands of the user's: a unit then holds one record.
+    pub fn runs_commands(&self) -> bool {
+        self.runs_commands
+    }
+
     /// Bytes that it holds on to for records and their names.
     pub fn memory(&self) -> usize {
-        self.arena.memory() + self.names.memory()
+        self.arena.memory() + self.names.memory() + self.lookup.memory()
     }
 
     /// To be called between units: bounds the memory that names and large records take.
@@ -237,12 +279,63 @@ impl Plan {
         record: &Incoming<'_>,
         builder: &mut Builder,
     ) -> Result<(), Obstacle> {
+        let written = self.with_decoded(record, |parts, context, occasion, selected| {
+            let Lookup { questions, answers, .. } = parts.lookup;
+            let mut work = Work {
+                selected,
+                output: Output { builder, names: parts.names, key: record.key },
+                hashes: Hashes { questions, answers },
+            };
+            write_all(parts.routes, context, occasion, &mut work)
+        });
+        written.unwrap_or_else(|refusal| Err(Obstacle::Refusal(refusal)))
+    }
+
+    /// Whether records are joined with hashes.
+    pub fn has_joins(&self) -> bool {
+        !self.lookup.reads.is_empty()
+    }
+
+    /// Whether hashes may be looked up before all earlier records are written: no route writes a
+    /// key that another one may join.
+    pub fn may_look_ahead(&self) -> bool {
+        self.may_look_ahead
+    }
+
+    /// Asks for the hashes that a record is joined with, as far as they can be known now. What is
+    /// wrong with the record is told when it is written.
+    pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder) {
+        let _ = self.with_decoded(record, |parts, context, occasion, _| {
+            let Lookup { questions, answers, .. } = parts.lookup;
+            let mut hashes = Hashes { questions, answers };
+            let unwritten = Unwritten { builder, names: parts.names };
+            for route in parts.routes {
+                if route.gather(context, occasion, &mut hashes, unwritten).is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// Decodes a record and shows it, unless it is a change event without a change.
+    fn with_decoded(
+        &mut self,
+        record: &Incoming<'_>,
+        show: impl for<'a> FnOnce(
+            Parts<'a, '_>,
+            &Context<'a>,
+            Occasion,
+            &mut Row<'a>,
+        ) -> Result<(), Obstacle>,
+    ) -> Result<Result<(), Obstacle>, Refusal> {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
+        let lookup = &mut *self.lookup;
         let mut now: Rows<'_> = std::mem::take(rows);
         let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
             .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
-        let written = decoded.map_err(Obstacle::Refusal).and_then(|change| {
+        let shown = decoded.map(|change| {
             let occasion = match (change, now.value.shape()) {
                 (Change::Nothing, _) => return Ok(()),
                 (Change::Delete, _) => Occasion::Deletion,
@@ -258,15 +351,17 @@ impl Plan {
                 value: &now.value,
                 envelope: &now.around,
                 headers: record.headers,
+                aliases: &[],
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let written = write_all(routes, &context, occasion, names, &mut fields, builder);
+            let parts = Parts { routes, names, lookup };
+            let shown = show(parts, &context, occasion, &mut fields);
             *selected = fields.recycle();
-            written
+            shown
         });
         *rows = now.recycle();
-        written
+        shown
     }
 
     /// What the value has, for an error about something it has not.
@@ -294,18 +389,25 @@ impl Plan {
 /// So many names of a record are shown.
 const NAMES_SHOWN: usize = 12;
 
+/// What of a plan routes work with while a record is decoded.
+struct Parts<'a, 'p> {
+    routes: &'a [RouteProgram],
+    names: &'p mut Names,
+    lookup: &'a mut Lookup,
+}
+
 fn write_all<'a>(
     routes: &'a [RouteProgram],
     context: &Context<'a>,
     occasion: Occasion,
-    names: &mut Names,
-    fields: &mut Row<'a>,
-    builder: &mut Builder,
+    work: &mut Work<'_, 'a>,
 ) -> Result<(), Obstacle> {
     for route in routes {
-        route
-            .write(context, occasion, names, fields, builder)
-            .map_err(|error| Obstacle::Route { route: route.name().to_owned(), error })?;
+        route.write(context, occasion, work).map_err(|halt| match halt {
+            Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),
+            Halt::Undecided => Obstacle::Refusal(Refusal::Undecided),
+            Halt::Error(error) => Obstacle::Route { route: route.name().to_owned(), error },
+        })?;
     }
     Ok(())
 }

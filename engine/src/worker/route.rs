@@ -1,31 +1,75 @@
 //! One route, compiled: whether it takes a record, which fields of it, and what it writes.
 
 use super::RouteSpec;
-use crate::expression::{Context, ExpressionError, Layout, Program, SelectionProgram};
-use crate::record::{Names, Row};
-use crate::target::{Occasion, WriteError, Writer};
-use crate::unit::Builder;
+use super::join::{Halt, Hashes, JoinProgram, Unwritten, join};
+use super::plan::Encoders;
+use crate::expression::{
+    Context, EvaluationError, Expression, ExpressionError, Layout, Program, Reads,
+    SelectionProgram, elements,
+};
+use crate::record::{Row, Shape};
+use crate::target::{Making, Occasion, Output, Selected, WriteError, Writer};
 
 /// A compiled route.
 pub(super) struct RouteProgram {
     name: String,
+    /// EACH
+    each: Option<Program>,
+    joins: Vec<JoinProgram>,
+    needs: Needs,
     condition: Option<Program>,
     /// None: the value's top-level fields as they are.
     selection: Option<SelectionProgram>,
-    writer: Writer,
+    writer: Box<dyn Writer>,
+}
+
+/// Which parts of a route read what is joined: the others can be evaluated without asking.
+struct Needs {
+    /// WHERE and DELETE WHEN.
+    choice: bool,
+    /// A removal's key or member.
+    removal: bool,
+}
+
+/// What routes work with while one record is written.
+pub(super) struct Work<'w, 'a> {
+    /// A buffer for what is selected.
+    pub selected: &'w mut Row<'a>,
+    /// Where writes go.
+    pub output: Output<'w>,
+    /// What is joined.
+    pub hashes: Hashes<'w, 'a>,
 }
 
 impl RouteProgram {
-    /// Compiles a route, and says in `layout` what it reads.
-    pub fn compile(route: &RouteSpec, layout: &mut Layout) -> Result<Self, ExpressionError> {
-        let program = RouteProgram {
-            name: route.name.clone(),
-            condition: route.condition.as_ref().map(|it| it.compile(layout)).transpose()?,
-            selection: route.selection.as_ref().map(|it| it.compile(layout)).transpose()?,
-            writer: route.target.compile(layout)?,
-        };
-        layout.value.every_field |= program.selection.is_none();
-        Ok(program)
+    /// Compiles a route, and says in `layout` what it reads, in `reads` what it reads of the
+    /// hash of each join.
+    pub fn compile(
+        route: &RouteSpec,
+        encoders: &Encoders,
+        layout: &mut Layout,
+        reads: &mut Vec<Reads>,
+    ) -> Result<Self, ExpressionError> {
+        let each = route.additions.each.as_ref();
+        let elements = each.map(|each| each.elements.compile(layout)).transpose()?;
+        if let Some(each) = each {
+            layout.aliases.declare(&each.alias);
+        }
+        let mut joins = JoinProgram::compile(&route.additions.joins, reads.len(), layout)?;
+        let condition = route.condition.as_ref().map(|it| it.compile(layout)).transpose()?;
+        let selection = route.selection.as_ref();
+        let encoder = encoders.get(&route.name);
+        let mut making = Making { layout, route: &route.name, selection, encoder };
+        let writer = route.target.compile(&mut making)?;
+        let selection = selection.map(|it| it.compile(layout)).transpose()?;
+        layout.value.every_field |= selection.is_none() && route.target.takes_selection();
+        let aliases = std::mem::take(&mut layout.aliases).into_reads();
+        for (join, read) in joins.iter_mut().zip(aliases.skip(usize::from(each.is_some()))) {
+            join.set_reads(read.clone());
+            reads.push(read);
+        }
+        let (name, needs) = (route.name.clone(), Needs::of(route));
+        Ok(RouteProgram { name, each: elements, joins, needs, condition, selection, writer })
     }
 
     /// The route's name.
@@ -33,32 +77,116 @@ impl RouteProgram {
         &self.name
     }
 
-    /// Writes one record into the unit, or nothing where the route does not take it.
-    /// WHERE holds no removal back. `selected` is a buffer.
+    /// Writes one record into the unit, or nothing where the route does not take it: once, or
+    /// for each of its elements. WHERE holds no removal back.
     pub fn write<'a>(
         &'a self,
         context: &Context<'a>,
         occasion: Occasion,
-        names: &mut Names,
-        selected: &mut Row<'a>,
-        builder: &mut Builder,
-    ) -> Result<(), WriteError> {
+        work: &mut Work<'_, 'a>,
+    ) -> Result<(), Halt> {
+        let Some(each) = &self.each else { return self.write_joined(context, occasion, work) };
         if occasion != Occasion::Record {
-            return self.writer.write(context, occasion, &[], builder);
-        }
-        if let Some(condition) = &self.condition
-            && !condition.is_true(context)?
-        {
             return Ok(());
         }
-        let fields = match &self.selection {
-            None => context.value.fields(),
-            Some(selection) => {
-                selection.write(context, names, selected)?;
-                selected.fields()
+        for element in elements(each, context)? {
+            let aliases = std::slice::from_ref(element);
+            self.write_joined(&Context { aliases, ..*context }, occasion, work)?;
+        }
+        Ok(())
+    }
+
+    fn write_joined<'a>(
+        &'a self,
+        context: &Context<'a>,
+        occasion: Occasion,
+        work: &mut Work<'_, 'a>,
+    ) -> Result<(), Halt> {
+        if self.joins.is_empty() || !self.is_joined(context, occasion)? {
+            return Ok(self.write_one(context, occasion, work)?);
+        }
+        let unwritten = Unwritten { builder: work.output.builder, names: work.output.names };
+        let aliases = join(&self.joins, context, &mut work.hashes, unwritten)?;
+        Ok(self.write_one(&Context { aliases, ..*context }, occasion, work)?)
+    }
+
+    /// Asks for the hashes that a record is joined with, as far as they can be known now.
+    pub fn gather<'a>(
+        &'a self,
+        context: &Context<'a>,
+        occasion: Occasion,
+        hashes: &mut Hashes<'_, 'a>,
+        unwritten: Unwritten<'_>,
+    ) -> Result<(), EvaluationError> {
+        let mut gather = |context: &Context<'a>| {
+            if self.is_joined(context, occasion)? {
+                // What halts it is met again when the record is written.
+                let _ = join(&self.joins, context, hashes, unwritten);
+            }
+            Ok(())
+        };
+        match &self.each {
+            _ if self.joins.is_empty() => Ok(()),
+            None => gather(context),
+            Some(_) if occasion != Occasion::Record => Ok(()),
+            Some(each) => elements(each, context)?.iter().try_for_each(|element| {
+                let aliases = std::slice::from_ref(element);
+                gather(&Context { aliases, ..*context })
+            }),
+        }
+    }
+
+    /// Whether what is joined is needed, as far as that can be told without it.
+    fn is_joined(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+    ) -> Result<bool, EvaluationError> {
+        if self.needs.choice {
+            return Ok(true);
+        }
+        Ok(match self.chosen(context, occasion)? {
+            None => false,
+            Some(Occasion::Record) => true,
+            Some(_) => self.needs.removal,
+        })
+    }
+
+    /// What the route does with a record; none when WHERE does not take it.
+    #[inline]
+    fn chosen(
+        &self,
+        context: &Context<'_>,
+        occasion: Occasion,
+    ) -> Result<Option<Occasion>, EvaluationError> {
+        let occasion = self.writer.occasion(context, occasion)?;
+        Ok(match &self.condition {
+            Some(condition) if occasion == Occasion::Record && !condition.is_true(context)? => None,
+            _ => Some(occasion),
+        })
+    }
+
+    fn write_one<'a>(
+        &'a self,
+        context: &Context<'a>,
+        occasion: Occasion,
+        work: &mut Work<'_, 'a>,
+    ) -> Result<(), WriteError> {
+        let Work { selected, output, .. } = work;
+        let selected = match self.chosen(context, occasion)? {
+            None => return Ok(()),
+            Some(Occasion::Record) => match &self.selection {
+                None => Selected { fields: context.value.fields(), shape: context.value.shape() },
+                Some(selection) => {
+                    selection.write(context, output.names, selected)?;
+                    Selected { fields: selected.fields(), shape: Shape::Fields }
+                }
+            },
+            Some(removal) => {
+                return self.writer.write(context, removal, Selected::NOTHING, output);
             }
         };
-        self.writer.write(context, occasion, fields, builder)
+        self.writer.write(context, Occasion::Record, selected, output)
     }
 
     /// Drops every name's number that it keeps.
@@ -66,5 +194,19 @@ impl RouteProgram {
         if let Some(selection) = &mut self.selection {
             selection.forget_names();
         }
+        self.writer.forget_names();
+    }
+}
+
+impl Needs {
+    fn of(route: &RouteSpec) -> Needs {
+        let joins = &route.additions.joins;
+        let reads = |it: &Expression| joins.iter().any(|join| it.reads(&join.alias));
+        let place = route.target.place().template();
+        let place = place.is_some_and(|key| key.expressions().any(reads));
+        // Which of its options decide (DELETE WHEN) and which are written, only the target knows.
+        let option = route.target.options().into_iter().any(|(_, it)| reads(it));
+        let choice = option || route.condition.as_ref().is_some_and(reads);
+        Needs { choice, removal: place || option }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer one question.
-const ASK: Duration = Duration::from_secs(5);
+pub(super) const ASK: Duration = Duration::from_secs(5);
 
 /// The same for the first one, so that SUBSCRIBE hears within its 2 s what is wrong.
 const FIRST_ASK: Duration = Duration::from_millis(1500);
@@ -301,7 +301,7 @@ impl Worker {
         self.lane.shared.greet(Ok(()));
         self.lane.wake_applier();
         match control.wanted {
-            Wanted::Run if !control.routes.is_empty() => self.consume(control, cursors),
+            Wanted::Run if !control.routes.is_empty() => self.begin_to_consume(control, cursors),
             Wanted::Run => {
                 let action = format!("KAFKA.ROUTE name FROM {} TO …", self.spec.name);
                 self.stay(control, Status::new(State::Waiting, "no route yet", action), &cursors)
@@ -332,7 +332,12 @@ impl Worker {
     }
 
     /// Holds with a status, keeping lag up to date and answering questions.
-    fn stay(&mut self, control: &Control, status: Status, cursors: &[Cursor]) -> Trouble {
+    pub(super) fn stay(
+        &mut self,
+        control: &Control,
+        status: Status,
+        cursors: &[Cursor],
+    ) -> Trouble {
         self.lane.shared.say(control.generation, status);
         loop {
             if let Err(trouble) = self.answer_questions(cursors) {

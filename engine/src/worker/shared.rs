@@ -1,5 +1,7 @@
 //! What a subscription's worker and the applier's side share: what is wanted, how it goes, who asks.
 
+use super::gate::Passage;
+use super::plan::RecordError;
 use crate::command::Settle;
 use crate::kafka::Waker;
 use crate::ledger::{Advance, Counters};
@@ -7,7 +9,7 @@ use crate::record::Type;
 use crate::state::{State, Status};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A record by its place in Kafka.
@@ -34,12 +36,14 @@ pub struct Control {
     pub generation: u64,
     /// Whether to consume.
     pub wanted: Wanted,
+    /// Whether it may begin: closed while it awaits another subscription.
+    pub gate: Passage,
     /// The routes, in the order they were made.
     pub routes: Arc<Vec<super::RouteSpec>>,
     /// What RESUME SKIP or DEADLETTER decided about the thing that stopped it.
     pub settle: Option<Settle>,
-    /// Records that Redis would refuse, with its words.
-    pub verdicts: Vec<(RecordId, String)>,
+    /// Records that Redis or Kafka would refuse, with their words.
+    pub verdicts: Vec<(RecordId, RecordError)>,
 }
 
 /// What a worker is to do.
@@ -111,6 +115,7 @@ pub struct Shared {
     greeting: Mutex<Option<Result<(), String>>>,
     memory: AtomicUsize,
     value_type: Mutex<Option<Arc<Type>>>,
+    at_gate: AtomicBool,
 }
 
 impl Shared {
@@ -119,6 +124,7 @@ impl Shared {
         let control = Control {
             generation: 1,
             wanted,
+            gate: Passage::Open,
             routes: Arc::new(routes),
             settle: None,
             verdicts: Vec::new(),
@@ -137,6 +143,7 @@ impl Shared {
             greeting: Mutex::new(None),
             memory: AtomicUsize::new(0),
             value_type: Mutex::default(),
+            at_gate: AtomicBool::new(false),
         }
     }
 
@@ -182,6 +189,25 @@ impl Shared {
         if let Some(waker) = self.waker.lock().as_ref() {
             waker.wake();
         }
+    }
+
+    /// Whether the subscription may begin.
+    pub fn gate(&self) -> Passage {
+        self.control.lock().gate
+    }
+
+    /// Lets a worker through that has consumed before: nothing it does is void for it.
+    pub(super) fn pass_gate(&self) {
+        self.control.lock().gate = Passage::Open;
+    }
+
+    /// Whether the worker stays before a closed gate.
+    pub fn is_at_gate(&self) -> bool {
+        self.at_gate.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_at_gate(&self, at_gate: bool) {
+        self.at_gate.store(at_gate, Ordering::Release);
     }
 
     /// Takes what a person decided about the last stop: it counts once.

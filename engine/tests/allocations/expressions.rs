@@ -72,6 +72,7 @@ fn evaluating_allocates_nothing_in_steady_state() {
                 value: &value,
                 envelope: &empty,
                 headers: &NoHeaders,
+                aliases: &[],
                 arena: &arena,
             };
             text.clear();

@@ -53,6 +53,7 @@ fn pass(programs: &[Program], arena: &mut Arena, out: &mut Vec<u8>) -> usize {
                 value: &value,
                 envelope: &envelope,
                 headers: &NoHeaders,
+                aliases: &[],
                 arena,
             };
             out.clear();

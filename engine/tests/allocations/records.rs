@@ -160,6 +160,7 @@ fn plan(routes: &[&str]) -> Plan {
             Ok(Statement::Route(route)) => RouteSpec {
                 name: route.name,
                 target: route.target,
+                additions: route.additions,
                 condition: route.condition,
                 selection: route.selection,
             },
@@ -178,6 +179,20 @@ fn the_way_from_bytes_to_a_packed_unit_allocates_nothing_in_steady_state() {
     let mut plan = plan(&[
         "STREAM entries:%{at.b}:%{id} MAXLEN ~ 1000",
         "HASH last:%{_key}",
+        "HASH table:%{_key} SELECT \"count() AS n, sum(id) AS sum, avg(id) AS mean, \
+         max(text) AS top, first(text) AS head, last(at, id) AS late\"",
+        "HASH newer:%{_key} NEWER id",
+        "STRING string:%{id}",
+        "STRING text:%{id} VALUE \"text || id\" TTL 5m",
+        "JSON document:%{id} SELECT \"* EXCEPT (id)\"",
+        "LIST list LEFT MAXLEN 100",
+        "SET set MEMBER at EXPIREAT \"_offset + 1700000000000\"",
+        "ZSET scores MEMBER text SCORE id KEEP 10",
+        "ZSET sums:%{_key} MEMBER \"id % 7\" INCR \"id * 1.5\"",
+        "GEO map LON \"id % 180\" LAT \"id % 85\" MEMBER id",
+        "TIMESERIES series:%{id} AT id VALUE id",
+        "CHANNEL \"changes:%{id}\"",
+        "COMMAND SADD ids \"%{id}\" \"%{text}\"",
         "STREAM \"some:%{upper(_key)}\" WHERE \"id >= 0 AND _offset <> -1\" \
          SELECT \"*, id * 2 AS twice, CASE WHEN id > 1 THEN 'many' ELSE 'one' END AS class\"",
     ]);
@@ -196,6 +211,55 @@ fn the_way_from_bytes_to_a_packed_unit_allocates_nothing_in_steady_state() {
             };
             let outcome = plan.write(&incoming, &mut builder, mark);
             assert_eq!(outcome, Ok(Outcome::Applied));
+        }
+        unit.clear();
+        builder.finish("s", &plan.names, std::iter::empty(), &mut unit);
+        unit.packed.len()
+    });
+}
+
+#[test]
+fn elements_and_joins_allocate_nothing_in_steady_state() {
+    let records = records();
+    let mut plan = plan(&[
+        "SET \"elements:%{id}\" MEMBER i EACH at.zone AS i",
+        "STREAM joined JOIN HASH \"table:%{id}\" AS a JOIN HASH \"other:%{a.next}\" AS b \
+         WHERE \"id >= 0\" SELECT \"id, coalesce(a.name, 'none') AS name, b.*\"",
+        "HASH \"table:%{id}\" SELECT \"text AS name\"",
+        "STREAM seen JOIN HASH \"table:%{id}\" AS a SELECT \"id, a.name\"",
+    ]);
+    let (mut builder, mut unit) = (Builder::new(), Unit::default());
+    assert_steady(|| {
+        plan.lookup.clear();
+        // The second round knows what the keys of the second join are.
+        for round in 0..3 {
+            for (offset, record) in records.iter().enumerate() {
+                let incoming = Incoming {
+                    topic: "t",
+                    partition: 0,
+                    offset: offset as i64,
+                    timestamp: None,
+                    key: Some(b"key"),
+                    value: Some(record),
+                    headers: &NoHeaders,
+                };
+                if round < 2 {
+                    plan.gather(&incoming, &builder);
+                    continue;
+                }
+                let mark = builder.begin_record(RecordRef { slot: 0, offset: offset as i64 });
+                let outcome = plan.write(&incoming, &mut builder, mark);
+                assert_eq!(outcome, Ok(Outcome::Applied));
+            }
+            while plan.lookup.is_open() {
+                plan.lookup.turn(|key, join, answers| {
+                    let mut hash = answers.hash();
+                    // Named fields are answered in their order, a whole hash by name and value.
+                    hash.part(Some(if join == 1 { b"field" } else { key }));
+                    hash.part(Some(b"7"));
+                    hash.end();
+                });
+            }
         }
         unit.clear();
         builder.finish("s", &plan.names, std::iter::empty(), &mut unit);

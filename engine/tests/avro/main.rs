@@ -6,6 +6,7 @@ mod generate;
 mod hostile;
 mod oracle;
 mod types;
+mod writing;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -82,7 +83,7 @@ fn check(seed: u64) {
     let schema = Schema::parse_str(&text).expect("a valid schema");
     let oracle = Oracle::new(&schema);
     let values = ValueMaker::new(&schema);
-    for _ in 0..4 {
+    for round in 0..4 {
         let value = values.value(&mut rng, &schema, 0);
         let bytes = encode(&schema, &value);
         let mut paths: Vec<_> = (0..6).map(|_| path(&mut rng, &value)).collect();
@@ -97,6 +98,9 @@ fn check(seed: u64) {
             if !unjudged(&expected) {
                 assert_eq!(ours, expected, "{text}\n{value:?}\n{paths:?}");
             }
+        }
+        if round == 0 {
+            writing::check(&text, &schema, &value, &bytes);
         }
         for _ in 0..8 {
             mutated(&mut rng, &text, &schema, &oracle, &bytes, &paths);

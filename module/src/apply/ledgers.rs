@@ -2,7 +2,6 @@
 
 use super::Origin;
 use super::notices::Notices;
-use crate::load::Propagate;
 use crate::redis::{Access, Context, Event, Key, KeyKind, Manner, Text};
 use redis_kafka_engine::applier::{Applied, Known, Positions};
 use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Standing};
@@ -33,10 +32,10 @@ pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
 fn read(key: &Key) -> Result<Standing, LedgerFault> {
     match key.kind() {
         KeyKind::Empty => Err(LedgerFault::Missing),
-        KeyKind::Stream | KeyKind::Other => Err(LedgerFault::WrongType),
         KeyKind::Hash => {
             Standing::read(|field| key.hash_get(&Text::new(field)).map(|value| value.lossy()))
         }
+        _ => Err(LedgerFault::WrongType),
     }
 }
 
@@ -71,7 +70,7 @@ impl Ledgers {
             for (field, value) in fields.iter().zip(&values) {
                 key.hash_set(field, value);
             }
-            if origin == Origin::Worker(Propagate::Commands) {
+            if origin.sends_commands() {
                 let mut arguments = vec![name.raw()];
                 arguments.extend(
                     fields
@@ -96,7 +95,6 @@ fn compare(key: &Key, next_field: &Text, advance: &PackedAdvance<'_>) -> Result<
         (KeyKind::Empty, Expected::Absent { .. }) => Ok(()),
         (KeyKind::Hash, Expected::Absent { .. }) => refuse(LedgerFault::Unlisted),
         (KeyKind::Empty, Expected::Next(_)) => refuse(LedgerFault::Missing),
-        (KeyKind::Stream | KeyKind::Other, _) => refuse(LedgerFault::WrongType),
         (KeyKind::Hash, Expected::Next(expected)) => {
             let found = key.hash_get(next_field).and_then(|next| next.lossy().parse::<i64>().ok());
             match found {
@@ -105,6 +103,7 @@ fn compare(key: &Key, next_field: &Text, advance: &PackedAdvance<'_>) -> Result<
                 None => refuse(LedgerFault::Field("next")),
             }
         }
+        _ => refuse(LedgerFault::WrongType),
     }
 }
 
@@ -126,7 +125,7 @@ fn list(
         return;
     }
     key.hash_set(&field, &since);
-    if origin == Origin::Worker(Propagate::Commands) {
+    if origin.sends_commands() {
         context.replicate(c"HSET", &[name.raw(), field.raw(), since.raw()]);
     }
     drop(key);

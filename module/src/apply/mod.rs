@@ -1,20 +1,38 @@
 //! Applies units on the main thread: check the ledger, check the keys, write, advance, propagate, notify.
 //!
+//! What goes through commands of Redis ([`calls`]) comes first, with every key closed; then what
+//! is written through open keys; then the ledger, messages and keyspace events.
+//!
 //! The same code replays a unit that comes from the primary or the AOF; there the
 //! facts are decided already and the unit is passed on as it came.
 
+mod calls;
+mod channels;
+mod decide;
+mod groups;
+mod hashes;
 mod ledgers;
+mod lists;
 mod notices;
-mod writes;
+mod patches;
+mod resolve;
+mod sorted_sets;
+mod streams;
+mod strings;
+mod writer;
 
 use crate::callback::guarded;
 use crate::load::Propagate;
-use crate::redis::{Access, Context, Key, KeyKind, Rights, Text, rights};
+use crate::redis::{Context, Text};
+use groups::{Groups, check_open};
 use ledgers::Ledgers;
 use notices::Notices;
-use redis_kafka_engine::applier::{Applied, Applier, Clash, Positions};
+use patches::Patch;
+use redis_kafka_engine::applier::{Applied, Applier, Positions};
+use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
-use redis_kafka_engine::unit::packed::{self, Group, GroupKind, Head, PackedError, Reader};
+use redis_kafka_engine::unit::packed::{self, GroupKind, Head, PackedError, Reader};
+use writer::Writer;
 
 /// The command that carries a packed unit to replicas and the AOF.
 pub const APPLY: &std::ffi::CStr = c"KAFKA.APPLY";
@@ -26,6 +44,13 @@ pub enum Origin {
     Worker(Propagate),
     /// The primary or the AOF: everything is decided.
     Replay,
+}
+
+impl Origin {
+    /// Whether each write is sent on as a plain command.
+    pub fn sends_commands(self) -> bool {
+        self == Origin::Worker(Propagate::Commands)
+    }
 }
 
 /// Applies units through the module API, in the database selected on the context.
@@ -43,6 +68,16 @@ impl Applier for ModuleApplier<'_> {
         ledgers::load(self.context, subscription)
     }
 
+    fn resolve(&mut self, lookup: &mut Lookup) {
+        let user = self.user.map(Text::new);
+        let resolved = guarded("resolve", || {
+            resolve::resolve(self.context, user.as_ref(), lookup);
+        });
+        if resolved.is_none() {
+            lookup.refuse_open("internal error while it was looked up");
+        }
+    }
+
     fn apply(&mut self, unit: &mut Unit) -> Applied {
         // A panic between the writes and the ledger leaves neither here nor there: never go on after it.
         let applied = guarded("apply", || self.apply_unit(unit));
@@ -54,167 +89,141 @@ impl Applier for ModuleApplier<'_> {
 
 impl ModuleApplier<'_> {
     fn apply_unit(&mut self, unit: &mut Unit) -> Applied {
-        let mut patches = Vec::new();
         let user = self.user.map(Text::new);
-        let applied = apply(
-            self.context,
-            Origin::Worker(self.propagate),
-            &unit.packed,
-            user.as_ref(),
-            &unit.writers,
-            &mut patches,
-        );
-        match applied {
-            Ok((applied, notices)) => {
-                if applied == Applied::Done && self.propagate == Propagate::Units {
-                    writes::patch(&mut unit.packed, &patches);
-                    self.context.replicate_bytes(APPLY, &unit.packed);
-                }
-                notices.fire(self.context);
-                applied
+        let mut decided = Vec::new();
+        if unit.undecided > 0 {
+            match decide::decide(self.context, unit, &mut decided) {
+                Ok(None) => {}
+                Ok(Some(refused)) => return refused,
+                Err(error) => return Applied::Failed(format!("internal error: {error}")),
             }
-            Err(error) => Applied::Failed(format!("internal error: {error}")),
         }
+        // The unit stays as it was built: what it comes to depends on when it is applied.
+        let bytes = if unit.undecided > 0 { &mut decided } else { &mut unit.packed };
+        let mut application = Application {
+            context: self.context,
+            origin: Origin::Worker(self.propagate),
+            user: user.as_ref(),
+            groups: &unit.groups,
+            writers: &unit.writers,
+            patches: Vec::with_capacity(unit.writers.len()),
+            notices: Notices::default(),
+        };
+        let applied = match application.apply(bytes) {
+            Ok(applied) => applied,
+            Err(error) => return Applied::Failed(format!("internal error: {error}")),
+        };
+        let Application { context, origin, patches, notices, .. } = application;
+        if applied == Applied::Done && origin == Origin::Worker(Propagate::Units) {
+            patches::fill_in(bytes, &patches);
+            context.replicate_bytes(APPLY, bytes);
+        }
+        notices.fire(context);
+        applied
     }
 }
 
 /// Applies a unit that the primary or the AOF hands on. A refused unit is told, not applied.
 pub fn replay(context: Context, bytes: &[u8]) -> Result<Applied, PackedError> {
     packed::check(bytes)?;
-    let (applied, notices) = apply(context, Origin::Replay, bytes, None, &[], &mut Vec::new())?;
-    notices.fire(context);
+    let mut application = Application {
+        context,
+        origin: Origin::Replay,
+        user: None,
+        groups: &[],
+        writers: &[],
+        patches: Vec::new(),
+        notices: Notices::default(),
+    };
+    let applied = application.apply(bytes)?;
+    application.notices.fire(context);
     Ok(applied)
 }
 
-/// One key of the unit, open for writing, and where its writes stand.
-struct OpenGroup<'a> {
-    group: Group<'a>,
-    name: Text,
-    key: Key,
-    writes: Reader<'a>,
-    /// The unit's number of its first write.
-    first_write: usize,
-    /// Whether the key was absent before.
-    is_new: bool,
-}
-
-fn apply(
+/// One unit being applied.
+struct Application<'u> {
     context: Context,
     origin: Origin,
-    bytes: &[u8],
-    user: Option<&Text>,
-    writers: &[u32],
-    patches: &mut Vec<writes::Patch>,
-) -> Result<(Applied, Notices), PackedError> {
-    let mut reader = Reader::new(bytes);
-    let head = packed::read_head(&mut reader)?;
-    let mut notices = Notices::default();
-    let ledgers = match Ledgers::open(context, &head) {
-        Ok(ledgers) => ledgers,
-        Err(refused) => return Ok((refused, notices)),
-    };
-    let mut groups = open_groups(context, &head, &mut reader)?;
-    if let Some(clashes) = find_clashes(&groups, user, writers) {
-        return Ok((Applied::Clash(clashes), notices));
-    }
-    let mut writer = writes::Writer::new(context, origin, &head, patches, &mut notices);
-    if let Some(failed) = writer.write_all(&mut groups)? {
-        return Ok((Applied::Clash(clash_from(&groups, failed, writers)), Notices::default()));
-    }
-    ledgers.advance(context, origin, &head, &mut notices);
-    // Events are fired after the keys are closed: whoever hears them may open the same keys.
-    notices.take_names(groups.into_iter().map(|group| group.name));
-    Ok((Applied::Done, notices))
+    user: Option<&'u Text>,
+    /// How many writes each group had, and the record behind each; nothing on replay.
+    groups: &'u [u32],
+    writers: &'u [u32],
+    patches: Vec<Patch>,
+    notices: Notices,
 }
 
-fn open_groups<'a>(
-    context: Context,
-    head: &Head<'a>,
-    reader: &mut Reader<'a>,
-) -> Result<Vec<OpenGroup<'a>>, PackedError> {
-    let mut groups = Vec::with_capacity(head.groups);
-    let mut first_write = 0;
-    for _ in 0..head.groups {
-        let group = packed::read_group(reader)?;
-        let name = Text::new(group.key);
-        let key = context.open(&name, Access::Write);
-        let is_new = key.kind() == KeyKind::Empty;
-        groups.push(OpenGroup { group, name, key, writes: reader.clone(), first_write, is_new });
-        reader.skip(group.bytes)?;
-        first_write += group.writes;
-    }
-    Ok(groups)
-}
-
-/// Keys of another type, and keys the user may not write: found before the first write. None
-/// when all fit.
-fn find_clashes(
-    groups: &[OpenGroup<'_>],
-    user: Option<&Text>,
-    writers: &[u32],
-) -> Option<Vec<Clash>> {
-    let (mut clashes, mut is_refused) = (Vec::new(), false);
-    for open in groups {
-        let fits = match (open.key.kind(), open.group.kind) {
-            (KeyKind::Empty, _)
-            | (KeyKind::Stream, GroupKind::Stream(_))
-            | (KeyKind::Hash, GroupKind::Hash) => true,
-            (KeyKind::Stream | KeyKind::Hash | KeyKind::Other, _) => false,
+impl Application<'_> {
+    fn apply(&mut self, bytes: &[u8]) -> Result<Applied, PackedError> {
+        let mut reader = Reader::new(bytes);
+        let head = packed::read_head(&mut reader)?;
+        let context = self.context;
+        let mut ledgers = match Ledgers::open(context, &head) {
+            Ok(ledgers) => ledgers,
+            Err(refused) => return Ok(refused),
         };
-        let key = String::from_utf8_lossy(open.group.key);
-        if !fits {
-            is_refused = true;
-            let wanted = match open.group.kind {
-                GroupKind::Stream(_) => "stream",
-                GroupKind::Hash => "hash",
+        let groups = Groups::read(self.origin, &head, &mut reader, self.groups)?;
+        if groups.called().first().is_some_and(|it| it.group.kind == GroupKind::Command) {
+            // What such a command does is known to Redis alone.
+            self.origin = Origin::Worker(Propagate::Commands);
+        }
+        let mut open = groups.open(context);
+        let refused = check_open(&open, self.user, self.writers)
+            .or_else(|| groups.check_messages(self.user, self.writers));
+        if let Some(clashes) = refused {
+            return Ok(Applied::Clash(clashes));
+        }
+        if !groups.called().is_empty() {
+            // A command may do anything to any key: none is open meanwhile.
+            drop((ledgers, open));
+            if let Some(refused) = self.call(&head, &groups)? {
+                return Ok(refused);
+            }
+            ledgers = match Ledgers::open(context, &head) {
+                Ok(ledgers) => ledgers,
+                Err(refused) => return Ok(refused),
             };
-            clashes.extend(clashes_of(
-                open,
-                0,
-                writers,
-                &format!("WRONGTYPE key '{key}' is no {wanted}"),
-            ));
-        } else if let Some(problem) = user.and_then(|user| refusal(user, open)) {
-            is_refused = true;
-            clashes.extend(clashes_of(open, 0, writers, &problem));
+            open = groups.open(context);
+            // A command of the user's may have made one of the keys another type.
+            if let Some(clashes) = check_open(&open, None, self.writers) {
+                return Ok(Applied::Clash(clashes));
+            }
         }
-    }
-    // A replayed unit names no records, but is refused all the same.
-    is_refused.then_some(clashes)
-}
-
-/// Why the user whose rights count may not write a key; none when it may.
-fn refusal(user: &Text, open: &OpenGroup<'_>) -> Option<String> {
-    let (name, key) = (user.lossy(), String::from_utf8_lossy(open.group.key));
-    match rights(user, &open.name) {
-        Rights::Write => None,
-        Rights::Less => Some(format!("NOPERM user '{name}' may not write key '{key}'")),
-        Rights::NoSuchUser => {
-            Some(format!("NOPERM there is no ACL user '{name}' (load argument USER)"))
+        let mut writer = self.writer(&head);
+        if let Some(failed) = writer.write_all(&open)? {
+            let clashes = failed.clashes(&open, self.writers);
+            if self.origin == Origin::Worker(Propagate::Units) {
+                calls::send_all(context, groups.called())?;
+            }
+            self.notices = Notices::default();
+            return Ok(Applied::Clash(clashes));
         }
+        drop(open);
+        ledgers.advance(context, self.origin, &head, &mut self.notices);
+        channels::publish(context, self.origin, groups.messages())?;
+        // Events are fired after the keys are closed: whoever hears them may open the same keys.
+        self.notices.take_names(groups.into_names());
+        Ok(Applied::Done)
     }
-}
 
-/// The records behind a group's writes from its `skip`-th on.
-fn clashes_of(open: &OpenGroup<'_>, skip: usize, writers: &[u32], problem: &str) -> Vec<Clash> {
-    let records =
-        writers.iter().skip(open.first_write + skip).take(open.group.writes.saturating_sub(skip));
-    let mut clashes: Vec<Clash> = Vec::new();
-    for &record in records {
-        if clashes.last().is_none_or(|last| last.record != record) {
-            clashes.push(Clash {
-                record,
-                key: open.group.key.to_vec(),
-                problem: problem.to_owned(),
-            });
+    /// Runs what goes through commands; why the unit cannot be applied, if so.
+    fn call(
+        &mut self,
+        head: &Head<'_>,
+        groups: &Groups<'_>,
+    ) -> Result<Option<Applied>, PackedError> {
+        let context = self.context;
+        if let Some(clashes) = groups.check_called(context, self.user, self.writers) {
+            return Ok(Some(Applied::Clash(clashes)));
         }
+        let clashes = calls::run(context, self.origin, self.user, groups.called(), self.writers)?;
+        if let Some(clashes) = clashes {
+            return Ok(Some(Applied::Clash(clashes)));
+        }
+        self.writer(head).expire_called(&groups.open_called(context));
+        Ok(None)
     }
-    clashes
-}
 
-/// A stream that takes no entry any more: the writes of its group from that one on.
-fn clash_from(groups: &[OpenGroup<'_>], failed: writes::Failed, writers: &[u32]) -> Vec<Clash> {
-    let Some(open) = groups.get(failed.group) else { return Vec::new() };
-    let key = String::from_utf8_lossy(open.group.key);
-    clashes_of(open, failed.write, writers, &format!("stream '{key}' has no entry IDs left"))
+    fn writer<'w, 'a>(&'w mut self, head: &'w Head<'a>) -> Writer<'w, 'a> {
+        Writer::new(self.context, self.origin, head, &mut self.patches, &mut self.notices)
+    }
 }

@@ -1,4 +1,5 @@
-//! Commands called from the module, for what is rare: definitions, probes, configuration.
+//! Commands called from the module: what has no API of its own, and what is rare (definitions,
+//! probes, configuration).
 
 use super::{Context, Text, api};
 use redis_module::raw;
@@ -75,24 +76,61 @@ impl Context {
         let pointers: Vec<_> = arguments.iter().map(Text::raw).collect();
         let name = CString::new(command)
             .map_err(|_| CallError("a command's name may not hold NUL".to_owned()))?;
-        let format: &CStr = match manner {
+        self.ask(&name, &pointers, manner)
+    }
+
+    /// As [`Context::call`], of arguments that need not be UTF-8.
+    pub fn ask(
+        self,
+        command: &CStr,
+        arguments: &[*mut raw::RedisModuleString],
+        manner: Manner,
+    ) -> Result<Reply, CallError> {
+        let reply = self.reply_of(command, arguments, manner)?;
+        let read = read(reply, 0);
+        api!(RedisModule_FreeCallReply(reply));
+        read
+    }
+
+    /// Calls a command of which only its success counts.
+    pub fn run(
+        self,
+        command: &CStr,
+        arguments: &[*mut raw::RedisModuleString],
+        manner: Manner,
+    ) -> Result<(), CallError> {
+        let reply = self.reply_of(command, arguments, manner)?;
+        let is_error =
+            api!(RedisModule_CallReplyType(reply)) as isize == raw::REDISMODULE_REPLY_ERROR;
+        let error =
+            is_error.then(|| CallError(String::from_utf8_lossy(&bytes(reply)).into_owned()));
+        api!(RedisModule_FreeCallReply(reply));
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The reply, which is to be freed.
+    fn reply_of(
+        self,
+        command: &CStr,
+        arguments: &[*mut raw::RedisModuleString],
+        manner: Manner,
+    ) -> Result<*mut raw::RedisModuleCallReply, CallError> {
+        let format = match manner {
             Manner::Local => c"Ev",
             Manner::Replicated => c"!Ev",
             Manner::AsScript => c"SEv",
         };
         let reply = api!(RedisModule_Call(
             self.0,
-            name.as_ptr(),
+            command.as_ptr(),
             format.as_ptr(),
-            pointers.as_ptr(),
-            pointers.len()
+            arguments.as_ptr(),
+            arguments.len()
         ));
         if reply.is_null() {
-            return Err(CallError(format!("{command} could not be called")));
+            return Err(CallError(format!("{} could not be called", command.to_string_lossy())));
         }
-        let read = read(reply, 0);
-        api!(RedisModule_FreeCallReply(reply));
-        read
+        Ok(reply)
     }
 }
 

@@ -19,12 +19,45 @@ pub enum Access {
 pub enum KeyKind {
     /// The key does not exist.
     Empty,
-    /// A stream.
-    Stream,
+    /// A string.
+    String,
+    /// A list.
+    List,
     /// A hash.
     Hash,
-    /// Anything else.
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A stream.
+    Stream,
+    /// A type of some module's; `TYPE` names it.
+    Module,
+    /// A type that this build does not know.
     Other,
+}
+
+/// Which end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ListEnd {
+    /// The head.
+    Left = raw::REDISMODULE_LIST_HEAD as i32,
+    /// The tail.
+    Right = raw::REDISMODULE_LIST_TAIL as i32,
+}
+
+/// A member's score would be no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScoreFailure;
+
+/// Whether a write changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It did.
+    Made,
+    /// What was to be written stood there already.
+    None,
 }
 
 /// A stream entry's ID: milliseconds and sequence number.
@@ -47,6 +80,11 @@ impl Key {
         Key(api!(RedisModule_OpenKey(context.0, name.raw(), mode as c_int)))
     }
 
+    /// The key's own pointer, for the API; null where the key was opened for reading and is absent.
+    pub(super) fn pointer(&self) -> *mut raw::RedisModuleKey {
+        self.0
+    }
+
     /// The key's type.
     pub fn kind(&self) -> KeyKind {
         if self.0.is_null() {
@@ -54,13 +92,18 @@ impl Key {
         }
         match api!(RedisModule_KeyType(self.0)) as isize {
             kind if kind == raw::REDISMODULE_KEYTYPE_EMPTY => KeyKind::Empty,
-            kind if kind == raw::REDISMODULE_KEYTYPE_STREAM => KeyKind::Stream,
+            kind if kind == raw::REDISMODULE_KEYTYPE_STRING => KeyKind::String,
+            kind if kind == raw::REDISMODULE_KEYTYPE_LIST => KeyKind::List,
             kind if kind == raw::REDISMODULE_KEYTYPE_HASH => KeyKind::Hash,
+            kind if kind == raw::REDISMODULE_KEYTYPE_SET => KeyKind::Set,
+            kind if kind == raw::REDISMODULE_KEYTYPE_ZSET => KeyKind::SortedSet,
+            kind if kind == raw::REDISMODULE_KEYTYPE_STREAM => KeyKind::Stream,
+            kind if kind == raw::REDISMODULE_KEYTYPE_MODULE => KeyKind::Module,
             _ => KeyKind::Other,
         }
     }
 
-    /// Entries of a stream, fields of a hash.
+    /// Entries of a stream, fields of a hash, elements of a list, members of a (sorted) set.
     pub fn length(&self) -> usize {
         if self.0.is_null() { 0 } else { api!(RedisModule_ValueLength(self.0)) }
     }
@@ -149,10 +192,93 @@ impl Key {
         api!(RedisModule_StreamTrimByLength(self.0, flags, entries)).max(0) as u64
     }
 
+    /// Takes all entries before an ID out of a stream; how many went.
+    pub fn stream_trim_before(&self, id: StreamId) -> u64 {
+        let mut id = raw::RedisModuleStreamID { ms: id.0, seq: id.1 };
+        api!(RedisModule_StreamTrimByID(self.0, 0, &mut id)).max(0) as u64
+    }
+
+    /// Adds an element at an end of a list or an absent key.
+    pub fn list_push(&self, end: ListEnd, element: &Text) {
+        api!(RedisModule_ListPush(self.0, end as c_int, element.raw()));
+    }
+
+    /// Takes an element from an end of a list; the key is gone with the last one. Whether there was one.
+    pub fn list_pop(&self, end: ListEnd) -> bool {
+        Text::own(api!(RedisModule_ListPop(self.0, end as c_int))).is_some()
+    }
+
+    /// Sets a member's score in a sorted set or an absent key.
+    pub fn score(&self, score: f64, member: &Text) -> Result<Change, ScoreFailure> {
+        let mut flags = 0;
+        let status = api!(RedisModule_ZsetAdd(self.0, score, member.raw(), &mut flags));
+        change(status, flags)
+    }
+
+    /// Adds to a member's score in a sorted set or an absent key: what changed, and the new score.
+    pub fn add_to_score(
+        &self,
+        increment: f64,
+        member: &Text,
+    ) -> Result<(Change, f64), ScoreFailure> {
+        let (mut flags, mut score) = (0, 0.0);
+        let status =
+            api!(RedisModule_ZsetIncrby(self.0, increment, member.raw(), &mut flags, &mut score));
+        change(status, flags).map(|change| (change, score))
+    }
+
+    /// Takes a member out of a sorted set. Whether it was there.
+    pub fn remove_member(&self, member: &Text) -> bool {
+        let mut deleted = 0;
+        api!(RedisModule_ZsetRem(self.0, member.raw(), &mut deleted));
+        deleted != 0
+    }
+
+    /// The member of a sorted set's lowest score, of equal ones the first by its bytes.
+    pub fn lowest_member(&self) -> Option<Text> {
+        let (lowest, highest) =
+            (raw::REDISMODULE_NEGATIVE_INFINITE, raw::REDISMODULE_POSITIVE_INFINITE);
+        let status = api!(RedisModule_ZsetFirstInScoreRange(self.0, lowest, highest, 0, 0));
+        if status != raw::REDISMODULE_OK as c_int {
+            return None;
+        }
+        let member = api!(RedisModule_ZsetRangeCurrentElement(self.0, ptr::null_mut()));
+        api!(RedisModule_ZsetRangeStop(self.0));
+        Text::own(member)
+    }
+
+    /// Makes the key this string, without a time to live.
+    pub fn set_string(&self, text: &Text) {
+        api!(RedisModule_StringSet(self.0, text.raw()));
+    }
+
+    /// Whether it has a time to live.
+    pub fn expires(&self) -> bool {
+        api!(RedisModule_GetAbsExpire(self.0)) != i64::from(raw::REDISMODULE_NO_EXPIRE)
+    }
+
+    /// Lets the key expire at this time, milliseconds since 1970 from 0 on.
+    pub fn expire_at(&self, time: i64) {
+        api!(RedisModule_SetAbsExpire(self.0, time));
+    }
+
+    /// Takes its time to live from the key.
+    pub fn persist(&self) {
+        api!(RedisModule_SetAbsExpire(self.0, i64::from(raw::REDISMODULE_NO_EXPIRE)));
+    }
+
     /// Deletes the key.
     pub fn delete(&self) {
         api!(RedisModule_DeleteKey(self.0));
     }
+}
+
+fn change(status: c_int, flags: c_int) -> Result<Change, ScoreFailure> {
+    if status != raw::REDISMODULE_OK as c_int {
+        return Err(ScoreFailure);
+    }
+    let changed = (raw::REDISMODULE_ZADD_ADDED | raw::REDISMODULE_ZADD_UPDATED) as c_int;
+    Ok(if flags & changed != 0 { Change::Made } else { Change::None })
 }
 
 /// How exactly a stream is trimmed.

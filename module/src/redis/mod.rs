@@ -5,11 +5,15 @@
 mod call;
 mod key;
 mod reply;
+mod rights;
+mod scan;
 mod text;
 
-pub use call::{CallError, Manner};
-pub use key::{Access, Key, KeyKind, StreamId, Trimming};
+pub use call::{CallError, Manner, Reply};
+pub use key::{Access, Change, Key, KeyKind, ListEnd, StreamId, Trimming};
 pub use reply::{Blocked, Replies};
+pub use rights::{Rights, may_publish, may_read, may_run, may_write};
+pub use scan::Scan;
 pub use text::{Text, arguments, is_text};
 
 use redis_module::raw;
@@ -103,6 +107,22 @@ impl Context {
         ));
     }
 
+    /// Sends a command with these arguments to replicas, not to the AOF.
+    pub fn replicate_past_aof(self, command: &CStr, arguments: &[*mut raw::RedisModuleString]) {
+        api!(RedisModule_Replicate(
+            self.0,
+            command.as_ptr(),
+            c"Av".as_ptr(),
+            arguments.as_ptr(),
+            arguments.len()
+        ));
+    }
+
+    /// Publishes a message to this server's clients.
+    pub fn publish(self, channel: &Text, message: &Text) {
+        api!(RedisModule_PublishMessage(self.0, channel.raw(), message.raw()));
+    }
+
     /// Sends a command with one binary argument to replicas and AOF.
     pub fn replicate_bytes(self, command: &CStr, bytes: &[u8]) {
         api!(RedisModule_Replicate(
@@ -122,7 +142,7 @@ impl Context {
     /// Fires a keyspace event, as a plain command would.
     pub fn notify(self, event: Event, key: &Text) {
         let (kind, name) = event.parts();
-        api!(RedisModule_NotifyKeyspaceEvent(self.0, kind as c_int, name.as_ptr(), key.raw()));
+        api!(RedisModule_NotifyKeyspaceEvent(self.0, kind, name.as_ptr(), key.raw()));
     }
 
     /// Writes a line to the server's log.
@@ -160,18 +180,48 @@ pub enum Event {
     HashSet,
     /// HDEL
     HashDeleted,
+    /// ZADD
+    MemberScored,
+    /// ZINCRBY
+    ScoreIncremented,
+    /// ZREM
+    MemberRemoved,
+    /// ZREMRANGEBYRANK
+    LowestRemoved,
+    /// LPUSH
+    PushedLeft,
+    /// RPUSH
+    PushedRight,
+    /// LTRIM
+    ListTrimmed,
+    /// SET
+    StringSet,
+    /// PEXPIREAT
+    ExpirySet,
+    /// PERSIST
+    ExpiryTaken,
     /// DEL
     KeyDeleted,
 }
 
 impl Event {
-    fn parts(self) -> (u32, &'static CStr) {
+    fn parts(self) -> (c_int, &'static CStr) {
         match self {
-            Event::StreamAdded => (raw::REDISMODULE_NOTIFY_STREAM as u32, c"xadd"),
-            Event::StreamTrimmed => (raw::REDISMODULE_NOTIFY_STREAM as u32, c"xtrim"),
-            Event::HashSet => (raw::REDISMODULE_NOTIFY_HASH as u32, c"hset"),
-            Event::HashDeleted => (raw::REDISMODULE_NOTIFY_HASH as u32, c"hdel"),
-            Event::KeyDeleted => (raw::REDISMODULE_NOTIFY_GENERIC as u32, c"del"),
+            Event::StreamAdded => (raw::REDISMODULE_NOTIFY_STREAM, c"xadd"),
+            Event::StreamTrimmed => (raw::REDISMODULE_NOTIFY_STREAM, c"xtrim"),
+            Event::HashSet => (raw::REDISMODULE_NOTIFY_HASH, c"hset"),
+            Event::HashDeleted => (raw::REDISMODULE_NOTIFY_HASH, c"hdel"),
+            Event::MemberScored => (raw::REDISMODULE_NOTIFY_ZSET, c"zadd"),
+            Event::ScoreIncremented => (raw::REDISMODULE_NOTIFY_ZSET, c"zincr"),
+            Event::MemberRemoved => (raw::REDISMODULE_NOTIFY_ZSET, c"zrem"),
+            Event::LowestRemoved => (raw::REDISMODULE_NOTIFY_ZSET, c"zremrangebyrank"),
+            Event::PushedLeft => (raw::REDISMODULE_NOTIFY_LIST, c"lpush"),
+            Event::PushedRight => (raw::REDISMODULE_NOTIFY_LIST, c"rpush"),
+            Event::ListTrimmed => (raw::REDISMODULE_NOTIFY_LIST, c"ltrim"),
+            Event::StringSet => (raw::REDISMODULE_NOTIFY_STRING, c"set"),
+            Event::ExpirySet => (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
+            Event::ExpiryTaken => (raw::REDISMODULE_NOTIFY_GENERIC, c"persist"),
+            Event::KeyDeleted => (raw::REDISMODULE_NOTIFY_GENERIC, c"del"),
         }
     }
 }
@@ -200,29 +250,9 @@ pub fn used_memory_ratio() -> f32 {
     api!(RedisModule_GetUsedMemoryRatio())
 }
 
-/// What an ACL user may do with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
-    /// Insert, update and delete.
-    Write,
-    /// Less than that.
-    Less,
-    /// Nothing: there is no such user.
-    NoSuchUser,
-}
-
-/// What an ACL user may do with a key.
-pub fn rights(user: &Text, key: &Text) -> Rights {
-    let account = api!(RedisModule_GetModuleUserFromUserName(user.raw()));
-    if account.is_null() {
-        return Rights::NoSuchUser;
-    }
-    let wanted = (raw::REDISMODULE_CMD_KEY_INSERT
-        | raw::REDISMODULE_CMD_KEY_UPDATE
-        | raw::REDISMODULE_CMD_KEY_DELETE) as c_int;
-    let checked = api!(RedisModule_ACLCheckKeyPermissions(account, key.raw(), wanted));
-    api!(RedisModule_FreeModuleUser(account));
-    if checked == raw::REDISMODULE_OK as c_int { Rights::Write } else { Rights::Less }
+/// Milliseconds since 1970 by the server's clock.
+pub fn milliseconds() -> i64 {
+    api!(RedisModule_Milliseconds())
 }
 
 /// Functions this module cannot do without; the name of the first one that the server lacks.
@@ -240,6 +270,22 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_StreamAdd,
         RedisModule_StreamDelete,
         RedisModule_StreamTrimByLength,
+        RedisModule_StreamTrimByID,
+        RedisModule_ListPush,
+        RedisModule_ListPop,
+        RedisModule_ZsetAdd,
+        RedisModule_ZsetIncrby,
+        RedisModule_ZsetRem,
+        RedisModule_ZsetFirstInScoreRange,
+        RedisModule_ZsetRangeCurrentElement,
+        RedisModule_ZsetRangeStop,
+        RedisModule_StringSet,
+        RedisModule_ValueLength,
+        RedisModule_DeleteKey,
+        RedisModule_GetAbsExpire,
+        RedisModule_SetAbsExpire,
+        RedisModule_Milliseconds,
+        RedisModule_PublishMessage,
         RedisModule_HashSet,
         RedisModule_HashGet,
         RedisModule_SetCommandInfo,
@@ -247,6 +293,8 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_ReplyWithMap,
         RedisModule_GetModuleUserFromUserName,
         RedisModule_ACLCheckKeyPermissions,
+        RedisModule_ACLCheckChannelPermissions,
+        RedisModule_ACLCheckCommandPermissions,
         RedisModule_Replicate,
         RedisModule_SubscribeToServerEvent,
         RedisModule_BlockClient,

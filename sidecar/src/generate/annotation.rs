@@ -73,6 +73,8 @@ impl Annotations {
                 return Err(SchemaError::new(place, format!("{ANNOTATIONS} must be an object")));
             }
         };
+        // As in the reference, a null says nothing.
+        left.retain(|_, value| !value.is_null());
         if let Some(rate) = left.remove(MALFORMATION_RATE) {
             left.insert("malformed-rate".to_owned(), rate);
         }
@@ -155,7 +157,8 @@ impl Annotations {
     ) -> Result<Option<Map<String, Json>>, SchemaError> {
         match self.take(name) {
             None => Ok(None),
-            Some(Json::Object(object)) => {
+            Some(Json::Object(mut object)) => {
+                object.retain(|_, value| !value.is_null());
                 match object.keys().find(|key| !members.contains(&key.as_str())) {
                     None => Ok(Some(object)),
                     Some(odd) => {

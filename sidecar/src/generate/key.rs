@@ -1,164 +1,122 @@
-//! The template of the record key: `urn:sensor:%{airport}:%{id}`, written as templates are in
-//! `KAFKA.ROUTE`, with the fields of the generated record.
+//! The template of the record key: `urn:sensor:%{airport}:%{id}`, the engine's own, over the fields
+//! of the generated record as `KAFKA.ROUTE` sees them with VALUE JSON.
 
-use apache_avro::types::Value;
-use std::fmt::Write;
-use std::str::FromStr;
+use redis_kafka_engine::expression::{
+    Context, EvaluationError, ExpressionError, Layout, Metadata, Path, Root, Template,
+    TemplateProgram,
+};
+use redis_kafka_engine::format::json::JsonDecoder;
+use redis_kafka_engine::format::{Decoder, Failure, Input, NoHeaders};
+use redis_kafka_engine::record::{Arena, Names, Row};
 use thiserror::Error;
 
 /// What is wrong with a template, or with a record for it.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error)]
 pub enum KeyError {
-    /// The template has no text.
-    #[error("a key template may not be empty")]
-    Empty,
-    /// `${` is eaten by shells.
-    #[error("a template's fields are written %{{…}}, not ${{…}}")]
-    Dollar,
-    /// A `%{` without its `}`.
-    #[error("the }} that closes %{{{0} is missing")]
-    Open(String),
-    /// `%{}`, `%{a..b}` or a character no field's name has.
-    #[error("'{0}' is not the name of a field; nested ones are written a.b")]
-    Name(String),
-    /// The record has no such field.
-    #[error("the record has no field {path}; it has {known}")]
-    Missing {
-        /// The field as the template has it.
-        path: String,
-        /// What there is instead.
-        known: String,
+    /// The template cannot be parsed.
+    #[error("{0}")]
+    Template(#[from] ExpressionError),
+    /// It reads what a record has only once it is in Kafka.
+    #[error("a record has no {0} before it is written; a key is made of its fields and _topic")]
+    NotYet(String),
+    /// The record gives it no text.
+    #[error("{error}{}", fields(.known))]
+    Record {
+        /// Why.
+        error: EvaluationError,
+        /// The record's top-level fields.
+        known: Vec<String>,
     },
-    /// The field has no text of its own.
-    #[error("field {path} is {what}, which cannot stand in a key")]
-    Unprintable {
-        /// The field as the template has it.
-        path: String,
-        /// Its type.
-        what: &'static str,
-    },
+    /// The value is no JSON.
+    #[error("{0}")]
+    Value(#[from] Failure),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Literal(String),
-    /// The steps from the record to the value.
-    Field(Vec<String>),
-}
-
-/// A parsed template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyTemplate(Vec<Part>);
-
-impl FromStr for KeyTemplate {
-    type Err = KeyError;
-
-    fn from_str(source: &str) -> Result<KeyTemplate, KeyError> {
-        if source.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        if source.contains("${") {
-            return Err(KeyError::Dollar);
-        }
-        let mut parts = Vec::new();
-        let mut rest = source;
-        while let Some((before, after)) = rest.split_once("%{") {
-            if let Some(literal) = before.strip_suffix('%') {
-                parts.push(Part::Literal(format!("{literal}%{{")));
-                rest = after;
-                continue;
-            }
-            let (path, after) =
-                after.split_once('}').ok_or_else(|| KeyError::Open(after.to_owned()))?;
-            parts.push(Part::Literal(before.to_owned()));
-            parts.push(Part::Field(steps(path)?));
-            rest = after;
-        }
-        parts.push(Part::Literal(rest.to_owned()));
-        Ok(KeyTemplate(parts))
+fn fields(known: &[String]) -> String {
+    match known {
+        [] => "; the value has no fields".to_owned(),
+        known => format!("; the record has {}", known.join(", ")),
     }
 }
 
-fn steps(path: &str) -> Result<Vec<String>, KeyError> {
-    let named =
-        |step: &str| !step.is_empty() && step.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let steps: Vec<&str> = path.trim().split('.').collect();
-    match steps.iter().all(|step| named(step)) {
-        true => Ok(steps.into_iter().map(str::to_owned).collect()),
-        false => Err(KeyError::Name(path.to_owned())),
-    }
+/// A template, compiled, with what evaluating it needs.
+pub struct KeyTemplate {
+    topic: String,
+    program: TemplateProgram,
+    decoder: JsonDecoder,
+    names: Names,
+    arena: Arena,
 }
 
 impl KeyTemplate {
-    /// Appends the key of `record` to `out`, numbers as they stand in the JSON.
+    /// The template for records of `topic`.
     ///
     /// # Errors
-    /// A field is missing, null, or no single value.
-    pub fn write(&self, record: &Value, out: &mut String) -> Result<(), KeyError> {
-        for part in &self.0 {
-            match part {
-                Part::Literal(text) => out.push_str(text),
-                Part::Field(path) => {
-                    let value =
-                        path.iter().try_fold(record, |value, step| member(value, step, path))?;
-                    append(value, path, out)?;
+    /// It cannot be parsed, or reads what a generated record does not have.
+    pub fn parse(source: &str, topic: &str) -> Result<KeyTemplate, KeyError> {
+        let template = Template::parse(source)?;
+        let mut not_yet = None;
+        for expression in template.expressions() {
+            expression.paths(&mut |path| {
+                if !is_known(path) {
+                    not_yet.get_or_insert_with(|| path.to_string());
                 }
-            }
+            });
         }
-        Ok(())
+        if let Some(path) = not_yet {
+            return Err(KeyError::NotYet(path));
+        }
+        let mut layout = Layout::default();
+        let program = template.compile(&mut layout)?;
+        Ok(KeyTemplate {
+            topic: topic.to_owned(),
+            program,
+            decoder: JsonDecoder::new(layout.value),
+            names: Names::default(),
+            arena: Arena::new(),
+        })
+    }
+
+    /// Appends the key of the record with the JSON `value` to `out`.
+    ///
+    /// # Errors
+    /// A field is missing or null, or an expression cannot be computed.
+    pub fn write(&mut self, value: &[u8], out: &mut Vec<u8>) -> Result<(), KeyError> {
+        self.arena.reset();
+        let (mut row, empty) = (Row::default(), Row::default());
+        let input = Input { bytes: value, headers: &NoHeaders };
+        self.decoder.decode(input, &mut self.names, &self.arena, &mut row)?;
+        let context = Context {
+            topic: &self.topic,
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: &empty,
+            value: &row,
+            envelope: &empty,
+            headers: &NoHeaders,
+            aliases: &[],
+            arena: &self.arena,
+        };
+        self.program
+            .write(&context, out)
+            .map_err(|error| KeyError::Record { error, known: top_level(value) })
     }
 }
 
-fn member<'a>(value: &'a Value, step: &str, path: &[String]) -> Result<&'a Value, KeyError> {
-    let (found, mut known): (Option<&Value>, Vec<&str>) = match value {
-        Value::Union(_, inner) => return member(inner, step, path),
-        Value::Record(fields) => (
-            fields.iter().find(|(name, _)| name == step).map(|(_, value)| value),
-            fields.iter().map(|(name, _)| name.as_str()).collect(),
-        ),
-        Value::Map(map) => (map.get(step), map.keys().map(String::as_str).collect()),
-        _ => (None, Vec::new()),
-    };
-    known.sort_unstable();
-    found.ok_or_else(|| KeyError::Missing {
-        path: path.join("."),
-        known: if known.is_empty() { "none there".to_owned() } else { known.join(", ") },
-    })
+fn is_known(path: &Path) -> bool {
+    match path.root() {
+        Root::Bare | Root::Value | Root::Metadata(Metadata::Topic) => true,
+        Root::Key | Root::Before | Root::Source | Root::Op => false,
+        Root::Header(_) | Root::Metadata(_) => false,
+    }
 }
 
-fn append(value: &Value, path: &[String], out: &mut String) -> Result<(), KeyError> {
-    let unprintable = |what| KeyError::Unprintable { path: path.join("."), what };
-    let written = match value {
-        Value::Union(_, inner) => return append(inner, path, out),
-        Value::String(text) | Value::Enum(_, text) => out.write_str(text),
-        Value::Boolean(value) => write!(out, "{value}"),
-        Value::Int(number) | Value::Date(number) | Value::TimeMillis(number) => {
-            write!(out, "{number}")
-        }
-        Value::Long(number)
-        | Value::TimeMicros(number)
-        | Value::TimestampMillis(number)
-        | Value::TimestampMicros(number)
-        | Value::TimestampNanos(number)
-        | Value::LocalTimestampMillis(number)
-        | Value::LocalTimestampMicros(number)
-        | Value::LocalTimestampNanos(number) => write!(out, "{number}"),
-        Value::Float(_) | Value::Double(_) => {
-            let mut text = Vec::new();
-            super::json::encode(value, &mut text).map_err(|_| unprintable("not a number"))?;
-            out.write_str(&String::from_utf8_lossy(&text))
-        }
-        Value::Uuid(uuid) => write!(out, "{uuid}"),
-        Value::Null => return Err(unprintable("null")),
-        Value::Record(_) => return Err(unprintable("a record")),
-        Value::Array(_) => return Err(unprintable("an array")),
-        Value::Map(_) => return Err(unprintable("a map")),
-        Value::Bytes(_) | Value::Fixed(..) => return Err(unprintable("bytes")),
-        Value::Decimal(_) | Value::BigDecimal(_) | Value::Duration(_) => {
-            return Err(unprintable("a decimal or duration"));
-        }
-    };
-    written.map_err(|_| unprintable("not text"))
+fn top_level(value: &[u8]) -> Vec<String> {
+    match serde_json::from_slice(value) {
+        Ok(serde_json::Value::Object(members)) => members.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -166,24 +124,24 @@ mod tests {
     use super::*;
 
     fn key(template: &str) -> Result<String, KeyError> {
-        let record = Value::Record(vec![
-            ("airport".into(), Value::String("VIE".into())),
-            ("id".into(), Value::Int(4)),
-            ("at".into(), Value::Record(vec![("lat".into(), Value::Double(48.1))])),
-            ("note".into(), Value::Union(0, Box::new(Value::Null))),
-            ("kind".into(), Value::Union(1, Box::new(Value::Enum(0, "INDOOR".into())))),
-        ]);
-        let mut out = String::new();
-        template.parse::<KeyTemplate>()?.write(&record, &mut out)?;
-        Ok(out)
+        let record = br#"{"airport":"VIE","id":4,"at":{"lat":48.10},"note":null,"kind":"INDOOR"}"#;
+        let mut out = Vec::new();
+        KeyTemplate::parse(template, "measurements")?.write(record, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn fields_stand_where_they_are_named() {
-        assert_eq!(key("urn:sensor:%{airport}:%{id}").unwrap(), "urn:sensor:VIE:4");
-        assert_eq!(key("%{at.lat}/%{ kind }").unwrap(), "48.1/INDOOR");
-        assert_eq!(key("{%{id}}%%{id} 100%").unwrap(), "{4}%{id} 100%");
-        assert_eq!(key("all the same").unwrap(), "all the same");
+        for (template, expected) in [
+            ("urn:sensor:%{airport}:%{id}", "urn:sensor:VIE:4"),
+            ("%{at.lat}/%{ kind }", "48.10/INDOOR"),
+            ("{%{id}}%%{id} 100%", "{4}%{id} 100%"),
+            ("%{lower(airport)}-%{lpad(CAST(id AS STRING), 4, '0')}", "vie-0004"),
+            ("%{_topic}:%{coalesce(note, 'none')}", "measurements:none"),
+            ("all the same", "all the same"),
+        ] {
+            assert_eq!(key(template).unwrap(), expected);
+        }
     }
 
     #[test]
@@ -192,13 +150,14 @@ mod tests {
             ("", "empty"),
             ("${id}", "%{"),
             ("a:%{id", "missing"),
-            ("%{}", "not the name"),
-            ("%{a-b}", "a-b"),
-            ("%{city}", "it has airport, at, id, kind, note"),
-            ("%{at.lon}", "at.lon"),
-            ("%{id.x}", "none there"),
-            ("%{note}", "null"),
-            ("%{at}", "a record"),
+            ("%{}", "is missing at the end"),
+            ("%{city}", "city is null; the record has airport, id, at, note, kind"),
+            ("%{at.lon}", "at.lon is null"),
+            ("%{note}", "note is null"),
+            ("%{_offset}", "no _offset before"),
+            ("%{_key}", "no _key before"),
+            ("%{_header['a']}", "no _header['a'] before"),
+            ("%{CAST(airport AS INT)}", "VIE"),
         ] {
             let error = key(template).expect_err(template).to_string();
             assert!(error.contains(part), "{template}: {error}");

@@ -1,6 +1,7 @@
 //! `options`: values that are listed, in the schema or in a file.
 
 use super::annotation::{Annotations, SchemaError};
+use super::avro_json;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::NamesRef;
 use apache_avro::{Schema, types::Value};
@@ -55,8 +56,8 @@ impl Options {
         let order = if annotations.take_flag("unique")? { Order::Unique } else { Order::Random };
         let values = match options {
             Json::Array(list) => list
-                .into_iter()
-                .map(|option| fit(annotations, option, schema, context))
+                .iter()
+                .map(|option| fit(annotations, option, Notation::Bare, schema, context))
                 .collect::<Result<Vec<_>, _>>()?,
             Json::Object(file) => {
                 let member = |name: &str| file.get(name).and_then(Json::as_str);
@@ -96,25 +97,28 @@ impl Options {
     }
 }
 
-/// A JSON option as a value of `schema`, by the rules with which Avro resolves a reader's schema
-/// (an int for a long, text for an enum, bytes or fixed).
+/// How an option stands in JSON.
+#[derive(Clone, Copy)]
+enum Notation {
+    /// In the schema.
+    Bare,
+    /// In a file.
+    AvroJson,
+}
+
+/// A JSON option as a value of `schema`.
 fn fit(
     annotations: &Annotations,
-    option: Json,
+    option: &Json,
+    notation: Notation,
     schema: &Schema,
     context: &OptionsContext,
 ) -> Result<Value, SchemaError> {
-    let text = option.to_string();
-    let wrong = |reason: &dyn std::fmt::Display| {
-        annotations.error(format!("option {text} does not fit: {reason}"))
+    let value = match notation {
+        Notation::Bare => avro_json::bare(option, schema, context.names),
+        Notation::AvroJson => avro_json::decode(option, schema, context.names),
     };
-    let value = Value::try_from(option)
-        .and_then(|value| value.resolve_with_names(schema, context.names))
-        .map_err(|error| wrong(&error))?;
-    match value.validate_with_names(schema, context.names) {
-        true => Ok(value),
-        false => Err(wrong(&"it is of another size or type")),
-    }
+    value.map_err(|error| annotations.error(format!("option {option} does not fit: {error}")))
 }
 
 fn read(
@@ -133,8 +137,8 @@ fn read(
     let values: Vec<Value> = match encoding {
         "json" => json_values(&mut file, schema)
             .map_err(|error| wrong(&error))?
-            .into_iter()
-            .map(|option| fit(annotations, option, schema, context))
+            .iter()
+            .map(|option| fit(annotations, option, Notation::AvroJson, schema, context))
             .collect::<Result<_, _>>()?,
         "binary" => binary_values(&mut file, schema, context).map_err(|error| wrong(&error))?,
         other => {

@@ -124,22 +124,19 @@ pub struct RecordProducer {
 }
 
 impl RecordProducer {
-    /// Connects to `brokers` and waits until `topic` is there, at most 10 s; with `create`, it is
+    /// Connects by `config` (to `brokers`, for messages) and waits until `topic` is there, at most 10 s; with `create`, it is
     /// made with so many partitions (and the brokers' default replication) where it is missing.
     ///
     /// # Errors
     /// No broker answers, or there is no such topic.
     pub fn connect(
+        mut config: ClientConfig,
         brokers: &str,
         topic: &str,
         create: Option<i32>,
     ) -> Result<RecordProducer, ProducerError> {
-        let mut config = ClientConfig::new();
         config
-            .set("bootstrap.servers", brokers)
             .set("client.id", "redis-kafka-generate")
-            // The Java client's, so that both put a key into the same partition.
-            .set("partitioner", "murmur2_random")
             .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string());
         let client = |error| ProducerError::Client { brokers: brokers.to_owned(), error };
         let producer: BaseProducer<Deliveries> =
@@ -199,7 +196,7 @@ impl RecordProducer {
     /// The record is too large, or an earlier one was not delivered.
     pub fn send(
         &mut self,
-        key: Option<&str>,
+        key: Option<&[u8]>,
         value: &[u8],
         go_on: impl Fn() -> bool,
     ) -> Result<(), ProducerError> {

@@ -70,6 +70,11 @@ impl Generator {
         &self.schema.avro
     }
 
+    /// The schema as it is written, with its annotations.
+    pub fn json(&self) -> &serde_json::Value {
+        &self.schema.json
+    }
+
     /// The next value.
     ///
     /// # Errors

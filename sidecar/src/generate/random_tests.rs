@@ -328,16 +328,66 @@ fn built_in_schemas_make_records_with_their_keys() {
     let pattern = regex::Regex::new("^urn:sensor:[A-Z]{3}:[1-8]$").unwrap();
     for built_in in BUILT_IN {
         let mut generator = Generator::new(built_in.schema, None, Some(1)).unwrap();
-        let key: crate::generate::key::KeyTemplate = built_in.key.parse().unwrap();
+        let mut key = crate::generate::key::KeyTemplate::parse(built_in.key, "t").unwrap();
         for _ in 0..100 {
             let record = generator.draw().unwrap();
-            let (mut text, mut json) = (String::new(), Vec::new());
-            key.write(&record, &mut text).unwrap();
-            assert!(pattern.is_match(&text), "{text}");
+            let (mut text, mut json) = (Vec::new(), Vec::new());
             crate::generate::json::encode(&record, &mut json).unwrap();
+            key.write(&json, &mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(pattern.is_match(&text), "{text}");
             let json: Json = serde_json::from_slice(&json).unwrap();
             let temperature = json["temperature"].as_f64().unwrap();
             assert!((-10.0..35.0).contains(&temperature));
         }
     }
+}
+
+#[test]
+fn options_files_are_in_avros_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let drawn = |mut schema: Json, text: &str| {
+        schema["arg.properties"] = json!({"options": {"file": "o.json", "encoding": "json"}});
+        std::fs::write(directory.path().join("o.json"), text).unwrap();
+        let mut generator = Generator::new(&schema.to_string(), Some(directory.path()), Some(1))?;
+        let value = generator.draw().unwrap();
+        assert!(value.validate(generator.schema()), "{value:?} does not fit {schema}");
+        Ok::<Value, SchemaError>(value)
+    };
+    let fields = json!([
+        {"name": "a", "type": ["null", "string", {"type": "enum", "name": "e", "symbols": ["X"]}]},
+        {"name": "b", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]},
+        {"name": "c", "type": "bytes"}, {"name": "d", "type": "int", "default": 7}]);
+    let record = json!({"type": "record", "name": "r", "fields": fields});
+    let expected = |a: Value, b: Value| {
+        let c = Value::Bytes(vec![0, 255]);
+        let names = ["a", "b", "c", "d"].map(String::from);
+        Value::Record(names.into_iter().zip([a, b, c, Value::Int(7)]).collect())
+    };
+    let some = |branch, value| Value::Union(branch, Box::new(value));
+    let text = r#"{"a": {"e": "X"}, "b": {"long": 5}, "c": "\u0000\u00ff"}"#;
+    let wanted = expected(some(2, Value::Enum(0, "X".into())), some(1, Value::TimestampMillis(5)));
+    assert_eq!(drawn(record.clone(), text).unwrap(), wanted);
+    let text = r#"{"a": "x", "b": null, "c": "\u0000\u00ff", "d": 7}"#;
+    let wanted = expected(some(1, Value::String("x".into())), some(0, Value::Null));
+    assert_eq!(drawn(record.clone(), text).unwrap(), wanted);
+    for (wrong, part) in [
+        (r#"{"a": null, "b": null, "c": "\u0100"}"#, "one byte"),
+        (r#"{"a": null, "b": null}"#, "field c: it is missing"),
+        (r#"{"a": {"long": 1}, "b": null, "c": ""}"#, "does not fit"),
+        ("{", "o.json"),
+    ] {
+        let error = drawn(record.clone(), wrong).unwrap_err().to_string();
+        assert!(error.contains(part), "{wrong}: {error}");
+    }
+    let fixed = json!({"type": "fixed", "name": "f", "size": 2});
+    assert_eq!(drawn(fixed.clone(), "\"\u{e9}A\"").unwrap(), Value::Fixed(2, vec![0xe9, b'A']));
+    assert!(drawn(fixed, "\"A\"").unwrap_err().to_string().contains("1 bytes, not 2"));
+}
+
+#[test]
+fn nulls_say_nothing() {
+    let iteration = json!({"start": 3, "restart": null});
+    let schema = json!({"type": "int", "arg.properties": {"range": null, "iteration": iteration}});
+    assert_eq!(draw(schema, 2), [Value::Int(3), Value::Int(4)]);
 }

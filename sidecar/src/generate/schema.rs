@@ -87,6 +87,8 @@ impl FloatType {
 /// A schema ready to draw values from.
 #[derive(Debug)]
 pub struct AnnotatedSchema {
+    /// The schema as it is written.
+    pub json: Json,
     /// The schema without its annotations.
     pub avro: Schema,
     /// How a value is made.
@@ -114,7 +116,7 @@ impl AnnotatedSchema {
         let mut builder = Builder { context, rng, named: HashMap::new() };
         let root = builder.node(&avro, Place { json: &json, inherited: None, name: "schema" })?;
         let named = builder.named;
-        Ok(AnnotatedSchema { avro, root, named })
+        Ok(AnnotatedSchema { json, avro, root, named })
     }
 }
 

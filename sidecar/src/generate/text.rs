@@ -9,6 +9,7 @@ use rand_regex::Regex;
 use regex_syntax::hir::{
     Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition,
 };
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Characters of strings about which the schema says nothing: readable ones. (The reference
@@ -165,7 +166,8 @@ fn regex_source(
     let repeat = u32::try_from(length.unwrap_or(Length::DEFAULT).end - 1).unwrap_or(u32::MAX);
     let wrong =
         |error: &dyn std::fmt::Display| annotations.error(format!("regex {pattern}: {error}"));
-    let hir = regex_syntax::Parser::new().parse(&pattern).map_err(|error| wrong(&error))?;
+    let hir =
+        regex_syntax::Parser::new().parse(&escaped(&pattern)).map_err(|error| wrong(&error))?;
     if hir.properties().minimum_len().is_some_and(|least| least > MAX_LENGTH) {
         return Err(wrong(&format!("its strings are longer than {MAX_LENGTH} bytes")));
     }
@@ -190,6 +192,20 @@ fn regex_source(
         }
     };
     Ok(Source::Regex { regex: Box::new(regex), pattern, length })
+}
+
+/// The pattern with Java's `\Q…\E` (all between is literal) written out.
+fn escaped(pattern: &str) -> Cow<'_, str> {
+    let mut parts = pattern.split(r"\Q");
+    let first = parts.next().unwrap_or_default();
+    let mut written = Cow::Borrowed(first);
+    for part in parts {
+        let (literal, rest) = part.split_once(r"\E").unwrap_or((part, ""));
+        let out = written.to_mut();
+        out.push_str(&regex_syntax::escape(literal));
+        out.push_str(rest);
+    }
+    written
 }
 
 fn matching(
@@ -271,6 +287,7 @@ mod tests {
         {
             all_match(json!({"regex": pattern}), pattern.trim_matches(['^', '$']));
         }
+        all_match(json!({"regex": r"\Q(a+b)\E[1-9]\Q$"}), r"\(a\+b\)[1-9]\$");
         assert!(hundred(json!({"regex": r".\w\d.{4}"})).iter().all(|text| text.is_ascii()));
     }
 

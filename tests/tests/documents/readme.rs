@@ -124,7 +124,11 @@ fn make_targets_of_the_readme_exist() {
 #[test]
 fn links_lead_somewhere() {
     let link = Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a regex");
-    for name in ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"] {
+    let examples = ["airport-sensors", "bus-positions", "customers", "taxi-rides", "purchases", ""];
+    let examples = examples.map(|name| format!("examples/{name}/README.md").replace("//", "/"));
+    let documents = ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"];
+    let documents = documents.into_iter().chain(["docs/generate.md"]);
+    for name in documents.chain(examples.iter().map(String::as_str)) {
         let text = read(name);
         let targets =
             link.captures_iter(&text).filter_map(|found| found.get(1)).map(|m| m.as_str());

@@ -135,7 +135,7 @@ fn both_sides_of_a_split_consume(subject: Subject) {
     old.wait_equal(&new);
 }
 
-fn wait_role(server: &RedisServer, role: &str) {
+pub fn wait_role(server: &RedisServer, role: &str) {
     wait_until(&format!("role {role}"), Duration::from_secs(30), || {
         server.info_field("replication", "role").as_deref() == Some(role)
     });

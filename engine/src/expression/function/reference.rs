@@ -1,6 +1,7 @@
 //! The page docs/functions.md: everything the table knows.
 
 use super::{Function, Group, Nulls, all};
+use crate::expression::aggregate::{AGGREGATES, AggregateRow};
 use std::fmt::Write as _;
 
 const GROUPS: &[(Group, &str)] = &[
@@ -40,8 +41,7 @@ its meaning, with these exceptions:
 - Numbers are exact: JSON's without an exponent are decimals when computed on.
 - Everything is deterministic: there is no `now`, `random`, `uuid` or `unix_timestamp()`
   without an argument.
-- Lambdas (`transform`, `filter`, `reduce`), table functions (`explode`) and aggregates
-  are not there.
+- Lambdas (`transform`, `filter`, `reduce`) and table functions (`explode`) are not there.
 - Regular expressions are those of the `regex` crate: linear time, no look-around, no
   back-references. In a replacement `$1` is a group.
 - Time patterns are Java's DateTimeFormatter in English: G u y D M L d Q q E e c a H k K h
@@ -62,6 +62,45 @@ No function makes a text of more than 1 MiB, an array of more than 100,000 eleme
 map of more than 4,096 entries: such a record is an error.
 ";
 
+const AGGREGATION: &str = "
+## Aggregates
+
+An aggregate keeps a field of a hash up to date with every record that a route takes: ksqlDB's
+`CREATE TABLE ... GROUP BY`, where the key says what is grouped.
+
+    KAFKA.ROUTE zone-hour FROM rides TO HASH \"zone:%{zone}:%{window(at, '1h')}\"
+        SELECT \"count() AS trips, sum(amount) AS revenue, max(tip) AS best\" TTL 30d
+
+It stands alone as an item of SELECT, has a name, and is of a HASH without OVERWRITE and NEWER.
+Compute with it when you read. Other items beside aggregates are set as MERGE does.
+
+- Nulls change nothing: of nulls alone `count(x)` is 0, and the others are absent.
+- Records are folded one after the other, on the primary, from what stands in the hash; so what
+  a client writes there counts too. A field that is not of the aggregate's kind is an error of
+  the record, which names the field, and nothing of the record is written.
+- Numbers are exact as everywhere, up to 38 digits; a sum beyond them is an error of the record. A
+  number that is not finite is one, too.
+- WHERE holds records back. A tombstone, and a change event's delete, deletes the hash only where
+  the route says TOMBSTONE DELETE, any other record where its DELETE WHEN is true. The next record
+  begins anew.
+- Of a record's field and an aggregate of one name the aggregate stands.
+- What the records of one unit fold into a hash is written at once: a keyspace event tells that the
+  row has changed, not of each record.
+";
+
+fn describe_aggregate(row: &AggregateRow, page: &mut String) {
+    // Writing into a String cannot fail.
+    let _ = write!(page, "\n### {}\n\n    {}\n\n{}", row.name, row.signature, row.summary);
+    if let Some(alias) = row.alias {
+        let _ = write!(page, " Also `{alias}`.");
+    }
+    if !row.beside.is_empty() {
+        let kept: Vec<String> = row.beside.iter().map(|name| format!("`{name}`")).collect();
+        let _ = write!(page, " Keeps {} beside it.", kept.join(" and "));
+    }
+    page.push('\n');
+}
+
 /// The page as Markdown. A test holds docs/functions.md to it.
 pub fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
@@ -70,6 +109,8 @@ pub fn reference() -> String {
         let _ = write!(page, "\n## {title}\n");
         all().filter(|row| row.group == *group).for_each(|row| describe(row, &mut page));
     }
+    page += AGGREGATION;
+    AGGREGATES.iter().for_each(|row| describe_aggregate(row, &mut page));
     page
 }
 

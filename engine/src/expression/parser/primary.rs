@@ -1,7 +1,8 @@
 //! Constants, names, calls, constructors, CASE and CAST.
 
-use super::{Parser, RESERVED};
+use super::{Parser, RESERVED, aggregate};
 use crate::expression::ExpressionError;
+use crate::expression::aggregate as aggregates;
 use crate::expression::display::Level;
 use crate::expression::function::{self, Class, Function};
 use crate::expression::lexer::TokenKind;
@@ -110,7 +111,7 @@ impl Parser<'_> {
     }
 
     /// Expressions up to the closing bracket.
-    fn list(&mut self, close: &str) -> Result<Vec<Expression>, ExpressionError> {
+    pub(super) fn list(&mut self, close: &str) -> Result<Vec<Expression>, ExpressionError> {
         let mut all = Vec::new();
         if self.take_symbol(close) {
             return Ok(all);
@@ -240,7 +241,10 @@ impl Parser<'_> {
 
     fn call(&mut self, at: usize, word: &str) -> Result<Expression, ExpressionError> {
         let Some(function) = function::find(word) else {
-            let hint = nearest(word, function::names());
+            if let Some(row) = aggregates::find(word) {
+                return Err(self.error(aggregate::nested(row.name)));
+            }
+            let hint = nearest(word, function::names().chain(aggregates::names()));
             let hint = hint.map(|name| format!("; did you mean {}?", name.to_uppercase()));
             let hint = hint.unwrap_or_default();
             return Err(self.error(format!("unknown function '{word}'{hint}")));

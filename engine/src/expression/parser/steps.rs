@@ -4,7 +4,7 @@ use super::Parser;
 use crate::expression::ExpressionError;
 use crate::expression::lexer::TokenKind;
 use crate::expression::node::{Expression, Node};
-use crate::expression::path::{Path, Root};
+use crate::expression::path::{Path, Root, is_bare};
 use crate::record::Step;
 
 enum Bracket {
@@ -22,7 +22,11 @@ impl Parser<'_> {
     ) -> Result<Expression, ExpressionError> {
         let root = if quoted { None } else { Root::of(name) };
         let path = match root {
-            None => Path::new(Root::Value, vec![Step::Field(name.to_owned())]),
+            None => {
+                // What is no plain name can be no alias.
+                let root = if is_bare(name) { Root::Bare } else { Root::Value };
+                Path::new(root, vec![Step::Field(name.to_owned())])
+            }
             Some(Root::Header(_)) => Path::new(self.header()?, Vec::new()),
             Some(root) => Path::new(root, Vec::new()),
         };

@@ -6,6 +6,7 @@ use crate::format::text::write_text;
 use crate::format::{Decoder, Input, NoHeaders};
 use crate::record::{Arena, Names, Row, Type, Value};
 
+mod aggregates;
 mod golden;
 mod properties;
 mod select;
@@ -66,6 +67,7 @@ fn with_record<T>(
         value: &value,
         envelope: &empty,
         headers: &NoHeaders,
+        aliases: &[],
         arena: &arena,
     };
     show(&context, &mut names)

@@ -1,7 +1,7 @@
 //! Selections, static types, and what expressions say about themselves.
 
 use super::*;
-use crate::expression::check;
+use crate::expression::{ExpressionError, Types, check};
 use crate::record::Wanted;
 
 /// The names and texts that a selection makes of a record.
@@ -128,6 +128,12 @@ fn errors_show_their_line_and_column() {
     assert_eq!(error.shown_in("a +\n  é * ?"), "  é * ?\n      ^ '?' means nothing here");
 }
 
+fn checked(expression: &Expression) -> Result<Type, ExpressionError> {
+    let each = Type::Record(vec![("qty".to_owned(), Type::Int)]);
+    let aliases = [("i".to_owned(), each), ("p".to_owned(), Type::Map(Box::new(Type::Text)))];
+    check(expression, &Types { value: &schema(), key: &Type::Text, aliases: &aliases })
+}
+
 fn schema() -> Type {
     let field = |name: &str, known| (name.to_owned(), known);
     Type::Record(vec![
@@ -166,9 +172,11 @@ fn types_follow_the_schema() {
         ("_key", Type::Text),
         ("_key.value", Type::Text),
         ("_before.x", Type::Unknown),
+        ("i.qty + 1", Type::Int),
+        ("coalesce(p.name, 'none')", Type::Text),
     ] {
         let parsed = Expression::parse(text, 0).expect("SQL");
-        assert_eq!(check(&parsed, &schema(), &Type::Text), Ok(expected), "{text}");
+        assert_eq!(checked(&parsed), Ok(expected), "{text}");
     }
 }
 
@@ -194,10 +202,16 @@ fn what_a_schema_does_not_have_is_an_error_at_its_column() {
         ("id LIKE 'x'", "LIKE takes texts, not a number (column 1)"),
         ("name || raw", "|| takes texts, not bytes (column 9)"),
         ("at = ok", "= cannot compare a timestamp with a boolean; use CAST (column 6)"),
+        ("i.qt", "'i' has no field 'qt'; did you mean 'qty'? (column 1)"),
+        ("p.price + 1", "+ takes numbers, not a text (column 1)"),
+        (
+            "_value.p.x",
+            "the value has no field 'p'; it has id, temperature, name, price, at, tags, labels, place, … (column 1)",
+        ),
         ("_key.x", "the key is a text and has no field 'x' (column 1)"),
     ] {
         let parsed = Expression::parse(text, 0).expect("SQL");
-        let error = check(&parsed, &schema(), &Type::Text).unwrap_err();
+        let error = checked(&parsed).unwrap_err();
         assert_eq!(error.to_string(), expected, "{text}");
     }
 }

@@ -29,6 +29,7 @@ use node::Nodes;
 use reader::{Reader, Stop};
 use std::borrow::Cow;
 use walk::Walk;
+pub use write::Encoder;
 
 mod compile;
 mod leaf;
@@ -39,6 +40,7 @@ mod ops;
 mod reader;
 mod schema;
 mod walk;
+mod write;
 
 /// More records, arrays and maps within each other are an error.
 pub const MAX_DEPTH: u32 = 64;

@@ -1,119 +1,11 @@
-//! The built program as its users run it: an embedded broker, records generated into it, read
-//! back by a consumer of the test's own.
+//! Records as JSON, and what goes wrong.
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use crate::*;
 use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_redis-kafka");
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// A child process that does not outlive its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Running {
-        let child = Command::new(PROGRAM)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Running(child.unwrap())
-    }
-
-    fn first_line(&mut self) -> String {
-        let mut line = String::new();
-        let out = self.0.stdout.as_mut().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    /// Sends the signal, waits for the end; whether it was a success, and standard error.
-    fn stop_with(&mut self, signal: &str) -> (bool, String) {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let deadline = Instant::now() + DEADLINE;
-        let status = loop {
-            match self.0.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(Instant::now() < deadline, "{signal} did not end it"),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let mut stderr = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        (status.success(), stderr)
-    }
-}
-
-fn broker(arguments: &[&str]) -> (Running, String) {
-    let mut broker = Running::start(&[&["broker"], arguments].concat());
-    let address = broker.first_line();
-    assert!(address.starts_with("127.0.0.1:"), "{address:?}");
-    (broker, address)
-}
-
-fn generate(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).arg("generate").args(arguments).output().unwrap()
-}
-
-struct Read1 {
-    key: Option<String>,
-    value: Json,
-    partition: i32,
-}
-
-fn consumer(brokers: &str) -> BaseConsumer {
-    ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("group.id", "test")
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap()
-}
-
-fn partitions(consumer: &BaseConsumer, topic: &str) -> usize {
-    consumer.fetch_metadata(Some(topic), DEADLINE).unwrap().topics()[0].partitions().len()
-}
-
-/// All records of the topic, once there are `count`.
-fn read(brokers: &str, topic: &str, count: i64) -> Vec<Read1> {
-    let consumer = consumer(brokers);
-    let mut list = rdkafka::TopicPartitionList::new();
-    let mut expected = 0;
-    for partition in 0..partitions(&consumer, topic) as i32 {
-        expected += consumer.fetch_watermarks(topic, partition, DEADLINE).unwrap().1;
-        list.add_partition_offset(topic, partition, rdkafka::Offset::Beginning).unwrap();
-    }
-    assert_eq!(expected, count, "records by the broker's own high watermarks");
-    consumer.assign(&list).unwrap();
-    let deadline = Instant::now() + DEADLINE;
-    let mut records = Vec::new();
-    while (records.len() as i64) < count {
-        assert!(Instant::now() < deadline, "{} of {count} records", records.len());
-        let Some(message) = consumer.poll(Duration::from_millis(100)) else {
-            continue;
-        };
-        let message = message.unwrap();
-        records.push(Read1 {
-            key: message.key().map(|key| String::from_utf8(key.to_vec()).unwrap()),
-            value: serde_json::from_slice(message.payload().unwrap()).unwrap(),
-            partition: message.partition(),
-        });
-    }
-    records
+fn json(record: &Received) -> Json {
+    serde_json::from_slice(&record.value).unwrap()
 }
 
 #[test]
@@ -140,7 +32,7 @@ fn generated_measurements_are_read_back() {
     let mut homes: HashMap<String, HashSet<i32>> = HashMap::new();
     for record in &records {
         let key = record.key.clone().unwrap();
-        let value = &record.value;
+        let value = json(record);
         assert_eq!(
             key,
             format!("urn:sensor:{}:{}", value["airport"].as_str().unwrap(), value["id"])
@@ -190,11 +82,11 @@ fn own_schema_key_and_rate() {
     assert!(output.status.success());
     let records = read(&address, "orders", 101);
     let numbers: HashSet<i64> =
-        records.iter().map(|record| record.value["number"].as_i64().unwrap()).collect();
+        records.iter().map(|record| json(record)["number"].as_i64().unwrap()).collect();
     assert_eq!(numbers, (0..101).collect());
-    for record in records {
-        assert_eq!(record.key, Some(format!("order:{}", record.value["number"])));
-        assert!(["pen", "ink"].contains(&record.value["item"].as_str().unwrap()));
+    for record in &records {
+        assert_eq!(record.key, Some(format!("order:{}", json(record)["number"])));
+        assert!(["pen", "ink"].contains(&json(record)["item"].as_str().unwrap()));
     }
 }
 
@@ -213,10 +105,7 @@ fn ctrl_c_delivers_what_was_sent() {
         "500",
     ]);
     let consumer = consumer(&address);
-    let deadline = Instant::now() + DEADLINE;
-    while consumer.fetch_watermarks("endless", 0, DEADLINE).unwrap().1 < 50 {
-        assert!(Instant::now() < deadline, "no records came");
-    }
+    wait_for_records(&consumer, "endless", 50);
     let (ended, stderr) = generator.stop_with("-INT");
     assert!(ended, "{stderr}");
     let delivered: i64 = stderr
@@ -248,14 +137,20 @@ fn failures_are_named_and_have_an_exit_code() {
         (
             &address,
             "t",
-            &["--schema", "measurements", "--format", "avro"],
-            "AVRO is not supported yet",
+            &["--schema", "measurements", "--registry", "http://localhost:8081"],
+            "--registry is for --format avro",
+        ),
+        (
+            &address,
+            "t",
+            &["--schema", "measurements", "--connections", "/dev/null"],
+            "--connections is for a profile",
         ),
         (
             &address,
             "t",
             &["--schema", "measurements", "--key", "%{city}"],
-            "it has airport, id, temperature",
+            "the record has airport, id, temperature",
         ),
         (
             &address,
@@ -275,6 +170,24 @@ fn failures_are_named_and_have_an_exit_code() {
 }
 
 #[test]
+fn a_profile_leads_to_the_brokers() {
+    let (_broker, address) = broker(&["--topic", "t:1"]);
+    let directory = tempfile::tempdir().unwrap();
+    let profiles = directory.path().join("kafka.toml");
+    std::fs::write(&profiles, format!("[lab]\nbootstrap.servers = \"{address}\"\n")).unwrap();
+    let file = profiles.to_str().unwrap();
+    let run = |profile: &str| {
+        let topic = ["--topic", "t", "--schema", "measurements", "--count", "3"];
+        generate(&[&topic[..], &["--connection", profile, "--connections", file]].concat())
+    };
+    let output = run("lab");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read(&address, "t", 3).len(), 3);
+    let message = String::from_utf8(run("labb").stderr).unwrap();
+    assert!(message.contains("no connection profile 'labb'; did you mean 'lab'?"), "{message}");
+}
+
+#[test]
 fn create_leaves_a_topic_that_is_there_alone() {
     let (_broker, address) = broker(&["--topic", "t:3"]);
     let output = generate(&[
@@ -291,6 +204,10 @@ fn create_leaves_a_topic_that_is_there_alone() {
     ]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(partitions(&consumer(&address), "t"), 3);
+    let none = ["--brokers", &address, "--topic", "t", "--schema", "measurements", "--count", "0"];
+    let output = generate(&none);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read(&address, "t", 1).len(), 1);
 }
 
 #[test]
@@ -308,22 +225,10 @@ fn a_lost_broker_is_a_failure() {
         "100",
     ]);
     let consumer = consumer(&address);
-    let deadline = Instant::now() + DEADLINE;
-    while consumer.fetch_watermarks("t", 0, DEADLINE).unwrap().1 == 0 {
-        assert!(Instant::now() < deadline, "no records came");
-    }
+    wait_for_records(&consumer, "t", 1);
     broker.stop_with("-TERM");
     // Its own time-out for a record is 30 s.
-    let deadline = Instant::now() + DEADLINE * 2;
-    let status = loop {
-        match generator.0.try_wait().unwrap() {
-            Some(status) => break status,
-            None => assert!(Instant::now() < deadline, "it goes on without a broker"),
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let mut stderr = String::new();
-    generator.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    let (status, stderr) = generator.end(DEADLINE * 2);
     assert_eq!(status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("were not delivered"), "{stderr}");
 }

@@ -1,0 +1,406 @@
+//! What routes ask of Redis before their records are written: fields of hashes (JOIN).
+//!
+//! A worker fills the [`Questions`] of a [`Lookup`], the applier the [`Answers`]; both keep
+//! their order, and their buffers from batch to batch.
+
+use crate::expression::Reads;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The largest hash that is joined: its fields and values together, in bytes.
+pub const MAX_HASH: usize = 1 << 20;
+
+/// So many bytes of answers are held for one batch, give or take one turn's.
+pub const MAX_ANSWERS: usize = 8 << 20;
+
+/// So many hashes are looked up in one turn of the applier.
+const KEYS_A_TURN: usize = 512;
+
+/// The applier ends its turn behind so many bytes.
+const BYTES_A_TURN: usize = 1 << 20;
+
+/// Questions with the answers known so far.
+#[derive(Debug)]
+pub struct Lookup {
+    /// What is read of the hashes of each join, by the join's number.
+    pub reads: Arc<[Reads]>,
+    /// What was asked.
+    pub questions: Questions,
+    /// What was answered: as many as the first so many questions.
+    pub answers: Answers,
+}
+
+impl Lookup {
+    /// Without questions. `reads` says what is read, by the join's number.
+    pub fn new(reads: Arc<[Reads]>) -> Lookup {
+        Lookup { reads, questions: Questions::default(), answers: Answers::default() }
+    }
+
+    /// Whether questions are open.
+    pub fn is_open(&self) -> bool {
+        self.answers.list.len() < self.questions.list.len()
+    }
+
+    /// Answers by `answer` what is open, as much as goes into one turn; it is given a key and
+    /// the number of the join.
+    pub fn turn(&mut self, mut answer: impl FnMut(&[u8], usize, &mut Answers)) {
+        let (known, bytes) = (self.answers.list.len(), self.answers.bytes.len());
+        while self.answers.list.len() < known + KEYS_A_TURN
+            && self.answers.bytes.len() < bytes + BYTES_A_TURN
+        {
+            let Some(question) = self.questions.list.get(self.answers.list.len()) else { return };
+            let key = self.questions.keys.get(question.key.clone()).unwrap_or_default();
+            let before = self.answers.list.len();
+            answer(key, question.join as usize, &mut self.answers);
+            if self.answers.list.len() == before {
+                self.answers.refuse("it was not looked up");
+            }
+        }
+    }
+
+    /// Refuses all that is open.
+    pub fn refuse_open(&mut self, problem: &str) {
+        while self.is_open() {
+            self.answers.refuse(problem);
+        }
+    }
+
+    /// Drops the questions that are open.
+    pub fn drop_open(&mut self) {
+        self.questions.truncate(self.answers.list.len());
+    }
+
+    /// Forgets everything, keeping the buffers unless they are large.
+    pub fn clear(&mut self) {
+        self.questions.clear();
+        self.answers.clear();
+    }
+
+    /// Bytes it holds on to.
+    pub fn memory(&self) -> usize {
+        self.questions.keys.capacity()
+            + self.questions.list.capacity() * size_of::<Question>()
+            + self.answers.bytes.capacity()
+            + self.answers.parts.capacity() * size_of::<Part>()
+            + self.answers.list.capacity() * size_of::<Answer>()
+    }
+}
+
+/// Hashes to look up, each one once.
+#[derive(Debug, Default)]
+pub struct Questions {
+    keys: Vec<u8>,
+    list: Vec<Question>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Where a key is written before it is looked for.
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Question {
+    key: Range<usize>,
+    join: u32,
+}
+
+impl Questions {
+    /// The buffer for the next key, emptied.
+    pub fn key_buffer(&mut self) -> &mut Vec<u8> {
+        self.buffer.clear();
+        &mut self.buffer
+    }
+
+    /// The key in the buffer.
+    pub fn key(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The number of the question about the key in the buffer; asked if it is new.
+    pub fn number(&mut self, join: u32) -> usize {
+        let Questions { keys, list, index, hasher, buffer } = self;
+        let hash = hasher.hash_one((join, &buffer[..]));
+        let is = |&at: &u32| {
+            list.get(at as usize).is_some_and(|question| {
+                question.join == join && keys.get(question.key.clone()) == Some(&buffer[..])
+            })
+        };
+        if let Some(&at) = index.find(hash, is) {
+            return at as usize;
+        }
+        let at = list.len();
+        let start = keys.len();
+        keys.extend_from_slice(buffer);
+        list.push(Question { key: start..keys.len(), join });
+        index.insert_unique(hash, at as u32, |&at| hash_of(hasher, list, keys, at));
+        at
+    }
+
+    /// Forgets what was asked about keys that `is_stale` names, so that they are asked anew.
+    pub fn forget(&mut self, is_stale: impl Fn(&[u8]) -> bool) {
+        let Questions { keys, list, index, .. } = self;
+        index.retain(|&mut at| {
+            let key = list.get(at as usize).and_then(|question| keys.get(question.key.clone()));
+            !key.is_some_and(&is_stale)
+        });
+    }
+
+    fn truncate(&mut self, count: usize) {
+        self.index.retain(|&mut at| (at as usize) < count);
+        self.list.truncate(count);
+        self.keys.truncate(self.list.last().map_or(0, |question| question.key.end));
+    }
+
+    fn clear(&mut self) {
+        if self.keys.capacity() > MAX_HASH {
+            *self = Questions::default();
+        }
+        self.index.clear();
+        self.list.clear();
+        self.keys.clear();
+    }
+}
+
+fn hash_of(hasher: &DefaultHashBuilder, list: &[Question], keys: &[u8], at: u32) -> u64 {
+    let question = list.get(at as usize);
+    let key = question.and_then(|question| keys.get(question.key.clone())).unwrap_or_default();
+    hasher.hash_one((question.map_or(0, |question| question.join), key))
+}
+
+/// What Redis holds, in the order of the questions.
+#[derive(Debug, Default)]
+pub struct Answers {
+    bytes: Vec<u8>,
+    parts: Vec<Part>,
+    list: Vec<Answer>,
+}
+
+/// Where a name or a value stands; none for a field that the hash has not.
+type Part = Option<Range<usize>>;
+
+#[derive(Debug)]
+enum Answer {
+    Absent,
+    Refused(Range<usize>),
+    /// Values of named fields, or names and values in turn.
+    Found(Range<usize>),
+}
+
+/// An answer as it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// There is no such key.
+    Absent,
+    /// The key cannot be joined; why.
+    Refused(&'a str),
+    /// The hash.
+    Hash(FoundFields<'a>),
+}
+
+/// The fields of a hash that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundFields<'a> {
+    bytes: &'a [u8],
+    parts: &'a [Part],
+}
+
+impl<'a> FoundFields<'a> {
+    /// Where named fields were asked for, their values in that order; otherwise names and
+    /// values in turn. None for a field that the hash has not.
+    pub fn parts(self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
+        let FoundFields { bytes, parts } = self;
+        parts.iter().map(|part| part.clone().and_then(|range| bytes.get(range)))
+    }
+}
+
+impl Answers {
+    /// The answer to the question of that number; none while it is open.
+    pub fn get(&self, number: usize) -> Option<Found<'_>> {
+        Some(match self.list.get(number)? {
+            Answer::Absent => Found::Absent,
+            Answer::Refused(range) => {
+                let words = self.bytes.get(range.clone()).unwrap_or_default();
+                Found::Refused(std::str::from_utf8(words).unwrap_or_default())
+            }
+            Answer::Found(range) => Found::Hash(FoundFields {
+                bytes: &self.bytes,
+                parts: self.parts.get(range.clone()).unwrap_or_default(),
+            }),
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Bytes of all of them.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The key does not exist.
+    pub fn absent(&mut self) {
+        self.list.push(Answer::Absent);
+    }
+
+    /// The key cannot be joined.
+    pub fn refuse(&mut self, problem: &str) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(problem.as_bytes());
+        self.list.push(Answer::Refused(start..self.bytes.len()));
+    }
+
+    /// Begins the answer of a hash, which takes its parts by [`HashAnswer::part`].
+    pub fn hash(&mut self) -> HashAnswer<'_> {
+        let (first_part, first_byte) = (self.parts.len(), self.bytes.len());
+        HashAnswer { answers: self, first_part, first_byte }
+    }
+
+    fn clear(&mut self) {
+        if self.bytes.capacity() > MAX_HASH {
+            *self = Answers::default();
+        }
+        self.bytes.clear();
+        self.parts.clear();
+        self.list.clear();
+    }
+}
+
+/// The answer of one hash being filled in.
+pub struct HashAnswer<'l> {
+    answers: &'l mut Answers,
+    first_part: usize,
+    first_byte: usize,
+}
+
+impl HashAnswer<'_> {
+    /// The next part; see [`FoundFields::parts`].
+    pub fn part(&mut self, part: Option<&[u8]>) {
+        let bytes = &mut self.answers.bytes;
+        let start = bytes.len();
+        bytes.extend_from_slice(part.unwrap_or_default());
+        let range = start..bytes.len();
+        self.answers.parts.push(part.map(|_| range));
+    }
+
+    /// Bytes of its parts so far.
+    pub fn size(&self) -> usize {
+        self.answers.bytes.len() - self.first_byte
+    }
+
+    /// Completes it; what is larger than [`MAX_HASH`] is refused.
+    pub fn end(self) {
+        let HashAnswer { answers, first_part, first_byte } = self;
+        if answers.bytes.len() - first_byte <= MAX_HASH {
+            answers.list.push(Answer::Found(first_part..answers.parts.len()));
+            return;
+        }
+        answers.bytes.truncate(first_byte);
+        answers.parts.truncate(first_part);
+        answers.refuse(&format!("what is joined of it is larger than {MAX_HASH} bytes"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup() -> Lookup {
+        Lookup::new([Reads::Fields(vec!["name".to_owned()]), Reads::Whole].into())
+    }
+
+    fn ask(lookup: &mut Lookup, join: u32, key: &str) -> usize {
+        lookup.questions.key_buffer().extend_from_slice(key.as_bytes());
+        lookup.questions.number(join)
+    }
+
+    #[test]
+    fn each_hash_is_asked_once_and_answered_in_order() {
+        let mut lookup = lookup();
+        let asked = [(0, "a"), (1, "a"), (0, "b"), (0, "a")];
+        let numbers = asked.map(|(join, key)| ask(&mut lookup, join, key));
+        assert_eq!(numbers, [0, 1, 2, 0]);
+        let mut seen = Vec::new();
+        lookup.turn(|key, join, answers| {
+            seen.push((key.to_vec(), join));
+            let mut hash = answers.hash();
+            hash.part(Some(b"x"));
+            hash.part(None);
+            hash.end();
+        });
+        let expected = [("a", 0), ("a", 1), ("b", 0)];
+        assert_eq!(seen, expected.map(|(key, join)| (key.as_bytes().to_vec(), join)));
+        assert!(!lookup.is_open());
+        let Some(Found::Hash(found)) = lookup.answers.get(2) else { panic!("no hash") };
+        assert_eq!(found.parts().collect::<Vec<_>>(), [Some(&b"x"[..]), None]);
+    }
+
+    #[test]
+    fn a_turn_ends_after_so_many_keys_or_bytes() {
+        let mut lookup = lookup();
+        for key in 0..=KEYS_A_TURN {
+            ask(&mut lookup, 0, &key.to_string());
+        }
+        lookup.turn(|_, _, answers| answers.absent());
+        assert_eq!(lookup.answers.len(), KEYS_A_TURN);
+        assert!(lookup.is_open());
+        lookup.turn(|_, _, answers| answers.absent());
+        assert!(!lookup.is_open());
+        for key in ["large", "next"] {
+            ask(&mut lookup, 1, key);
+        }
+        let large = vec![0; BYTES_A_TURN];
+        lookup.turn(|_, _, answers| {
+            let mut hash = answers.hash();
+            hash.part(Some(&large));
+            hash.end();
+        });
+        assert!(lookup.is_open());
+        lookup.drop_open();
+        assert!(!lookup.is_open());
+        let next = lookup.questions.len();
+        assert_eq!(ask(&mut lookup, 1, "next"), next, "dropped, and asked anew");
+    }
+
+    #[test]
+    fn a_hash_that_is_too_large_is_refused_and_leaves_nothing() {
+        let mut answers = Answers::default();
+        let mut hash = answers.hash();
+        hash.part(Some(&vec![0; MAX_HASH + 1]));
+        hash.end();
+        let problem = "what is joined of it is larger than 1048576 bytes";
+        assert_eq!(answers.get(0), Some(Found::Refused(problem)));
+        assert!(answers.size() < 100);
+    }
+
+    #[test]
+    fn what_was_written_since_is_asked_anew() {
+        let mut lookup = lookup();
+        ask(&mut lookup, 0, "a");
+        ask(&mut lookup, 0, "b");
+        lookup.turn(|_, _, answers| answers.absent());
+        lookup.questions.forget(|key| key == b"a");
+        assert_eq!(ask(&mut lookup, 0, "b"), 1);
+        assert_eq!(ask(&mut lookup, 0, "a"), 2);
+        assert!(lookup.is_open());
+        lookup.clear();
+        assert_eq!(ask(&mut lookup, 0, "b"), 0);
+    }
+}
