@@ -159,24 +159,7 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
     }
     let name = given.name.clone();
     let registry = &mut module.registry;
-    let mut note = String::new();
-    let statement = Statement::Subscribe(given.clone());
-    let is_at_fault = registry.subscriptions.get(&name).is_some_and(|known| known.fault.is_some());
-    if let Some(stored) = registry.stored(&name) {
-        if let Some(conflict) = command::conflict(&statement, &stored) {
-            return Err(conflict);
-        }
-        let same = statement.difference(&stored).is_none();
-        if let Statement::Subscribe(stored) = stored {
-            given.group = given.group.or(stored.group);
-            if same && given.replace == Replace::No && !is_at_fault {
-                if (given.initial, stored.initial) == (Initial::Paused, Initial::Running) {
-                    note = format!("; unchanged, it runs on: KAFKA.PAUSE {name} pauses it");
-                }
-                given.initial = stored.initial;
-            }
-        }
-    }
+    let mut note = take_stored(registry, &mut given)?;
     let db = context.db();
     if let Some(known) = registry.subscriptions.get(&name).filter(|known| known.db != db) {
         return Err(CommandError::new(format!("'{name}' writes to database {}", known.db))
@@ -205,6 +188,31 @@ fn subscribe(module: &mut Module, context: Context, mut given: Subscribe) -> Out
     module.waiting.for_greeting(context, &name, note);
     module.waiting.look(&module.registry, module.guard.hold());
     Ok(Answer::Given)
+}
+
+/// Holds a subscription against one that stands under its name, and takes over of it what a
+/// command need not repeat; a note for whoever gave the command.
+fn take_stored(registry: &Registry, given: &mut Subscribe) -> Result<String, CommandError> {
+    let statement = Statement::Subscribe(given.clone());
+    let Some(stored) = registry.stored(&given.name) else { return Ok(String::new()) };
+    if let Some(conflict) = command::conflict(&statement, &stored) {
+        return Err(conflict);
+    }
+    let same = statement.difference(&stored).is_none();
+    let Statement::Subscribe(stored) = stored else { return Ok(String::new()) };
+    given.group = given.group.take().or(stored.group);
+    let known = registry.subscriptions.get(&given.name);
+    let is_at_fault = known.is_some_and(|known| known.fault.is_some());
+    if !same || given.replace != Replace::No || is_at_fault {
+        return Ok(String::new());
+    }
+    let was_asked = std::mem::replace(&mut given.initial, stored.initial);
+    Ok(match (was_asked, stored.initial) {
+        (Initial::Paused, Initial::Running) => {
+            format!("; unchanged, it runs on: KAFKA.PAUSE {} pauses it", given.name)
+        }
+        _ => String::new(),
+    })
 }
 
 /// Sixteen hexadecimal digits that no other subscription has: the standard library's own random keys.

@@ -6,6 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::server::RedisServer;
+use crate::wait::elapse;
+
 /// `REDIS_KAFKA_FAULTS`: the counts of `make test` or of `make test-faults`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -56,6 +59,19 @@ impl Dice {
     pub fn below(&mut self, bound: usize) -> usize {
         self.rng.random_range(0..bound)
     }
+}
+
+/// Kills Redis within the next 300 ms and starts it again. Every third one of a row is killed
+/// again while it starts: loading, or just before it consumes.
+pub fn kill_and_start(server: &mut RedisServer, dice: &mut Dice, number: usize) {
+    elapse(dice.millis(0..=300));
+    server.kill();
+    if number % 3 == 2 {
+        server.launch_again();
+        elapse(dice.millis(0..=150));
+        server.kill();
+    }
+    server.start_again();
 }
 
 impl Default for Dice {

@@ -23,6 +23,24 @@ pub fn declare(server: &RedisServer, kafka: &Kafka, topic: &str, options: &str) 
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
 }
 
+/// A paused subscription to the topic from its start, with routes `r0`, `r1`, … to what
+/// `routes` say. `options` are added to the SUBSCRIBE.
+pub fn declare_paused(
+    server: &RedisServer,
+    kafka: &Kafka,
+    (subscription, topic): (&str, &str),
+    options: &str,
+    routes: &[&str],
+) {
+    let brokers = kafka.brokers();
+    server.ok(&format!(
+        "KAFKA.SUBSCRIBE {subscription} TOPIC {topic} BROKERS {brokers} PAUSED {options}"
+    ));
+    for (number, route) in routes.iter().enumerate() {
+        server.ok(&format!("KAFKA.ROUTE r{number} FROM {subscription} TO {route}"));
+    }
+}
+
 /// The two routes of [`declare`].
 pub fn declare_routes(server: &RedisServer) {
     server.ok(&format!("KAFKA.ROUTE every FROM {SUBSCRIPTION} TO STREAM \"{STREAM}%{{key}}\""));

@@ -3,7 +3,7 @@
 use super::operand::Scratch;
 use super::{
     Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, payload,
-    template,
+    refused, template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
@@ -83,16 +83,7 @@ impl Writer for ChannelWriter {
         self.scratch.show(message, |message| {
             builder
                 .plain(GroupKind::Channel, PlainWrite::Whole(message), Upkeep::default())
-                .map_err(|error| WriteError::Key { key: self.shown(context), error })
+                .map_err(|error| refused(&self.name, error, context))
         })
-    }
-}
-
-impl ChannelWriter {
-    fn shown(&self, context: &Context<'_>) -> String {
-        let mut name = Vec::new();
-        // The same template has just been written for the same record.
-        let _ = self.name.write(context, &mut name);
-        String::from_utf8_lossy(&name).into_owned()
     }
 }

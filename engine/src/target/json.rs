@@ -6,7 +6,7 @@ use super::string::{NO_NEWER, STATE_TOMBSTONE};
 use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Clause, Match, Support};
-use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
+use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
 /// The table's row.
@@ -70,8 +70,7 @@ impl RecordWriter for DocumentWriter {
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
-        keyed.address(context, output.builder)?;
+        let upkeep = keyed.begin(context, Keep::All, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| {
@@ -87,9 +86,7 @@ impl RecordWriter for DocumentWriter {
                     );
                     return Err(WriteError::Unfit(problem));
                 }
-                builder
-                    .plain(GroupKind::Json, PlainWrite::Whole(document), upkeep)
-                    .map_err(|error| keyed.refused(error, context))
+                keyed.plain(context, Self::KIND, PlainWrite::Whole(document), upkeep, builder)
             },
         )
     }

@@ -1,7 +1,7 @@
 //! What all targets that write keys have in common: the key, its time to live, its removal.
 
 use super::operand::{milliseconds, shown};
-use super::{Occasion, Output, Selected, WriteError, Writer, expression, template};
+use super::{Occasion, Output, Selected, WriteError, Writer, expression, refused, template};
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Program, Template,
     TemplateProgram,
@@ -9,7 +9,7 @@ use crate::expression::{
 use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::position::{format_duration, parse_duration};
 use crate::record::Value;
-use crate::unit::{Builder, Expiry, GroupKind, KeyError, PlainWrite, Upkeep};
+use crate::unit::{Builder, Expiry, GroupKind, Keep, KeyError, PlainWrite, Upkeep};
 use std::time::Duration;
 
 pub(super) const KEY: Argument = Argument::value("key", Kind::Template);
@@ -247,17 +247,36 @@ impl KeyedWriter {
         builder: &mut Builder,
     ) -> Result<(), WriteError> {
         self.address(context, builder)?;
-        builder
-            .plain(kind, PlainWrite::Delete, Upkeep::default())
-            .map_err(|error| self.refused(error, context))
+        self.plain(context, kind, PlainWrite::Delete, Upkeep::default(), builder)
+    }
+
+    /// Writes the record's key into the builder's buffer; what becomes of the key afterwards.
+    pub fn begin(
+        &self,
+        context: &Context<'_>,
+        keep: Keep,
+        builder: &mut Builder,
+    ) -> Result<Upkeep, WriteError> {
+        let upkeep = Upkeep { keep, expiry: self.expiry(context)? };
+        self.address(context, builder)?;
+        Ok(upkeep)
+    }
+
+    /// Writes to the key in the builder's buffer.
+    pub fn plain(
+        &self,
+        context: &Context<'_>,
+        kind: GroupKind,
+        write: PlainWrite<'_>,
+        upkeep: Upkeep,
+        builder: &mut Builder,
+    ) -> Result<(), WriteError> {
+        builder.plain(kind, write, upkeep).map_err(|error| self.refused(error, context))
     }
 
     /// Why the key in the builder's buffer may not be written.
     pub fn refused(&self, error: KeyError, context: &Context<'_>) -> WriteError {
-        let mut text = Vec::new();
-        // The same template has just been written for the same record.
-        let _ = self.key.write(context, &mut text);
-        WriteError::Key { key: String::from_utf8_lossy(&text).into_owned(), error }
+        refused(&self.key, error, context)
     }
 
     /// The key's time to live after this record.

@@ -7,7 +7,7 @@ use super::operand::Scratch;
 use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
-use crate::unit::{End, GroupKind, Keep, PlainWrite, Upkeep};
+use crate::unit::{End, GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
 /// The table's row.
@@ -109,15 +109,18 @@ impl RecordWriter for ListWriter {
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        let upkeep = Upkeep { keep: self.keep, expiry: keyed.expiry(context)? };
-        keyed.address(context, output.builder)?;
+        let upkeep = keyed.begin(context, self.keep, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| payload::write_element(selected, names, out),
             |element| {
-                builder
-                    .plain(GroupKind::List, PlainWrite::Push(self.end, element), upkeep)
-                    .map_err(|error| keyed.refused(error, context))
+                keyed.plain(
+                    context,
+                    Self::KIND,
+                    PlainWrite::Push(self.end, element),
+                    upkeep,
+                    builder,
+                )
             },
         )
     }

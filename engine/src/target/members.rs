@@ -145,10 +145,7 @@ impl<D: Deeds> Writer for MembersWriter<D> {
         };
         self.keyed.address(context, output.builder)?;
         self.member.text(context, &self.scratch, |member| {
-            output
-                .builder
-                .plain(D::KIND, deed.with(member), upkeep)
-                .map_err(|error| self.keyed.refused(error, context))
+            self.keyed.plain(context, D::KIND, deed.with(member), upkeep, output.builder)
         })
     }
 }

@@ -25,6 +25,7 @@ mod zset;
 
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Selection, Template,
+    TemplateProgram,
 };
 use crate::format::avro::Encoder;
 use crate::grammar::{Clause, CommandError, Match, Word};
@@ -307,6 +308,14 @@ pub enum WriteError {
     /// A stream entry needs at least one field.
     #[error("the value has no field that is not null, and a stream entry needs one")]
     NoField,
+}
+
+/// Why what is named by `name`, in the builder's buffer, may not be written.
+fn refused(name: &TemplateProgram, error: KeyError, context: &Context<'_>) -> WriteError {
+    let mut text = Vec::new();
+    // The same template has just been written for the same record.
+    let _ = name.write(context, &mut text);
+    WriteError::Key { key: String::from_utf8_lossy(&text).into_owned(), error }
 }
 
 impl TargetRow {

@@ -8,7 +8,7 @@ use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Wr
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::kafka::position::{format_duration, parse_duration};
-use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep, Upkeep};
+use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,8 +176,7 @@ impl RecordWriter for StreamWriter {
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
         let time = self.time(context)?;
-        let upkeep = Upkeep { keep: self.keep, expiry: keyed.expiry(context)? };
-        keyed.address(context, output.builder)?;
+        let upkeep = keyed.begin(context, self.keep, output.builder)?;
         let mut entry = output
             .builder
             .fields(FieldsWrite::StreamAdd(time), upkeep)

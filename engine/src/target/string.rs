@@ -11,7 +11,7 @@ use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::text::write_text;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::record::{Names, Value};
-use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
+use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
 /// TOMBSTONE of a target whose key holds the state of one record.
@@ -132,16 +132,11 @@ impl RecordWriter for TextWriter {
         selected: Selected<'_, '_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
-        keyed.address(context, output.builder)?;
+        let upkeep = keyed.begin(context, Keep::All, output.builder)?;
         let Output { builder, names, .. } = output;
         self.scratch.show(
             |out| self.fill(context, selected, names, out),
-            |text| {
-                builder
-                    .plain(GroupKind::String, PlainWrite::Whole(text), upkeep)
-                    .map_err(|error| keyed.refused(error, context))
-            },
+            |text| keyed.plain(context, Self::KIND, PlainWrite::Whole(text), upkeep, builder),
         )
     }
 }

@@ -7,7 +7,7 @@ use super::operand::Operand;
 use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
-use crate::unit::{GroupKind, Keep, PlainWrite, Upkeep};
+use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
 /// The table's row.
@@ -117,11 +117,7 @@ impl RecordWriter for SeriesWriter {
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
         let sample = PlainWrite::Sample(self.time(context)?, self.value.number(context)?);
-        let upkeep = Upkeep { keep: Keep::All, expiry: keyed.expiry(context)? };
-        keyed.address(context, output.builder)?;
-        output
-            .builder
-            .plain(GroupKind::TimeSeries, sample, upkeep)
-            .map_err(|error| keyed.refused(error, context))
+        let upkeep = keyed.begin(context, Keep::All, output.builder)?;
+        keyed.plain(context, Self::KIND, sample, upkeep, output.builder)
     }
 }

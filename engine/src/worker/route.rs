@@ -102,12 +102,28 @@ impl RouteProgram {
         occasion: Occasion,
         work: &mut Work<'_, 'a>,
     ) -> Result<(), Halt> {
-        if self.joins.is_empty() || !self.is_joined(context, occasion)? {
-            return Ok(self.write_one(context, occasion, work)?);
+        if self.needs.choice {
+            let context = self.joined(context, work)?;
+            let Some(chosen) = self.chosen(&context, occasion)? else { return Ok(()) };
+            return Ok(self.write_one(&context, chosen, work)?);
         }
+        let Some(chosen) = self.chosen(context, occasion)? else { return Ok(()) };
+        if !self.is_joined(chosen) {
+            return Ok(self.write_one(context, chosen, work)?);
+        }
+        let context = self.joined(context, work)?;
+        Ok(self.write_one(&context, chosen, work)?)
+    }
+
+    /// The context with what is joined.
+    fn joined<'a>(
+        &'a self,
+        context: &Context<'a>,
+        work: &mut Work<'_, 'a>,
+    ) -> Result<Context<'a>, Halt> {
         let unwritten = Unwritten { builder: work.output.builder, names: work.output.names };
         let aliases = join(&self.joins, context, &mut work.hashes, unwritten)?;
-        Ok(self.write_one(&Context { aliases, ..*context }, occasion, work)?)
+        Ok(Context { aliases, ..*context })
     }
 
     /// Asks for the hashes that a record is joined with, as far as they can be known now.
@@ -119,7 +135,9 @@ impl RouteProgram {
         unwritten: Unwritten<'_>,
     ) -> Result<(), EvaluationError> {
         let mut gather = |context: &Context<'a>| {
-            if self.is_joined(context, occasion)? {
+            let is_joined = self.needs.choice
+                || self.chosen(context, occasion)?.is_some_and(|chosen| self.is_joined(chosen));
+            if is_joined {
                 // What halts it is met again when the record is written.
                 let _ = join(&self.joins, context, hashes, unwritten);
             }
@@ -136,20 +154,9 @@ impl RouteProgram {
         }
     }
 
-    /// Whether what is joined is needed, as far as that can be told without it.
-    fn is_joined(
-        &self,
-        context: &Context<'_>,
-        occasion: Occasion,
-    ) -> Result<bool, EvaluationError> {
-        if self.needs.choice {
-            return Ok(true);
-        }
-        Ok(match self.chosen(context, occasion)? {
-            None => false,
-            Some(Occasion::Record) => true,
-            Some(_) => self.needs.removal,
-        })
+    /// Whether what is chosen reads what is joined.
+    fn is_joined(&self, chosen: Occasion) -> bool {
+        !self.joins.is_empty() && (chosen == Occasion::Record || self.needs.removal)
     }
 
     /// What the route does with a record; none when WHERE does not take it.
@@ -169,24 +176,19 @@ impl RouteProgram {
     fn write_one<'a>(
         &'a self,
         context: &Context<'a>,
-        occasion: Occasion,
+        chosen: Occasion,
         work: &mut Work<'_, 'a>,
     ) -> Result<(), WriteError> {
         let Work { selected, output, .. } = work;
-        let selected = match self.chosen(context, occasion)? {
-            None => return Ok(()),
-            Some(Occasion::Record) => match &self.selection {
-                None => Selected { fields: context.value.fields(), shape: context.value.shape() },
-                Some(selection) => {
-                    selection.write(context, output.names, selected)?;
-                    Selected { fields: selected.fields(), shape: Shape::Fields }
-                }
-            },
-            Some(removal) => {
-                return self.writer.write(context, removal, Selected::NOTHING, output);
+        let selected = match &self.selection {
+            _ if chosen != Occasion::Record => Selected::NOTHING,
+            None => Selected { fields: context.value.fields(), shape: context.value.shape() },
+            Some(selection) => {
+                selection.write(context, output.names, selected)?;
+                Selected { fields: selected.fields(), shape: Shape::Fields }
             }
         };
-        self.writer.write(context, Occasion::Record, selected, output)
+        self.writer.write(context, chosen, selected, output)
     }
 
     /// Drops every name's number that it keeps.

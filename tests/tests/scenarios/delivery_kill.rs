@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis_kafka_tests::broker::Kafka;
-use redis_kafka_tests::faults::{Dice, Scale};
+use redis_kafka_tests::faults::{Dice, Scale, kill_and_start};
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
 use redis_kafka_tests::producer::Load;
 use redis_kafka_tests::server::Append;
@@ -34,15 +34,7 @@ fn redis_killed(subject: Subject, append: Append) {
     for kill in 0..Scale::from_env().pick(5, 30) {
         let consumed = server.subscription(SUBSCRIPTION).counters.consumed;
         server.wait_consumed(SUBSCRIPTION, consumed + 1);
-        elapse(dice.millis(0..=300));
-        server.kill();
-        if kill % 3 == 2 {
-            // Killed again while it starts: loading, or just before it consumes.
-            server.launch_again();
-            elapse(dice.millis(0..=150));
-            server.kill();
-        }
-        server.start_again();
+        kill_and_start(&mut server, &mut dice, kill);
     }
     let load = load.stop();
     oracle::check(&server, kafka, &load);

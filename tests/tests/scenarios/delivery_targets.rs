@@ -5,13 +5,12 @@ use std::path::Path;
 
 use redis_kafka_tests::aof;
 use redis_kafka_tests::broker::Kafka;
-use redis_kafka_tests::faults::{Dice, Scale};
+use redis_kafka_tests::faults::{Dice, Scale, kill_and_start};
 use redis_kafka_tests::fold::{self, Fold};
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
 use redis_kafka_tests::producer::Load;
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
-use redis_kafka_tests::wait::elapse;
 
 use crate::replication::wait_role;
 
@@ -74,15 +73,7 @@ fn kill_under_load(server: &mut RedisServer) {
             let consumed = server.subscription(subscription).counters.consumed;
             server.wait_consumed(subscription, consumed + 1);
         }
-        elapse(dice.millis(0..=300));
-        server.kill();
-        if kill % 3 == 2 {
-            // Killed again while it starts: loading, or just before it consumes.
-            server.launch_again();
-            elapse(dice.millis(0..=150));
-            server.kill();
-        }
-        server.start_again();
+        kill_and_start(server, &mut dice, kill);
     }
 }
 

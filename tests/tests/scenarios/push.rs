@@ -2,7 +2,7 @@
 //! keyspace events as the plain commands fire them.
 
 use redis_kafka_tests::broker::Kafka;
-use redis_kafka_tests::oracle::SUBSCRIPTION;
+use redis_kafka_tests::oracle::{SUBSCRIPTION, declare_paused};
 use redis_kafka_tests::producer::{Load, send_raw, send_texts};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
@@ -22,11 +22,7 @@ redis_kafka_tests::for_each_subject!(
 );
 
 fn subscribed(server: &RedisServer, topic: &str, routes: &[&str]) {
-    let brokers = Kafka::shared().brokers();
-    server.ok(&format!("KAFKA.SUBSCRIBE {SUBSCRIPTION} TOPIC {topic} BROKERS {brokers} PAUSED"));
-    for (index, route) in routes.iter().enumerate() {
-        server.ok(&format!("KAFKA.ROUTE r{index} FROM {SUBSCRIPTION} TO {route}"));
-    }
+    declare_paused(server, Kafka::shared(), (SUBSCRIPTION, topic), "", routes);
 }
 
 const TABLE: [&str; 2] =

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use redis_kafka_tests::broker::Kafka;
+use redis_kafka_tests::oracle::declare_paused;
 use redis_kafka_tests::producer::{send_raw, send_texts};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
@@ -23,11 +24,7 @@ redis_kafka_tests::for_each_subject!(
 fn subscribed(server: &RedisServer, options: &str, routes: &[&str]) -> String {
     let kafka = Kafka::shared();
     let topic = kafka.topic("tables", 1);
-    let brokers = kafka.brokers();
-    server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED {options}"));
-    for (number, route) in routes.iter().enumerate() {
-        server.ok(&format!("KAFKA.ROUTE r{number} FROM rides TO {route}"));
-    }
+    declare_paused(server, kafka, ("rides", &topic), options, routes);
     server.ok("KAFKA.RESUME rides");
     topic
 }
