@@ -418,6 +418,16 @@ impl RedisServer {
         });
     }
 
+    /// Waits until this replica holds the definitions of its primary: it lags behind, as the primary
+    /// holds back what comes after a full copy until the replica's next word, up to a second later.
+    pub fn wait_defined_as(&self, primary: &RedisServer) {
+        let wanted = primary.hash("kafka:definitions");
+        wait_for("the replica's definitions", START, || {
+            let found = self.hash("kafka:definitions");
+            if found == wanted { Ok(()) } else { Err(found) }
+        });
+    }
+
     /// Waits until this server has the same data as another one.
     pub fn wait_equal(&self, other: &RedisServer) {
         wait_for("two servers to be equal", START, || {

@@ -281,8 +281,7 @@ impl Worker {
             return Err(Trouble::Recheck);
         };
         let id = RecordId { topic, partition, offset: record.offset };
-        let settled = self.consent.take_if(|(cause, _)| *cause == StopCause::Record(id.clone()));
-        let settled = settled.map(|(_, settle)| settle);
+        let settled = self.settlement_of(&id);
         self.lane.shared.set_last_error(format!("{id} {error}"));
         match policy(settled, self.spec.on_error) {
             Policy::Skip => Ok(Outcome::Skipped),

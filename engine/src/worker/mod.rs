@@ -138,7 +138,8 @@ struct Worker {
     stopped: Option<StopCause>,
     /// Where schemas are, once it was looked up.
     schemas: Option<SchemaSources>,
-    /// What a person has settled, until it is used.
+    /// What a person has settled. It counts until something else stops the subscription: a unit
+    /// with the settled record may be thrown away and built again.
     consent: Option<(StopCause, Settle)>,
 }
 
@@ -319,6 +320,14 @@ impl Worker {
     /// Whether RESUME SKIP settled this gap, and not just any.
     fn accepts(&self, gap: &gap::Gap) -> bool {
         matches!(&self.consent, Some((StopCause::Gaps(gaps), Settle::Skip)) if gaps.contains(gap))
+    }
+
+    /// How RESUME settled this record.
+    fn settlement_of(&self, id: &RecordId) -> Option<Settle> {
+        match &self.consent {
+            Some((StopCause::Record(record), settle)) if record == id => Some(*settle),
+            _ => None,
+        }
     }
 
     fn say_farewell(mut self, farewell: Farewell) {

@@ -33,6 +33,7 @@ fn a_lagging_replica_is_promoted_and_the_old_primary_back(subject: Subject) {
     new.wait_linked();
     let load = Load::new(kafka, &topic).start(2000);
     old.wait_consumed(SUBSCRIPTION, 500);
+    new.wait_defined_as(&old);
     assert_eq!(new.wait_state(SUBSCRIPTION, "standby").state, "standby");
 
     link.set(Traffic::Stall);
@@ -123,6 +124,7 @@ fn both_sides_of_a_split_consume(subject: Subject) {
     oracle::declare(&old, kafka, &topic, "");
     let load = Load::new(kafka, &topic).start(2000);
     old.wait_consumed(SUBSCRIPTION, 500);
+    new.wait_defined_as(&old);
     new.ok("REPLICAOF NO ONE");
     let split = consumed(&old);
     for server in [&old, &new] {
