@@ -14,6 +14,7 @@
 //! 10. [`lookup`]: what joins ask of hashes, and what was answered
 //! 11. [`applier`]: the seam to Redis
 //! 12. [`worker`]: one subscription's loop
+//! 13. [`control`]: what commands do to subscriptions and routes
 //!
 //! The engine knows neither a Redis client nor the module API.
 
@@ -22,6 +23,7 @@
 
 pub mod applier;
 pub mod command;
+pub mod control;
 pub mod expression;
 pub mod format;
 pub mod grammar;

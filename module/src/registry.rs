@@ -14,6 +14,7 @@ use redis_kafka_engine::worker::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Where definitions stand.
@@ -154,8 +155,8 @@ impl Registry {
     pub fn stop(&mut self, name: &str, farewell: Farewell) {
         if let Some(lane) = self.subscriptions.get_mut(name).and_then(|known| known.lane.take()) {
             lane.exit(farewell);
-            self.past.0 += lane.applied;
-            self.past.1 += lane.stale;
+            self.past.0 += lane.shared.units.applied.load(Ordering::Relaxed);
+            self.past.1 += lane.shared.units.stale.load(Ordering::Relaxed);
             self.leaving.push(lane);
         }
         self.leaving.retain(|lane| !lane.has_ended(Duration::ZERO));

@@ -6,8 +6,9 @@ use redis_kafka_engine::command::Statement;
 use redis_kafka_engine::command::definition::Definition;
 use redis_kafka_engine::ledger::Counters;
 use redis_kafka_engine::state::{State, Status};
-use redis_kafka_engine::worker::Progress;
+use redis_kafka_engine::worker::{Lane, Progress};
 use std::fmt::Write;
+use std::sync::atomic::Ordering;
 
 /// Records not applied yet over all partitions; none while unknown.
 fn lag(progress: &[Progress]) -> Option<i64> {
@@ -50,6 +51,14 @@ fn sum(progress: &[Progress]) -> Counters {
     sum
 }
 
+fn applied(lane: &Lane) -> u64 {
+    lane.shared.units.applied.load(Ordering::Relaxed)
+}
+
+fn stale(lane: &Lane) -> u64 {
+    lane.shared.units.stale.load(Ordering::Relaxed)
+}
+
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -82,8 +91,8 @@ pub fn subscription(
     pair(replies, "group", declared.group.as_deref().unwrap_or_default());
     counters(replies, &sum(&progress));
     pair(replies, "lag", &or_unknown(lag(&progress)));
-    number(replies, "units", count(lane.map_or(0, |lane| lane.applied)));
-    number(replies, "stale", count(lane.map_or(0, |lane| lane.stale)));
+    number(replies, "units", count(lane.map_or(0, applied)));
+    number(replies, "stale", count(lane.map_or(0, stale)));
     number(replies, "memory_bytes", lane.map_or(0, |lane| lane.shared.memory() as i64));
     pair(replies, "last_error", &lane.map(|lane| lane.shared.last_error()).unwrap_or_default());
     replies.text("partitions");
@@ -156,14 +165,8 @@ pub fn server_info(
         ("waiting", in_state(State::Waiting)),
         ("stopped", in_state(State::Stopped)),
         ("standby", in_state(State::Standby)),
-        (
-            "units_applied",
-            (registry.past.0 + lanes().map(|lane| lane.applied).sum::<u64>()).to_string(),
-        ),
-        (
-            "units_stale",
-            (registry.past.1 + lanes().map(|lane| lane.stale).sum::<u64>()).to_string(),
-        ),
+        ("units_applied", (registry.past.0 + lanes().map(applied).sum::<u64>()).to_string()),
+        ("units_stale", (registry.past.1 + lanes().map(stale).sum::<u64>()).to_string()),
         ("units_replayed", replay.applied.to_string()),
         ("units_replay_refused", replay.refused.to_string()),
         ("queue_units", lanes().map(|lane| lane.queued()).sum::<usize>().to_string()),

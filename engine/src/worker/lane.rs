@@ -7,15 +7,14 @@
 
 use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Positions};
+use crate::applier::{Applied, Applier, Clash, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
-use crossbeam_channel::{
-    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, bounded,
-};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Units that may wait between a worker and the applier.
@@ -124,6 +123,17 @@ impl LaneWorker {
     }
 }
 
+/// What waits in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    /// Something.
+    Work,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, for ever: the worker has ended.
+    Ended,
+}
+
 /// What a turn of a lane did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -140,10 +150,8 @@ pub struct Lane {
     work: Receiver<Work>,
     empties: Sender<Box<Unit>>,
     alive: Receiver<()>,
-    /// Units applied since the lane was made.
-    pub applied: u64,
-    /// Units refused because the ledger stood elsewhere.
-    pub stale: u64,
+    /// What was taken off the queue before its turn.
+    ahead: Option<Work>,
 }
 
 /// A new lane; `wake_applier` is called from the worker's thread after every unit queued.
@@ -166,10 +174,21 @@ pub fn lane(
         wake_applier,
         _alive: alive_sender,
     };
-    (worker, Lane { shared, work, empties: empties_sender, alive, applied: 0, stale: 0 })
+    (worker, Lane { shared, work, empties: empties_sender, alive, ahead: None })
 }
 
 impl Lane {
+    /// The same lane for somebody who looks at it: only one of the two may take its turns.
+    pub fn share(&self) -> Lane {
+        Lane {
+            shared: self.shared.clone(),
+            work: self.work.clone(),
+            empties: self.empties.clone(),
+            alive: self.alive.clone(),
+            ahead: None,
+        }
+    }
+
     /// Tells the worker to end.
     pub fn exit(&self, farewell: Farewell) {
         self.shared.change(|control| control.wanted = Wanted::Exit(farewell));
@@ -182,34 +201,53 @@ impl Lane {
 
     /// Whether something is queued.
     pub fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        self.queued() > 0
     }
 
     /// Units and questions queued.
     pub fn queued(&self) -> usize {
-        self.work.len()
+        self.work.len() + usize::from(self.ahead.is_some())
+    }
+
+    /// Waits until something is queued; what there is when the time is up, or the worker has ended.
+    pub fn wait(&mut self, time: Duration) -> Queued {
+        if self.ahead.is_none() {
+            match self.work.recv_timeout(time) {
+                Ok(work) => self.ahead = Some(work),
+                Err(RecvTimeoutError::Timeout) => return Queued::Nothing,
+                Err(RecvTimeoutError::Disconnected) => return Queued::Ended,
+            }
+        }
+        Queued::Work
+    }
+
+    fn next(&mut self) -> Option<Work> {
+        self.ahead.take().or_else(|| self.work.try_recv().ok())
     }
 
     /// Answers ledger questions and drops void units until one unit was applied or refused, or
     /// questions about hashes were answered.
     pub fn turn(&mut self, subscription: &str, applier: &mut dyn Applier) -> Turn {
         loop {
-            match self.work.try_recv() {
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Turn::Idle,
-                Ok(Work::Load(reply)) => {
+            match self.next() {
+                None => return Turn::Idle,
+                Some(Work::Load(reply)) => {
                     // A worker that gave up waiting has dropped the other end; its next session asks anew.
                     let _ = reply.send(applier.load(subscription));
                 }
-                Ok(Work::Resolve(mut lookup, reply)) => {
+                Some(Work::Resolve(mut lookup, reply)) => {
                     applier.resolve(&mut lookup);
                     // As above.
                     let _ = reply.send(lookup);
                     return Turn::Worked;
                 }
-                Ok(Work::Unit(mut unit)) => {
+                Some(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
                     if current {
-                        let applied = applier.apply(&mut unit);
+                        if applier.lookahead() == Lookahead::Next {
+                            self.ahead = self.work.try_recv().ok();
+                        }
+                        let applied = applier.apply(&mut unit, self.unit_ahead());
                         self.settle(subscription, &unit, applied);
                     }
                     unit.clear();
@@ -223,21 +261,29 @@ impl Lane {
         }
     }
 
+    /// The next unit, where it is built on the one before it.
+    fn unit_ahead(&self) -> Option<&Unit> {
+        match &self.ahead {
+            Some(Work::Unit(unit)) if unit.generation == self.shared.generation() => Some(unit),
+            _ => None,
+        }
+    }
+
     /// Drops all that is queued and voids what the worker still builds: nothing of it was applied,
     /// so the ledger leads the worker back to it.
     pub fn discard(&mut self) {
         self.shared.change(|_| {});
-        while self.work.try_recv().is_ok() {}
+        while self.next().is_some() {}
     }
 
     fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
-                self.applied += 1;
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
                 self.shared.advance(&unit.advances);
             }
             Applied::Stale { partition, expected, found } => {
-                self.stale += 1;
+                self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
                 log::warn!(
                     "unit refused: {partition} stands at {found}, not {expected}; reading the ledger again"
                 );
@@ -255,6 +301,7 @@ impl Lane {
             Applied::Ledger { partition, fault } => {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
+            Applied::Dropped => {}
             Applied::Failed(problem) => {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
             }

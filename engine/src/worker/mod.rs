@@ -23,9 +23,9 @@ mod types;
 mod values;
 
 pub use gate::{Awaited, Gate, Passage};
-pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
+pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
-pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
+pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
 
 use crate::command::{Additions, Envelope, OnError, Settle};

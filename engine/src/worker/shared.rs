@@ -101,8 +101,20 @@ pub enum Ends {
     Known(Vec<(Arc<str>, i32, i64)>),
 }
 
+/// Units dealt with since the lane was made.
+#[derive(Debug, Default)]
+pub struct UnitCounts {
+    /// Applied.
+    pub applied: AtomicU64,
+    /// Refused because the ledger stood elsewhere.
+    pub stale: AtomicU64,
+}
+
 /// Shared by a worker and the applier's side.
 pub struct Shared {
+    /// Units dealt with.
+    pub units: UnitCounts,
+    hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
     changed: Condvar,
     generation: AtomicU64,
@@ -131,6 +143,8 @@ impl Shared {
         };
 
         Shared {
+            units: UnitCounts::default(),
+            hold: Mutex::new(None),
             control: Mutex::new(control),
             changed: Condvar::new(),
             generation: AtomicU64::new(1),
@@ -246,6 +260,20 @@ impl Shared {
             *self.last_error.lock() = status.reason.clone();
         }
         self.status.lock().change(status);
+    }
+
+    /// Why the applier cannot write now; none where it can.
+    pub fn hold(&self) -> Option<Status> {
+        self.hold.lock().clone()
+    }
+
+    /// Says why the applier cannot write now; keeps `since` while the reason stays.
+    pub fn set_hold(&self, status: Option<Status>) {
+        let mut hold = self.hold.lock();
+        match (&mut *hold, status) {
+            (Some(hold), Some(status)) => hold.change(status),
+            (hold, status) => *hold = status,
+        }
     }
 
     /// The last reason for a stop or a bad record; empty when there was none.

@@ -9,6 +9,7 @@ use crate::lookup::Lookup;
 use crate::state::State;
 use crate::unit::{RecordRef, Unit};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 struct Scripted {
     answers: Vec<Applied>,
@@ -24,7 +25,7 @@ impl Applier for Scripted {
         lookup.turn(|_, _, answers| answers.absent());
     }
 
-    fn apply(&mut self, _unit: &mut Unit) -> Applied {
+    fn apply(&mut self, _unit: &mut Unit, _ahead: Option<&Unit>) -> Applied {
         self.applied += 1;
         self.answers.remove(0)
     }
@@ -61,7 +62,7 @@ fn units_of_an_older_generation_are_dropped_unapplied() {
     worker.send(unit(&worker)).expect("room");
     let mut applier = applier(vec![Applied::Done]);
     assert_eq!(lane.turn("s", &mut applier), Turn::Worked);
-    assert_eq!((applier.applied, lane.applied), (1, 1));
+    assert_eq!((applier.applied, lane.shared.units.applied.load(Ordering::Relaxed)), (1, 1));
     assert_eq!(lane.turn("s", &mut applier), Turn::Idle);
 }
 
@@ -74,7 +75,7 @@ fn a_stale_unit_voids_what_is_queued_behind_it() {
     let mut applier = applier(vec![stale]);
     assert_eq!(lane.turn("s", &mut applier), Turn::Worked);
     assert_eq!(lane.turn("s", &mut applier), Turn::Idle);
-    assert_eq!((applier.applied, lane.stale), (1, 1));
+    assert_eq!((applier.applied, lane.shared.units.stale.load(Ordering::Relaxed)), (1, 1));
 }
 
 #[test]
