@@ -5,5 +5,6 @@
 
 pub mod broker;
 pub mod cli;
+pub mod control;
 pub mod generate;
 pub mod stop;

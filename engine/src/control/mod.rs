@@ -5,6 +5,8 @@
 
 mod host;
 mod reply;
+mod snapshot;
 
 pub use host::{CommandInfo, Host, Role, Waiter};
 pub use reply::Reply;
+pub use snapshot::{PartitionReport, RouteReport, SubscriptionReport};
