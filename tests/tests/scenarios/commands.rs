@@ -274,6 +274,7 @@ fn info_is_a_map_in_resp3_and_flat_in_resp2() {
         "deadlettered",
         "skipped",
         "lag",
+        "lag_seconds",
         "units",
         "stale",
         "partitions",
@@ -294,6 +295,7 @@ fn info_is_a_map_in_resp3_and_flat_in_resp2() {
     let route = server.line("KAFKA.INFO every");
     assert_eq!(field(&route, "kind").map(text).as_deref(), Some("route"));
     assert_eq!(field(&route, "from").map(text).as_deref(), Some("rides"));
+    assert_eq!(field(&route, "applied").map(text).as_deref(), Some("0"));
 }
 
 #[test]
