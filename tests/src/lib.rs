@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod registry;
 pub mod reply;
 pub mod server;
+pub mod sidecar;
 pub mod stack;
 pub mod subject;
 pub mod wait;

@@ -13,6 +13,7 @@ use crate::client::{Client, Protocol, expect_ok};
 use crate::network::free_port;
 use crate::process::{Process, run_directory};
 use crate::reply::{Info, field, items, text};
+use crate::sidecar::{Sidecar, SidecarSetup};
 use crate::stack::Stack;
 use crate::wait::wait_for;
 
@@ -32,6 +33,7 @@ pub struct Setup {
     append: Append,
     stack: Option<Stack>,
     module: Option<(PathBuf, Vec<String>)>,
+    sidecar: Option<SidecarSetup>,
     config: Vec<(String, String)>,
     envs: Vec<(String, String)>,
 }
@@ -50,6 +52,7 @@ impl Setup {
             append: Append::Off,
             stack: None,
             module: None,
+            sidecar: None,
             config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
             envs: Vec::new(),
         }
@@ -66,6 +69,22 @@ impl Setup {
     /// Loads a module with these arguments.
     pub fn module(mut self, path: &Path, args: &[&str]) -> Setup {
         self.module = Some((path.to_path_buf(), args.iter().map(|a| a.to_string()).collect()));
+        self
+    }
+
+    /// Runs a sidecar beside the server.
+    pub fn sidecar(mut self, sidecar: SidecarSetup) -> Setup {
+        self.sidecar = Some(sidecar);
+        self
+    }
+
+    /// The file of connection profiles.
+    pub fn connections(mut self, profiles: &Path) -> Setup {
+        let path = profiles.display().to_string();
+        if let Some((_, args)) = &mut self.module {
+            args.extend(["CONNECTIONS".to_owned(), path.clone()]);
+        }
+        self.sidecar = self.sidecar.map(|sidecar| sidecar.args(&["--connections", &path]));
         self
     }
 
@@ -125,8 +144,8 @@ impl Setup {
 
     fn start_in(&self, directory: TempDir, port: u16) -> RedisServer {
         let process = launch(self, directory.path(), port);
-        let client = RefCell::new(None);
-        let mut server = RedisServer { client, process, setup: self.clone(), directory, port };
+        let (client, setup) = (RefCell::new(None), self.clone());
+        let mut server = RedisServer { client, process, sidecar: None, setup, directory, port };
         server.wait_ready();
         server
     }
@@ -164,11 +183,12 @@ impl Setup {
     }
 }
 
-/// A running (or killed) redis-server. Dropping it kills it and removes its
-/// files; its log is printed when the test failed.
+/// A running (or killed) redis-server, with its sidecar if it has one. Dropping it kills it and
+/// removes its files; its log is printed when the test failed.
 pub struct RedisServer {
     client: RefCell<Option<Client>>,
     process: Process,
+    sidecar: Option<Sidecar>,
     setup: Setup,
     directory: TempDir,
     port: u16,
@@ -188,20 +208,49 @@ impl RedisServer {
         self.directory.path()
     }
 
-    /// The server's log so far.
+    /// The server's log so far, and its sidecar's.
     pub fn log(&self) -> String {
-        self.process.log()
+        let sidecar = self.sidecar.as_ref().map(Sidecar::log).unwrap_or_default();
+        self.process.log() + &sidecar
     }
 
-    /// The names of the server's threads.
+    /// The names of the threads of the process that consumes.
     pub fn threads(&self) -> Vec<String> {
-        self.process.threads()
+        match &self.sidecar {
+            Some(sidecar) => sidecar.threads(),
+            None => self.process.threads(),
+        }
     }
 
-    /// kill -9.
+    /// The sidecar; panics where there is none.
+    pub fn sidecar(&mut self) -> &mut Sidecar {
+        self.sidecar.as_mut().expect("a sidecar")
+    }
+
+    /// kill -9, of the sidecar as well.
     pub fn kill(&mut self) {
+        self.sidecar = None;
+        self.kill_redis();
+    }
+
+    /// kill -9 of redis-server alone.
+    pub fn kill_redis(&mut self) {
         self.process.kill();
         self.client.replace(None);
+    }
+
+    /// kill -9 of the sidecar, and a new one in its place.
+    pub fn restart_sidecar(&mut self) {
+        self.client.replace(None);
+        self.sidecar().kill();
+        self.start_sidecar();
+    }
+
+    fn start_sidecar(&mut self) {
+        let url = format!("redis://127.0.0.1:{}", self.port);
+        let name = format!("sidecar-{}", self.port);
+        let setup = self.setup.sidecar.as_ref();
+        self.sidecar = setup.map(|setup| setup.start(&url, &name, self.directory.path()));
     }
 
     /// Sends a signal by name.
@@ -250,14 +299,21 @@ impl RedisServer {
 
     /// A new connection.
     pub fn connect(&self, protocol: Protocol) -> Client {
-        Client::connect(self.port, protocol).expect("connect to redis-server")
+        self.try_connect(protocol).expect("connect to redis-server")
+    }
+
+    fn try_connect(&self, protocol: Protocol) -> Result<Client, String> {
+        match &self.sidecar {
+            Some(sidecar) => Client::connect_both(self.port, sidecar.port(), protocol),
+            None => Client::connect(self.port, protocol),
+        }
     }
 
     /// Sends a line on the server's own connection; `Err` is the error line.
     pub fn try_line(&self, line: &str) -> Result<Value, String> {
         let mut slot = self.client.borrow_mut();
         if slot.is_none() {
-            *slot = Some(Client::connect(self.port, Protocol::Resp3)?);
+            *slot = Some(self.try_connect(Protocol::Resp3)?);
         }
         let reply = slot.as_mut().expect("just connected").line(line);
         if matches!(&reply, Err(e) if !e.chars().next().is_some_and(|c| c.is_ascii_uppercase())) {
@@ -461,7 +517,8 @@ impl RedisServer {
         format!("{key}: here {}, there {}", show(self), show(other))
     }
 
-    /// Waits until the server answers PING and has loaded its data.
+    /// Waits until the server answers PING and has loaded its data; starts its sidecar where that
+    /// does not run.
     pub fn wait_ready(&mut self) {
         wait_for("redis-server to answer", START, || {
             if let Some(status) = self.process.ended() {
@@ -469,6 +526,10 @@ impl RedisServer {
             }
             self.try_line("PING")
         });
+        if self.sidecar.is_none() && self.setup.sidecar.is_some() {
+            self.client.replace(None);
+            self.start_sidecar();
+        }
     }
 }
 

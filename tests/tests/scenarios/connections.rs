@@ -39,7 +39,7 @@ fn with_profiles(subject: Subject, text: &str) -> (TempDir, Setup) {
     let directory = tempfile::tempdir().expect("create a directory");
     let path = directory.path().join("kafka.toml");
     std::fs::write(&path, text).expect("write the profiles");
-    let setup = subject.setup().module_args(&["CONNECTIONS", &path.display().to_string()]);
+    let setup = subject.setup().connections(&path);
     (directory, setup)
 }
 
