@@ -114,6 +114,23 @@ macro_rules! for_each_subject {
     )*};
 }
 
+/// As [`for_each_subject`], for what does not depend on how the module propagates units:
+/// `name::module` and `name::sidecar`.
+#[macro_export]
+macro_rules! for_module_and_sidecar {
+    ($($(#[$attribute:meta])* $scenario:ident $(: not_sidecar $why:literal)?),* $(,)?) => {$(
+        mod $scenario {
+            $(#[$attribute])*
+            #[test]
+            fn module() {
+                super::$scenario($crate::subject::Subject::ModuleUnits);
+            }
+
+            $crate::sidecar_test!($(#[$attribute])* $scenario $($why)?);
+        }
+    )*};
+}
+
 /// The sidecar's test of a scenario; none where there is a reason.
 #[macro_export]
 macro_rules! sidecar_test {
