@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod registry;
 pub mod reply;
 pub mod server;
+mod setup;
 pub mod sidecar;
 pub mod stack;
 pub mod subject;
