@@ -15,7 +15,6 @@ use crate::process::{Process, run_directory};
 use crate::reply::{Info, field, items, text};
 pub use crate::setup::{Append, Setup};
 use crate::sidecar::{Sidecar, SidecarSetup};
-use crate::stack::Stack;
 use crate::wait::wait_for;
 
 const START: Duration = Duration::from_secs(60);
@@ -414,8 +413,9 @@ impl RedisServer {
 
 fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
     let args = setup.args(directory, port);
-    let program = setup.stack.as_ref().map_or_else(|| "redis-server".into(), Stack::server);
-    Process::start(&program, &args, &setup.envs, &directory.join("redis.log"))
+    let mut envs = setup.envs.clone();
+    envs.extend(setup.server.libraries().map(|path| ("LD_LIBRARY_PATH".to_owned(), path)));
+    Process::start(&setup.server.program(), &args, &envs, &directory.join("redis.log"))
 }
 
 fn copy_files(from: &Path, to: &Path) {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::servers::Server;
 use crate::sidecar::SidecarSetup;
-use crate::stack::Stack;
 
 /// `appendonly` and `appendfsync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Append {
 #[derive(Clone, Debug)]
 pub struct Setup {
     append: Append,
-    pub(crate) stack: Option<Stack>,
+    pub(crate) server: Server,
     module: Option<(PathBuf, Vec<String>)>,
     pub(crate) sidecar: Option<SidecarSetup>,
     config: Vec<(String, String)>,
@@ -36,7 +36,7 @@ impl Setup {
         ];
         Setup {
             append: Append::Off,
-            stack: None,
+            server: Server::from_env(),
             module: None,
             sidecar: None,
             config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
@@ -46,9 +46,7 @@ impl Setup {
 
     /// Redis Stack's server, with the commands of JSON and TimeSeries.
     pub fn stack(mut self) -> Setup {
-        let stack = Stack::fetched();
-        self = self.env("LD_LIBRARY_PATH", &stack.libraries());
-        self.stack = Some(stack);
+        self.server = Server::RedisStack;
         self
     }
 
@@ -126,7 +124,7 @@ impl Setup {
             args.push(format!("--{name}"));
             args.push(value.clone());
         }
-        for path in self.stack.iter().flat_map(Stack::modules) {
+        for path in self.server.modules() {
             args.extend(["--loadmodule".into(), path.display().to_string()]);
         }
         if let Some((path, module_args)) = &self.module {
