@@ -74,6 +74,11 @@ impl RedisServer {
         self.process.pid()
     }
 
+    /// The process of its sidecar, if it has one.
+    pub fn sidecar_pid(&self) -> Option<u32> {
+        self.sidecar.as_ref().map(Sidecar::pid)
+    }
+
     /// The server's working directory (RDB, `appendonlydir`, log).
     pub fn directory(&self) -> &Path {
         self.directory.path()

@@ -62,6 +62,10 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Its command port.
     pub fn port(&self) -> u16 {
         self.port
