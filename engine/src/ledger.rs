@@ -206,12 +206,13 @@ pub struct Cursor {
     standing: Standing,
     /// Where the unit being built began.
     unit_start: i64,
+    timestamp: Option<i64>,
 }
 
 impl Cursor {
     /// A cursor at what the ledger holds.
     pub fn new(topic: Arc<str>, partition: i32, standing: Standing) -> Cursor {
-        Cursor { topic, partition, standing, unit_start: standing.next }
+        Cursor { topic, partition, standing, unit_start: standing.next, timestamp: None }
     }
 
     /// The next offset wanted.
@@ -249,6 +250,16 @@ impl Cursor {
         self.standing.next = offset.saturating_add(1);
         self.standing.epoch = epoch.or(self.standing.epoch);
         self.standing.counters.count(outcome);
+    }
+
+    /// Says when Kafka got the record taken last, in ms since 1970, where that is known.
+    pub fn stamp(&mut self, timestamp: Option<i64>) {
+        self.timestamp = timestamp.or(self.timestamp);
+    }
+
+    /// When Kafka got the record taken last, in ms since 1970; none while unknown.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.timestamp
     }
 
     /// Moves to `position` when it is further on, past control records and compacted tails.

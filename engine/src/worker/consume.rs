@@ -33,6 +33,8 @@ pub(super) struct Flow {
     pub(super) generation: u64,
     pub(super) cursors: Vec<Cursor>,
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
+    /// The names of the plan's routes, by number.
+    routes: Arc<[Arc<str>]>,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
     /// Whether `next` is filled.
@@ -111,6 +113,7 @@ impl Worker {
         Ok(Flow {
             generation: control.generation,
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
+            routes: control.routes.iter().map(|route| Arc::from(route.name.as_str())).collect(),
             committed: vec![-1; cursors.len()],
             cursors,
             plan,
@@ -209,6 +212,7 @@ impl Worker {
                 (record.leader_epoch >= 0).then_some(record.leader_epoch),
                 outcome,
             );
+            cursor.stamp(record.timestamp_ms);
         }
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
@@ -310,6 +314,9 @@ impl Worker {
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
+        unit.routes = flow.routes.clone();
+        let moved = flow.cursors.iter().filter(|cursor| cursor.has_moved());
+        unit.timestamps.extend(moved.map(Cursor::timestamp));
         let moved =
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);

@@ -280,7 +280,7 @@ impl Lane {
         match applied {
             Applied::Done => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
-                self.shared.advance(&unit.advances);
+                self.shared.advance(unit);
             }
             Applied::Stale { partition, expected, found } => {
                 self.shared.units.stale.fetch_add(1, Ordering::Relaxed);

@@ -316,17 +316,18 @@ impl Worker {
     /// Publishes where the ledger stands.
     fn show(&self, cursors: &[Cursor]) {
         let known = self.lane.shared.progress();
-        let end = |cursor: &Cursor| {
+        let before = |cursor: &Cursor| {
             let same = |p: &&Progress| p.partition == cursor.partition && p.topic == cursor.topic;
-            known.iter().find(same)?.end
+            known.iter().find(same)
         };
         let progress = cursors.iter().map(|cursor| Progress {
             topic: cursor.topic.clone(),
             partition: cursor.partition,
             next: cursor.next(),
             epoch: cursor.epoch(),
-            end: end(cursor),
+            end: before(cursor).and_then(|before| before.end),
             counters: cursor.counters(),
+            timestamp: before(cursor).and_then(|before| before.timestamp),
         });
         self.lane.shared.set_progress(progress.collect());
     }

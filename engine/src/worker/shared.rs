@@ -2,12 +2,14 @@
 
 use super::gate::Passage;
 use super::plan::RecordError;
-use crate::command::Settle;
+use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
-use crate::ledger::{Advance, Counters};
+use crate::ledger::Counters;
 use crate::record::Type;
 use crate::state::{State, Status};
+use crate::unit::Unit;
 use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -68,6 +70,15 @@ pub enum Farewell {
     Forget,
 }
 
+impl From<Offsets> for Farewell {
+    fn from(offsets: Offsets) -> Farewell {
+        match offsets {
+            Offsets::Keep => Farewell::Leave,
+            Offsets::Delete => Farewell::Forget,
+        }
+    }
+}
+
 /// How far one partition is, for people and for WAIT.
 #[derive(Debug, Clone)]
 pub struct Progress {
@@ -83,6 +94,8 @@ pub struct Progress {
     pub end: Option<i64>,
     /// The ledger's counters.
     pub counters: Counters,
+    /// When Kafka got the last record that was applied here, in ms since 1970; none while unknown.
+    pub timestamp: Option<i64>,
 }
 
 impl Progress {
@@ -114,6 +127,7 @@ pub struct UnitCounts {
 pub struct Shared {
     /// Units dealt with.
     pub units: UnitCounts,
+    routes: Mutex<BTreeMap<Arc<str>, u64>>,
     hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
     changed: Condvar,
@@ -144,6 +158,7 @@ impl Shared {
 
         Shared {
             units: UnitCounts::default(),
+            routes: Mutex::default(),
             hold: Mutex::new(None),
             control: Mutex::new(control),
             changed: Condvar::new(),
@@ -308,18 +323,33 @@ impl Shared {
         self.progress.lock().iter_mut().for_each(&mut update);
     }
 
-    /// Takes over what an applied unit did to the ledger.
-    pub(super) fn advance(&self, advances: &[Advance]) {
+    /// Takes over what an applied unit did: to the ledger, and for which routes.
+    pub(super) fn advance(&self, unit: &Unit) {
+        let timestamps = unit.timestamps.iter().copied().chain(std::iter::repeat(None));
         let mut progress = self.progress.lock();
-        for advance in advances {
+        for (advance, timestamp) in unit.advances.iter().zip(timestamps) {
             let same =
                 |p: &&mut Progress| p.partition == advance.partition && p.topic == advance.topic;
             if let Some(progress) = progress.iter_mut().find(same) {
                 progress.next = advance.standing.next;
                 progress.epoch = advance.standing.epoch;
                 progress.counters = advance.standing.counters;
+                progress.timestamp = timestamp.or(progress.timestamp);
             }
         }
+        drop(progress);
+        let mut routes = self.routes.lock();
+        for (name, records) in unit.routes.iter().zip(&unit.applied) {
+            match routes.get_mut(name) {
+                Some(sum) => *sum += records,
+                None => drop(routes.insert(name.clone(), *records)),
+            }
+        }
+    }
+
+    /// Records of which a route wrote something, since the lane was made.
+    pub fn applied_by(&self, route: &str) -> u64 {
+        self.routes.lock().get(route).copied().unwrap_or(0)
     }
 
     /// Asks the worker where every partition ends; it answers in its own time.
