@@ -3,8 +3,10 @@
 //!
 //! Both are subcommands of [`cli`]; neither touches Redis.
 
+pub mod apply;
 pub mod broker;
 pub mod cli;
 pub mod control;
 pub mod generate;
+pub mod redis;
 pub mod stop;

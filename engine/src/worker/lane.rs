@@ -20,6 +20,9 @@ use std::time::Duration;
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
 
+/// So many writes are told one by one that were refused too late.
+const TOLD: usize = 5;
+
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
     "restore the ledger key and KAFKA.RESUME, or KAFKA.UNSUBSCRIBE and subscribe again with START";
@@ -302,6 +305,11 @@ impl Lane {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::PartlyRefused(clashes) => {
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
+                self.shared.advance(&unit.advances);
+                self.stop(refused_late(unit, clashes), "write what is missing, then KAFKA.RESUME");
+            }
             Applied::Failed(problem) => {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
             }
@@ -340,6 +348,23 @@ pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
         Some(Expected::Next(next)) => record.offset >= next,
         Some(Expected::Absent { .. }) | None => true,
     }
+}
+
+/// Names the writes that are missing of a unit that was written.
+fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let more = clashes.len().saturating_sub(TOLD);
+    for clash in clashes.into_iter().take(TOLD) {
+        let problem = clash.problem.clone();
+        words.push(match verdict(unit, clash) {
+            Some((record, _)) => format!("{record}: {problem}"),
+            None => problem,
+        });
+    }
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    format!("refused while the rest of the unit was written: {}", words.join("; "))
 }
 
 /// The record that a clash is about, by its place in Kafka.

@@ -187,7 +187,7 @@ impl Shared {
     }
 
     /// Blocks until the generation is another or the time is up.
-    pub(super) fn wait_change(&self, generation: u64, time: Duration) {
+    pub fn wait_change(&self, generation: u64, time: Duration) {
         self.wait_while(time, |control| control.generation == generation);
     }
 
