@@ -7,6 +7,7 @@ use crate::redis::{self, Context, Manner};
 use redis_kafka_engine::applier::Applier;
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{Initial, Route, Statement, Subscribe};
+use redis_kafka_engine::kafka::Membership;
 use redis_kafka_engine::state::{State, Status};
 use redis_kafka_engine::target::Place;
 use redis_kafka_engine::worker::{
@@ -366,6 +367,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         start: declared.start,
         on_error: declared.on_error,
         group: declared.group.clone().unwrap_or_default(),
+        membership: Membership::Manual,
         unit_records: config.unit_records,
     }
 }
