@@ -23,6 +23,8 @@ mod transaction;
 mod wanted;
 mod write;
 
+pub use ledgers::load as positions;
+
 use crate::redis::{Address, Connection, Patience, Problem, Request};
 use attempt::{Attempt, Next};
 use hold::{Hold, is_waited_for};
