@@ -8,7 +8,7 @@ use crate::rights;
 use redis_kafka_engine::applier::{Applier, Positions};
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{CommandError, Route};
-use redis_kafka_engine::control::{CommandInfo, Host, Role};
+use redis_kafka_engine::control::{CommandInfo, Host, Role, eviction_note};
 use redis_kafka_engine::ledger;
 use redis_kafka_engine::worker::Lane;
 use std::collections::BTreeMap;
@@ -174,10 +174,8 @@ impl Host for ModuleHost<'_> {
         let policy = self.context.call("CONFIG", &["GET", "maxmemory-policy"], Manner::Local);
         let policy =
             policy.ok().and_then(|reply| reply.list().last().map(Reply::text)).unwrap_or_default();
-        match self.context.flags().has_maxmemory() && policy.starts_with("allkeys-") {
-            true => format!(
-                "; maxmemory-policy {policy} may evict the ledger, which would stop the subscription: use volatile-* or noeviction"
-            ),
+        match self.context.flags().has_maxmemory() {
+            true => eviction_note(&policy),
             false => String::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The module's load arguments: `loadmodule …/libredis_kafka.so CONNECTIONS path PROPAGATE units USER name UNIT n`.
 
 use redis_kafka_engine::control;
-use redis_kafka_engine::kafka::Profiles;
+use redis_kafka_engine::kafka::{Membership, Profiles};
 
 /// How units reach replicas and the AOF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +76,8 @@ impl Config {
             }
         }
         let unit_records = unit_records.unwrap_or_else(|| propagated.unit_records());
-        let control = control::Config { profiles, unit_records };
+        let control =
+            control::Config { profiles, unit_records, membership: Membership::Manual };
         Ok(Config { control, propagate: propagated, user })
     }
 }

@@ -40,6 +40,16 @@ pub fn word_key(subscription: &str) -> String {
 /// How long such a word stands: longer than a host may be away and then come back.
 pub const WORD_TIME: Duration = Duration::from_secs(24 * 3600);
 
+/// What to know of a policy of eviction ([`Host::note`]): the ledger is a key like others.
+pub fn eviction_note(policy: &str) -> String {
+    match policy.starts_with("allkeys-") {
+        true => format!(
+            "; maxmemory-policy {policy} may evict the ledger, which would stop the subscription: use volatile-* or noeviction"
+        ),
+        false => String::new(),
+    }
+}
+
 /// A client whose answer comes later; answered exactly once.
 pub trait Waiter {
     /// Whether its connection has closed: it is answered all the same, so that the host forgets it.

@@ -21,7 +21,7 @@ mod tests;
 mod waiting;
 
 pub use commands::run;
-pub use host::{CommandInfo, Host, Role, WORD_TIME, Waiter, word_key};
+pub use host::{CommandInfo, Host, Role, WORD_TIME, Waiter, eviction_note, word_key};
 pub use registry::{Config, KnownRoute, PastUnits, Registry, Subscription};
 pub use reply::Reply;
 pub use snapshot::{PartitionReport, RouteReport, SubscriptionReport};

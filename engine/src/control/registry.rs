@@ -4,7 +4,7 @@
 use super::host::{Host, Role};
 use super::synchronise::Seen;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
-use crate::kafka::Profiles;
+use crate::kafka::{Membership, Profiles};
 use crate::state::{State, Status};
 use crate::worker::{self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub struct Config {
     pub profiles: Profiles,
     /// Records a unit at most.
     pub unit_records: usize,
+    /// How partitions come to the subscriptions of this host.
+    pub membership: Membership,
 }
 
 /// A subscription known here.
@@ -242,6 +244,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         start: declared.start,
         on_error: declared.on_error,
         group: declared.group.clone().unwrap_or_default(),
+        membership: config.membership.clone(),
         unit_records: config.unit_records,
     }
 }

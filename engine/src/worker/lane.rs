@@ -7,7 +7,7 @@
 
 use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Lookahead, Positions};
+use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
+
+/// So many writes are told one by one that were refused too late.
+const TOLD: usize = 5;
 
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
@@ -77,9 +80,18 @@ impl LaneWorker {
 
     /// Asks the applier for the ledger.
     pub fn load(&self, generation: u64) -> Result<Result<Positions, String>, Changed> {
+        let answer = self.ask_positions(generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Asks the applier for the ledger, for an answer that comes after the units queued so far.
+    pub fn ask_positions(
+        &self,
+        generation: u64,
+    ) -> Result<Receiver<Result<Positions, String>>, Changed> {
         let (reply, answer) = bounded(1);
         self.push(Work::Load(reply), generation)?;
-        self.answer(&answer, generation)
+        Ok(answer)
     }
 
     /// Asks the applier about hashes, behind all units queued so far.
@@ -247,8 +259,14 @@ impl Lane {
                         if applier.lookahead() == Lookahead::Next {
                             self.ahead = self.work.try_recv().ok();
                         }
-                        let applied = applier.apply(&mut unit, self.unit_ahead());
-                        self.settle(subscription, &unit, applied);
+                        match applier.apply(&mut unit, self.unit_ahead()) {
+                            Applied::Ledger { partition, fault: LedgerFault::Unlisted }
+                                if is_listed(applier, subscription, &partition) =>
+                            {
+                                self.yield_to_faster(&partition);
+                            }
+                            applied => self.settle(subscription, &unit, applied),
+                        }
                     }
                     unit.clear();
                     // A full pool only means that this unit's buffers are not needed again.
@@ -274,6 +292,13 @@ impl Lane {
     pub fn discard(&mut self) {
         self.shared.change(|_| {});
         while self.next().is_some() {}
+    }
+
+    /// Another member of the group has made the ledger since the worker looked: it looks again.
+    fn yield_to_faster(&self, partition: &str) {
+        self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
+        log::info!("the ledger of {partition} was made by another member; reading it");
+        self.shared.change(|_| {});
     }
 
     fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
@@ -302,6 +327,11 @@ impl Lane {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::PartlyRefused(clashes) => {
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
+                self.shared.advance(unit);
+                self.stop(refused_late(unit, clashes), "write what is missing, then KAFKA.RESUME");
+            }
             Applied::Failed(problem) => {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
             }
@@ -330,6 +360,12 @@ impl Lane {
     }
 }
 
+/// Whether the ledger's list knows a partition, `topic/partition`, now.
+fn is_listed(applier: &mut dyn Applier, subscription: &str, partition: &str) -> bool {
+    let same = |known: &Known| format!("{}/{}", known.topic, known.partition) == partition;
+    applier.load(subscription).is_ok_and(|positions| positions.partitions.iter().any(same))
+}
+
 /// Whether a record lies at or behind the place where the unit begins, so that it comes again.
 pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
     let advance = unit
@@ -340,6 +376,23 @@ pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
         Some(Expected::Next(next)) => record.offset >= next,
         Some(Expected::Absent { .. }) | None => true,
     }
+}
+
+/// Names the writes that are missing of a unit that was written.
+fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let more = clashes.len().saturating_sub(TOLD);
+    for clash in clashes.into_iter().take(TOLD) {
+        let problem = clash.problem.clone();
+        words.push(match verdict(unit, clash) {
+            Some((record, _)) => format!("{record}: {problem}"),
+            None => problem,
+        });
+    }
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    format!("refused while the rest of the unit was written: {}", words.join("; "))
 }
 
 /// The record that a clash is about, by its place in Kafka.

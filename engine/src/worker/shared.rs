@@ -142,6 +142,7 @@ pub struct Shared {
     memory: AtomicUsize,
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
+    rebalances: AtomicU64,
 }
 
 impl Shared {
@@ -173,6 +174,7 @@ impl Shared {
             memory: AtomicUsize::new(0),
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
+            rebalances: AtomicU64::new(0),
         }
     }
 
@@ -187,13 +189,37 @@ impl Shared {
     }
 
     /// Blocks until the generation is another or the time is up.
-    pub(super) fn wait_change(&self, generation: u64, time: Duration) {
+    pub fn wait_change(&self, generation: u64, time: Duration) {
         self.wait_while(time, |control| control.generation == generation);
     }
 
     /// Blocks until the generation is another, a question is asked, or the time is up.
     pub(super) fn wait_question(&self, generation: u64, time: Duration) {
         self.wait_while(time, |control| control.generation == generation && !self.is_asked());
+    }
+
+    /// Blocks until something ends [`Shared::wait_question`], the group has spoken again, or the time
+    /// is up.
+    pub(super) fn wait_rebalance(&self, generation: u64, rebalances: u64, time: Duration) {
+        self.wait_while(time, |control| {
+            control.generation == generation && self.rebalances() == rebalances && !self.is_asked()
+        });
+    }
+
+    /// How often the consumer group has changed what belongs to this member.
+    pub(super) fn rebalances(&self) -> u64 {
+        self.rebalances.load(Ordering::Acquire)
+    }
+
+    /// Tells the worker that the group has spoken.
+    pub(super) fn rebalanced(&self) {
+        {
+            // The condition variable's lock, so that it cannot fall between look and wait.
+            let _control = self.control.lock();
+            self.rebalances.fetch_add(1, Ordering::Release);
+            self.changed.notify_all();
+        }
+        self.wake();
     }
 
     fn wait_while(&self, time: Duration, mut condition: impl FnMut(&mut Control) -> bool) {

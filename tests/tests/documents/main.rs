@@ -7,6 +7,7 @@ mod configuration;
 mod layers;
 mod readme;
 mod sources;
+mod subjects;
 
 use std::path::{Path, PathBuf};
 

@@ -1,31 +1,11 @@
-//! The command line: what there is to say, and where it goes.
+//! The options of the tools: `broker` and `generate`.
 
-use crate::broker::{self, TopicSpec};
-use crate::generate::{self, Format, Rate};
-use clap::{Args, Parser, Subcommand};
+use crate::broker::TopicSpec;
+use crate::generate::{Format, Rate};
+use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-/// Tools around the redis-kafka module: try it out without a Kafka, fill a topic with random
-/// records.
-#[derive(Debug, Parser)]
-#[command(name = "redis-kafka", version, arg_required_else_help = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run an embedded Kafka broker for trying out; nothing is kept when it ends
-    #[command(after_help = BROKER_HELP)]
-    Broker(BrokerArgs),
-    /// Write random records, made from an Avro Random Generator schema, to a topic
-    #[command(after_help = GENERATE_HELP)]
-    Generate(GenerateArgs),
-}
-
-const BROKER_HELP: &str = "\
+pub(super) const BROKER_HELP: &str = "\
 Prints its bootstrap address (host:port) as the one line on standard output; logs go to
 standard error. Ends on Ctrl-C or SIGTERM.
 
@@ -53,7 +33,7 @@ pub struct BrokerArgs {
     pub listen_file: Option<PathBuf>,
 }
 
-const GENERATE_HELP: &str = "\
+pub(super) const GENERATE_HELP: &str = "\
 The schema is an Avro schema with the annotations (\"arg.properties\") of Confluent's Avro
 Random Generator: options, range, iteration, regex, length, prefix, suffix, keys, odds,
 position, distribution, unique, malformed-rate, kind (uuid, email, name); and two of our
@@ -121,70 +101,4 @@ pub struct GenerateArgs {
     /// Show no progress, only errors
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// Reads the command line, runs what it names and reports an error on standard error.
-/// The exit code is 0 for success (Ctrl-C counts as one when all was delivered), 1 for a
-/// failure, 2 for a wrong command line.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // librdkafka's own messages come through here; RUST_LOG=debug shows more of them.
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
-        .target(env_logger::Target::Stderr)
-        .init();
-    let (name, result) = match &cli.command {
-        Command::Broker(args) => ("broker", broker::run(args).map_err(|error| error.to_string())),
-        Command::Generate(args) => {
-            ("generate", generate::run(args).map_err(|error| error.to_string()))
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("redis-kafka {name}: {message}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_grammar_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_topic_names_its_partitions() {
-        let cli = Cli::try_parse_from(["redis-kafka", "broker", "--topic", "a:3", "--topic", "b"]);
-        let Ok(Cli { command: Command::Broker(args) }) = cli else { panic!("{cli:?}") };
-        let topics: Vec<_> =
-            args.topics.iter().map(|topic| (topic.name(), topic.partitions())).collect();
-        assert_eq!(topics, [("a", 3), ("b", 1)]);
-    }
-
-    #[test]
-    fn wrong_values_are_refused_by_name() {
-        for wrong in ["a:0", "a:x", ":3", "a/b:1", "a:10001"] {
-            let cli = Cli::try_parse_from(["redis-kafka", "broker", "--topic", wrong]);
-            assert!(cli.expect_err(wrong).to_string().contains("--topic"), "{wrong}");
-        }
-        for wrong in ["0", "-1", "fast", "inf", "NaN"] {
-            let cli = Cli::try_parse_from([
-                "redis-kafka",
-                "generate",
-                "--brokers",
-                "b:1",
-                "--topic",
-                "t",
-                "--schema",
-                "s",
-                &format!("--rate={wrong}"),
-            ]);
-            assert!(cli.expect_err(wrong).to_string().contains("--rate"), "{wrong}");
-        }
-    }
 }
