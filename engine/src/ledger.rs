@@ -20,6 +20,26 @@ pub fn partition_key(subscription: &str, topic: &str, partition: i32) -> String 
     format!("kafka:ledger:{subscription}:{topic}/{partition}")
 }
 
+/// All keys of a subscription's ledger: of the partitions that its list names (`listed`, the fields
+/// as they stand there), of those known otherwise, as the list may have been lost, and the list itself.
+pub fn keys<'a>(
+    subscription: &str,
+    listed: impl Iterator<Item = &'a str>,
+    known: &[(Arc<str>, i32)],
+) -> Vec<String> {
+    let of_field = |field: &str| {
+        let (topic, partition) = field.rsplit_once('/')?;
+        Some(partition_key(subscription, topic, partition.parse().ok()?))
+    };
+    let of_known =
+        |(topic, partition): &(Arc<str>, i32)| partition_key(subscription, topic, *partition);
+    let mut keys: Vec<_> = listed.filter_map(of_field).chain(known.iter().map(of_known)).collect();
+    keys.push(known_key(subscription));
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// The key of a subscription's dead letters (a stream).
 pub fn dead_letters_key(subscription: &str) -> String {
     format!("kafka:deadletters:{subscription}")
@@ -316,6 +336,14 @@ mod tests {
         let broken =
             Standing::read(|name| if name == "applied" { Some("x".into()) } else { field(name) });
         assert_eq!(broken, Err(LedgerFault::Field("applied")));
+    }
+
+    #[test]
+    fn the_keys_of_a_ledger_are_those_listed_and_those_known() {
+        let listed = ["a/b/0", "t/1", "no partition", "t/x"];
+        let known = [(Arc::from("t"), 1), (Arc::from("t"), 2)];
+        let expected = ["", ":a/b/0", ":t/1", ":t/2"].map(|end| format!("kafka:ledger:s{end}"));
+        assert_eq!(keys("s", listed.into_iter(), &known), expected);
     }
 
     #[test]

@@ -129,16 +129,9 @@ impl Host for ModuleHost<'_> {
         let fields = self
             .call(database, "HKEYS", &[&list], Manner::Local)
             .map_err(|error| format!("{list}: {error}"))?;
-        let of = |field: &Reply| {
-            let field = field.text();
-            let (topic, partition) = field.rsplit_once('/')?;
-            Some(ledger::partition_key(subscription, topic, partition.parse().ok()?))
-        };
-        let listed = fields.list().iter().filter_map(of);
-        let known = partitions
-            .iter()
-            .map(|(topic, partition)| ledger::partition_key(subscription, topic, *partition));
-        let keys: Vec<_> = listed.chain(known).chain([list.clone()]).collect();
+        let fields: Vec<_> = fields.list().iter().map(Reply::text).collect();
+        let listed = fields.iter().map(String::as_str);
+        let keys = ledger::keys(subscription, listed, partitions);
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();
         let deleted = self.call(database, "DEL", &keys, Manner::Replicated);
         deleted.map(|_| ()).map_err(|error| error.to_string())

@@ -57,6 +57,10 @@ impl<H: Host> Execution<'_, H> {
                 Err(CommandError::new(format!("stands by: {reason}"))
                     .hint("give the command to the one that consumes"))
             }
+            Role::StandsBy(_) => {
+                self.refresh_standby();
+                self.dispatch(statement)
+            }
             _ => self.dispatch(statement),
         };
         outcome.map_err(|error| error.of(command))
@@ -83,21 +87,17 @@ impl<H: Host> Execution<'_, H> {
     }
 
     fn list(&mut self) -> Outcome {
-        self.refresh_standby();
         Ok(Some(Reply::Text(self.registry.list(self.hold))))
     }
 
     fn info(&mut self, name: &str) -> Outcome {
-        self.refresh_standby();
         let answer = self.registry.info(name, self.hold);
         answer.map(Some).ok_or_else(|| unknown(self.registry, name, "subscription or route"))
     }
 
     /// Definitions of a standby change behind its back, so it looks when it is asked.
     fn refresh_standby(&mut self) {
-        if self.host.role() != Role::Consumes
-            && let Err(problem) = self.registry.synchronise(self.host)
-        {
+        if let Err(problem) = self.registry.synchronise(self.host) {
             log::warn!("what stands by is not up to date: {problem}");
         }
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 struct Ledger {
     standings: BTreeMap<(Arc<str>, i32), Standing>,
-    /// Units that may be applied still.
+    /// Units that may be applied still; with none left nothing is answered either.
     units: usize,
 }
 
@@ -83,9 +83,10 @@ fn routes_lag_and_its_age_are_counted_as_units_are_applied() {
     let servers = cluster.bootstrap_servers();
     let now = jiff::Timestamp::now().as_millisecond();
     produce(&servers, now - 60_000, 0..10);
-    let (mut peer, mut ledger) = (Peer::alone(), Ledger { units: 1, ..Ledger::default() });
+    let (mut peer, mut ledger) = (Peer::alone(), Ledger { units: 2, ..Ledger::default() });
     let line = format!("KAFKA.SUBSCRIBE s TOPIC t BROKERS {servers} VALUE JSON PAUSED");
     assert_eq!(peer.run(&line), None);
+    // One unit makes the ledger; the next question needs leave for another one.
     let greeted = simple("OK; mind the gap");
     peer.serve(&mut ledger, "greeting", |peer| peer.answers().contains(&greeted));
     peer.ok("KAFKA.ROUTE every FROM s TO STREAM k");
