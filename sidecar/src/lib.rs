@@ -13,6 +13,7 @@ pub mod generate;
 pub mod redis;
 pub mod health;
 pub mod logging;
+pub mod port;
 pub mod run;
 pub mod statements;
 pub mod stop;

@@ -111,7 +111,7 @@ impl Registry {
     }
 
     /// What stands under a name already.
-    pub(super) fn stored(&self, name: &str) -> Option<Statement> {
+    pub fn stored(&self, name: &str) -> Option<Statement> {
         let subscription =
             self.subscriptions.get(name).map(|known| Statement::Subscribe(known.declared.clone()));
         subscription

@@ -87,7 +87,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     log::info!("redis-kafka {} as {instance}, Redis at {address}", env!("CARGO_PKG_VERSION"));
     let membership = Membership::Group { instance: Some(instance) };
     let registry = Registry::new(Config { profiles, unit_records: args.unit.into(), membership });
-    let appliers = Appliers::new(address.clone(), doors.metrics());
+    let appliers = Appliers::new(address.clone(), doors.observer());
     let host = SidecarHost::new(redis::Redis::new(address), appliers, waker);
     let keeper = Keeper::new(registry, host, requests, is_woken);
     keeper.run(statements.map(|statements| (statements, prune)))?;
