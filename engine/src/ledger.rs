@@ -28,7 +28,10 @@ pub fn dead_letters_key(subscription: &str) -> String {
 /// Keys that no route may write: ledgers, definitions and dead letters.
 pub fn is_reserved(key: &[u8]) -> bool {
     let Some(rest) = key.strip_prefix(b"kafka:") else { return false };
-    rest == b"definitions" || rest.starts_with(b"ledger:") || rest.starts_with(b"deadletters:")
+    rest == b"definitions"
+        || rest.starts_with(b"definitions:")
+        || rest.starts_with(b"ledger:")
+        || rest.starts_with(b"deadletters:")
 }
 
 /// What became of the records of a partition. `consumed` is the sum of the others.
@@ -319,6 +322,7 @@ mod tests {
     fn reserved_keys_are_ours_alone() {
         assert!(
             is_reserved(b"kafka:definitions")
+                && is_reserved(b"kafka:definitions:ended:a")
                 && is_reserved(b"kafka:ledger:a:t/0")
                 && is_reserved(b"kafka:deadletters:a")
         );

@@ -16,6 +16,8 @@ mod reply;
 mod report;
 mod snapshot;
 mod synchronise;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use commands::run;

@@ -279,6 +279,7 @@ fn info_is_a_map_in_resp3_and_flat_in_resp2(subject: Subject) {
         "deadlettered",
         "skipped",
         "lag",
+        "lag_seconds",
         "units",
         "stale",
         "partitions",
@@ -299,6 +300,7 @@ fn info_is_a_map_in_resp3_and_flat_in_resp2(subject: Subject) {
     let route = server.line("KAFKA.INFO every");
     assert_eq!(field(&route, "kind").map(text).as_deref(), Some("route"));
     assert_eq!(field(&route, "from").map(text).as_deref(), Some("rides"));
+    assert_eq!(field(&route, "applied").map(text).as_deref(), Some("0"));
 }
 
 fn wait_blocks_its_client_only_and_refuses_transactions_and_scripts(subject: Subject) {
