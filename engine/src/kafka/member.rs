@@ -313,3 +313,6 @@ impl Slots for Anywhere {
 
     fn troubled(&mut self, _: u32) {}
 }
+
+#[cfg(test)]
+mod tests;

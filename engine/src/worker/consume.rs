@@ -74,9 +74,11 @@ impl Worker {
             Err(trouble) => return trouble,
         };
         self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
+        self.lane.shared.set_partitions_read(flow.slots.len());
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                self.lane.shared.set_partitions_read(0);
                 self.commit(&mut flow);
                 self.abandon_messages();
                 return trouble;

@@ -143,6 +143,7 @@ pub struct Shared {
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
     rebalances: AtomicU64,
+    partitions_read: AtomicUsize,
 }
 
 impl Shared {
@@ -175,6 +176,7 @@ impl Shared {
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
+            partitions_read: AtomicUsize::new(0),
         }
     }
 
@@ -220,6 +222,15 @@ impl Shared {
             self.changed.notify_all();
         }
         self.wake();
+    }
+
+    /// How many partitions are read here: others may be other members' of the consumer group.
+    pub fn partitions_read(&self) -> usize {
+        self.partitions_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_partitions_read(&self, partitions: usize) {
+        self.partitions_read.store(partitions, Ordering::Relaxed);
     }
 
     fn wait_while(&self, time: Duration, mut condition: impl FnMut(&mut Control) -> bool) {
