@@ -76,8 +76,7 @@ impl Config {
             }
         }
         let unit_records = unit_records.unwrap_or_else(|| propagated.unit_records());
-        let control =
-            control::Config { profiles, unit_records, membership: Membership::Manual };
+        let control = control::Config { profiles, unit_records, membership: Membership::Manual };
         Ok(Config { control, propagate: propagated, user })
     }
 }

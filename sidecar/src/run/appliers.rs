@@ -1,6 +1,7 @@
 //! The threads that write to Redis: one a subscription, each with a connection of its own.
 
 use crate::apply::RespApplier;
+use crate::metrics::Metrics;
 use crate::redis::Address;
 use redis_kafka_engine::state::{State, Status};
 use redis_kafka_engine::worker::{Lane, Queued, Turn, Wanted};
@@ -13,20 +14,17 @@ use std::time::{Duration, Instant};
 /// How long a thread waits for work before it looks whether its worker has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Hears how long a unit of a subscription took.
-pub type Observer = Arc<dyn Fn(&str, Duration) + Send + Sync>;
-
 /// Starts the threads, and waits for them at the end.
 pub struct Appliers {
     address: Address,
-    observer: Observer,
+    metrics: Metrics,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Appliers {
     /// Without threads.
-    pub fn new(address: Address, observer: Observer) -> Appliers {
-        Appliers { address, observer, threads: Vec::new() }
+    pub fn new(address: Address, metrics: Metrics) -> Appliers {
+        Appliers { address, metrics, threads: Vec::new() }
     }
 
     /// Starts the thread of a new lane. It ends with the lane's worker.
@@ -43,7 +41,7 @@ impl Appliers {
             applier: RespApplier::new(self.address.clone(), database, lane.shared.clone()),
             lane: lane.share(),
             waker,
-            observer: self.observer.clone(),
+            metrics: self.metrics.clone(),
         };
         let name = format!("redis-{subscription}").chars().take(15).collect();
         let thread = std::thread::Builder::new().name(name).spawn(move || writer.run());
@@ -76,11 +74,12 @@ struct Writer {
     applier: RespApplier,
     lane: Lane,
     waker: Arc<dyn Fn() + Send + Sync>,
-    observer: Observer,
+    metrics: Metrics,
 }
 
 impl Writer {
     fn run(&mut self) {
+        let duration = self.metrics.apply_duration(&self.subscription);
         loop {
             match self.lane.wait(LOOK) {
                 Queued::Ended => return,
@@ -94,7 +93,7 @@ impl Writer {
             }));
             match turn {
                 Ok(Turn::Worked) if self.applied() > before => {
-                    (self.observer)(&self.subscription, begun.elapsed());
+                    duration.observe(begun.elapsed().as_secs_f64());
                 }
                 Ok(_) => {}
                 Err(_) => {
