@@ -314,6 +314,10 @@ impl Found {
 
     fn clash(&mut self, plan: &Plan<'_>, group: usize, error: &[u8]) -> Result<(), Problem> {
         let Some(it) = plan.groups.get(group) else { return Ok(()) };
+        // Of a key that is watched and read, both are refused.
+        if self.clashes.iter().any(|clash| clash.key == it.group.key) {
+            return Ok(());
+        }
         let words = match problem(error) {
             Problem::Refused(Refusal::WrongType, _) => wrong_type(&it.group),
             Problem::Refused(Refusal::NoPermission, text) => {
