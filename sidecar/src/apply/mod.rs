@@ -46,6 +46,8 @@ pub struct RespApplier {
     next: Option<Next>,
     hold: Hold,
     transaction: Transaction,
+    /// That of the next unit.
+    upcoming: Transaction,
     request: Request,
     decided: Vec<u8>,
 }
@@ -88,6 +90,7 @@ impl RespApplier {
             next: None,
             hold: Hold::default(),
             transaction: Transaction::default(),
+            upcoming: Transaction::default(),
             request: Request::default(),
             decided: Vec::new(),
         }

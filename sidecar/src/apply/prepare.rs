@@ -130,6 +130,12 @@ impl Questions {
         Ok(Questions { asked, found })
     }
 
+    /// Whether a write depends on the answers beyond whether it fits.
+    pub fn are_decisive(&self) -> bool {
+        let decides = |ask: &Ask| matches!(ask, Ask::LastId(..) | Ask::Fields(_) | Ask::Time);
+        self.asked.iter().any(decides) || self.found.wanted.has_hashes()
+    }
+
     /// Reads the answers.
     pub fn read(self, plan: &Plan<'_>, connection: &mut Connection) -> Result<Found, Problem> {
         let Questions { asked, mut found } = self;
