@@ -289,6 +289,15 @@ impl Worker {
         Ok(())
     }
 
+    /// Shows how others go on, where there may be any, while this worker does not.
+    pub(super) fn refresh_standings(&self, generation: u64) {
+        if self.spec.membership != Membership::Manual
+            && let Ok(Ok(positions)) = self.lane.load(generation)
+        {
+            self.show_others(&positions, |_, _| true);
+        }
+    }
+
     /// Shows how others do while records are read here. Does not wait for the answer.
     pub(super) fn follow_others(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         if !flow.others.exist {

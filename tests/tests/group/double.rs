@@ -27,8 +27,6 @@ const END: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub struct Redis {
     state: Mutex<State>,
-    /// While set, nothing is answered: Redis is away.
-    pub away: AtomicBool,
 }
 
 #[derive(Default)]
@@ -106,11 +104,14 @@ fn elements(unit: &Unit) -> Vec<Vec<u8>> {
     elements
 }
 
-struct Double(Arc<Redis>);
+struct Double {
+    redis: Arc<Redis>,
+    is_away: Arc<AtomicBool>,
+}
 
 impl Double {
     fn wait_for_redis(&self) {
-        while self.0.away.load(Ordering::Relaxed) {
+        while self.is_away.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -119,7 +120,7 @@ impl Double {
 impl Applier for Double {
     fn load(&mut self, _subscription: &str) -> Result<Positions, String> {
         self.wait_for_redis();
-        let state = self.0.state();
+        let state = self.redis.state();
         let known = state.ledgers.iter().map(|((topic, partition), standing)| Known {
             topic: topic.clone(),
             partition: *partition,
@@ -134,7 +135,7 @@ impl Applier for Double {
 
     fn apply(&mut self, unit: &mut Unit, _ahead: Option<&Unit>) -> Applied {
         self.wait_for_redis();
-        self.0.apply(unit)
+        self.redis.apply(unit)
     }
 }
 
@@ -180,15 +181,17 @@ pub struct Sidecar {
     worker: Option<JoinHandle<()>>,
     applier: Option<JoinHandle<()>>,
     turns: Arc<AtomicU64>,
+    /// While set, Redis does not answer this one.
+    pub is_away: Arc<AtomicBool>,
 }
 
 impl Sidecar {
     pub fn start(spec: Spec, redis: &Arc<Redis>) -> Sidecar {
         let (worker, lane) = lane(SUBSCRIPTION, routes(), Wanted::Run, Arc::new(|| {}));
         let (mut turning, turns) = (lane.share(), Arc::new(AtomicU64::new(0)));
-        let (counted, redis) = (turns.clone(), redis.clone());
+        let (counted, is_away) = (turns.clone(), Arc::new(AtomicBool::new(false)));
+        let mut double = Double { redis: redis.clone(), is_away: is_away.clone() };
         let applier = std::thread::spawn(move || {
-            let mut double = Double(redis);
             loop {
                 match turning.wait(Duration::from_millis(100)) {
                     Queued::Work => {
@@ -201,7 +204,7 @@ impl Sidecar {
             }
         });
         let worker = worker::spawn(spec, worker).expect("a worker");
-        Sidecar { lane, worker: Some(worker), applier: Some(applier), turns }
+        Sidecar { lane, worker: Some(worker), applier: Some(applier), turns, is_away }
     }
 
     pub fn shared(&self) -> &Shared {

@@ -1,6 +1,7 @@
 //! Workers that share a consumer group on a real Kafka, over a double of Redis that counts.
 
 mod double;
+mod restarts;
 mod sharing;
 
 use double::{Redis, Sidecar};

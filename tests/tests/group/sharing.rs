@@ -2,8 +2,8 @@
 
 use super::{PATIENCE, Pipeline, Sidecar, expect_shares};
 use redis_kafka_engine::kafka::Position;
-use redis_kafka_engine::state::State;
-use redis_kafka_engine::worker::Ends;
+use redis_kafka_engine::state::{State, Status};
+use redis_kafka_engine::worker::{Ends, Wanted};
 use redis_kafka_tests::wait::{elapse, wait_for, wait_until};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -105,19 +105,37 @@ fn turns(sidecars: &[Option<Sidecar>]) -> Vec<u64> {
 }
 
 #[test]
-fn a_member_whose_redis_is_away_does_not_keep_the_others_waiting() {
-    let mut pipeline = Pipeline::new("stuck", 4);
-    pipeline.load.send(1000);
-    let stuck = pipeline.sidecar("stuck");
-    pipeline.expect_all(1000);
-    expect_shares(&[&stuck], &[4]);
-    pipeline.redis.away.store(true, Ordering::Relaxed);
+fn a_member_that_cannot_reach_redis_leaves_its_partitions_to_others() {
+    let mut pipeline = Pipeline::new("cut-off", 4);
+    let (one, two) = (pipeline.sidecar("one"), pipeline.sidecar("two"));
+    expect_shares(&[&one, &two], &[2, 2]);
+    one.is_away.store(true, Ordering::Relaxed);
     pipeline.load.send(4000);
-    let other = pipeline.sidecar("other");
-    elapse(Duration::from_secs(3));
-    pipeline.redis.away.store(false, Ordering::Relaxed);
-    expect_shares(&[&stuck, &other], &[2, 2]);
+    pipeline.expect_all(4000);
+    assert_eq!(two.share(), 4);
+    one.is_away.store(false, Ordering::Relaxed);
+    expect_shares(&[&one, &two], &[2, 2]);
+    pipeline.load.send(1000);
     pipeline.expect_all(5000);
+}
+
+#[test]
+fn one_that_is_stopped_shows_how_the_others_go_on() {
+    let mut pipeline = Pipeline::new("stopped", 2);
+    let (one, two) = (pipeline.sidecar("one"), pipeline.sidecar("two"));
+    expect_shares(&[&one, &two], &[1, 1]);
+    let status = Status::new(State::Stopped, "by the test", "");
+    one.shared().set_status(status.clone());
+    one.shared().change(|control| control.wanted = Wanted::Hold(status));
+    expect_shares(&[&one, &two], &[0, 2]);
+    pipeline.load.send(1000);
+    pipeline.expect_all(1000);
+    wait_for("the progress of the other", PATIENCE, || {
+        let seen: i64 = one.shared().progress().iter().map(|partition| partition.next).sum();
+        if seen == 1000 { Ok(()) } else { Err(seen) }
+    });
+    one.shared().change(|control| control.wanted = Wanted::Run);
+    expect_shares(&[&one, &two], &[1, 1]);
 }
 
 #[test]
