@@ -123,6 +123,15 @@ pub struct UnitCounts {
     pub stale: AtomicU64,
 }
 
+/// Whether those who ask where the topics end can be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Questions {
+    /// At once.
+    Answered,
+    /// Not before something else is known.
+    Wait,
+}
+
 /// Shared by a worker and the applier's side.
 pub struct Shared {
     /// Units dealt with.
@@ -202,9 +211,17 @@ impl Shared {
 
     /// Blocks until something ends [`Shared::wait_question`], the group has spoken again, or the time
     /// is up.
-    pub(super) fn wait_rebalance(&self, generation: u64, rebalances: u64, time: Duration) {
+    pub(super) fn wait_rebalance(
+        &self,
+        generation: u64,
+        rebalances: u64,
+        questions: Questions,
+        time: Duration,
+    ) {
         self.wait_while(time, |control| {
-            control.generation == generation && self.rebalances() == rebalances && !self.is_asked()
+            control.generation == generation
+                && self.rebalances() == rebalances
+                && (questions == Questions::Wait || !self.is_asked())
         });
     }
 
