@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build    what compiling and the demo need
 #   scripts/setup.sh test     and what the integration tests need (Java, Kafka's jars,
-#                             Redis Stack for its JSON and TimeSeries commands)
+#                             further servers of Redis's kind)
 #
 # Run again, it finds everything in place and changes nothing. On Debian as root
 # (or with a sudo that asks no password) missing packages are installed;
@@ -108,7 +108,7 @@ main() {
   check_rust
   if [ "$purpose" = test ]; then
     tests/kafka/setup.sh
-    tests/redis-stack/setup.sh
+    tests/servers/setup.sh
   fi
 }
 

@@ -69,12 +69,14 @@ pub fn run(lab: &Lab, server: &RedisServer, subject: Subject) -> Result<Ingest> 
 pub fn run_work(lab: &Lab, server: &RedisServer, subject: Subject, work: &Work) -> Result<Ingest> {
     let (machine, own, before) =
         (Machine::watch()?, cpu::seconds(std::process::id())?, cpu::seconds(server.pid())?);
-    let (span, bridge_cpu) = match subject.propagation() {
-        Some(_) => {
+    let (span, bridge_cpu) = match subject.takes_commands() {
+        true => {
+            let cpu = || server.sidecar_pid().map_or(Ok(0.0), cpu::seconds);
+            let before = cpu()?;
             lab.subscribe(server, work.topic, work.route);
-            (watch_module(lab, server, work.topic)?, 0.0)
+            (watch_module(lab, server, work.topic)?, cpu()? - before)
         }
-        None => watch_bridge(lab, server, work)?,
+        false => watch_bridge(lab, server, work)?,
     };
     let redis_cpu = cpu::seconds(server.pid())? - before;
     let own_cpu = cpu::seconds(std::process::id())? - own;

@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::server::{Append, RedisServer, Setup};
+use redis_kafka_tests::sidecar::SidecarSetup;
 
 use crate::Options;
 use crate::generator::Reading;
@@ -77,6 +78,11 @@ impl Lab {
             .config("loglevel", "notice")
             .config("auto-aof-rewrite-percentage", "0")
             .config("unixsocket", SOCKET);
+        if subject == Subject::Sidecar {
+            let unit = self.options.unit.map(|records| records.to_string());
+            let args = unit.iter().flat_map(|unit| ["--unit", unit]).collect::<Vec<_>>();
+            return setup.sidecar(SidecarSetup::default().args(&args));
+        }
         let Some(way) = subject.propagation() else { return setup };
         let setup = setup.module(&self.options.module, &["PROPAGATE", way]);
         match self.options.unit {

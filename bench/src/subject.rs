@@ -11,17 +11,21 @@ pub enum Subject {
     Units,
     /// The module, PROPAGATE commands
     Commands,
+    /// The sidecar
+    Sidecar,
     /// The external bridge of `bridge/`
     Bridge,
 }
 
 impl Subject {
-    pub const ALL: [Subject; 3] = [Subject::Units, Subject::Commands, Subject::Bridge];
+    pub const ALL: [Subject; 4] =
+        [Subject::Units, Subject::Commands, Subject::Sidecar, Subject::Bridge];
 
     pub fn title(self) -> &'static str {
         match self {
             Subject::Units => "module, units",
             Subject::Commands => "module, commands",
+            Subject::Sidecar => "sidecar",
             Subject::Bridge => "external bridge",
         }
     }
@@ -31,8 +35,13 @@ impl Subject {
         match self {
             Subject::Units => Some("units"),
             Subject::Commands => Some("commands"),
-            Subject::Bridge => None,
+            Subject::Sidecar | Subject::Bridge => None,
         }
+    }
+
+    /// Whether it is declared with commands.
+    pub fn takes_commands(self) -> bool {
+        self != Subject::Bridge
     }
 }
 

@@ -114,6 +114,6 @@ impl Target {
 /// propagated, so that the module runs once, whichever ways were asked for.
 pub fn subjects(asked: &[Subject]) -> Vec<Subject> {
     let module = asked.iter().copied().find(|subject| subject.propagation().is_some());
-    let bridge = asked.iter().copied().find(|subject| subject.propagation().is_none());
+    let bridge = asked.iter().copied().find(|subject| *subject == Subject::Bridge);
     module.into_iter().chain(bridge).collect()
 }

@@ -63,6 +63,9 @@ pub enum Applied {
     },
     /// Some writes would be refused; nothing was written.
     Clash(Vec<Clash>),
+    /// The unit and the ledger's advance are written but for these writes, which Redis refused
+    /// only while it wrote: an applier that cannot take writes back has no other way to tell.
+    PartlyRefused(Vec<Clash>),
     /// The unit could not be applied for a reason that is not the records'; nothing was written.
     Failed(String),
     /// Nothing was written, and nothing is to be: the lane's generation changed meanwhile.

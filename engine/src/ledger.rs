@@ -28,7 +28,10 @@ pub fn dead_letters_key(subscription: &str) -> String {
 /// Keys that no route may write: ledgers, definitions and dead letters.
 pub fn is_reserved(key: &[u8]) -> bool {
     let Some(rest) = key.strip_prefix(b"kafka:") else { return false };
-    rest == b"definitions" || rest.starts_with(b"ledger:") || rest.starts_with(b"deadletters:")
+    rest == b"definitions"
+        || rest.starts_with(b"definitions:")
+        || rest.starts_with(b"ledger:")
+        || rest.starts_with(b"deadletters:")
 }
 
 /// What became of the records of a partition. `consumed` is the sum of the others.
@@ -206,12 +209,13 @@ pub struct Cursor {
     standing: Standing,
     /// Where the unit being built began.
     unit_start: i64,
+    timestamp: Option<i64>,
 }
 
 impl Cursor {
     /// A cursor at what the ledger holds.
     pub fn new(topic: Arc<str>, partition: i32, standing: Standing) -> Cursor {
-        Cursor { topic, partition, standing, unit_start: standing.next }
+        Cursor { topic, partition, standing, unit_start: standing.next, timestamp: None }
     }
 
     /// The next offset wanted.
@@ -249,6 +253,16 @@ impl Cursor {
         self.standing.next = offset.saturating_add(1);
         self.standing.epoch = epoch.or(self.standing.epoch);
         self.standing.counters.count(outcome);
+    }
+
+    /// Says when Kafka got the record taken last, in ms since 1970, where that is known.
+    pub fn stamp(&mut self, timestamp: Option<i64>) {
+        self.timestamp = timestamp.or(self.timestamp);
+    }
+
+    /// When Kafka got the record taken last, in ms since 1970; none while unknown.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.timestamp
     }
 
     /// Moves to `position` when it is further on, past control records and compacted tails.
@@ -308,6 +322,7 @@ mod tests {
     fn reserved_keys_are_ours_alone() {
         assert!(
             is_reserved(b"kafka:definitions")
+                && is_reserved(b"kafka:definitions:ended:a")
                 && is_reserved(b"kafka:ledger:a:t/0")
                 && is_reserved(b"kafka:deadletters:a")
         );

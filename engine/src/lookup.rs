@@ -19,7 +19,7 @@ pub const MAX_ANSWERS: usize = 8 << 20;
 const KEYS_A_TURN: usize = 512;
 
 /// The applier ends its turn behind so many bytes.
-const BYTES_A_TURN: usize = 1 << 20;
+pub const BYTES_A_TURN: usize = 1 << 20;
 
 /// Questions with the answers known so far.
 #[derive(Debug)]
@@ -41,6 +41,17 @@ impl Lookup {
     /// Whether questions are open.
     pub fn is_open(&self) -> bool {
         self.answers.list.len() < self.questions.list.len()
+    }
+
+    /// The open questions that go into one turn, as far as their number counts: the key, and the
+    /// number of the join. Their answers are put into `answers` in this order; a turn ends behind
+    /// [`BYTES_A_TURN`] of them.
+    pub fn open(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let open = self.questions.list.iter().skip(self.answers.list.len()).take(KEYS_A_TURN);
+        open.map(|question| {
+            let key = self.questions.keys.get(question.key.clone()).unwrap_or_default();
+            (key, question.join as usize)
+        })
     }
 
     /// Answers by `answer` what is open, as much as goes into one turn; it is given a key and
@@ -307,14 +318,31 @@ impl HashAnswer<'_> {
 
     /// Completes it; what is larger than [`MAX_HASH`] is refused.
     pub fn end(self) {
-        let HashAnswer { answers, first_part, first_byte } = self;
-        if answers.bytes.len() - first_byte <= MAX_HASH {
-            answers.list.push(Answer::Found(first_part..answers.parts.len()));
-            return;
+        if self.size() > MAX_HASH {
+            return self.refuse_large();
         }
+        let HashAnswer { answers, first_part, .. } = self;
+        answers.list.push(Answer::Found(first_part..answers.parts.len()));
+    }
+
+    /// Forgets its parts: it is larger than [`MAX_HASH`], and refused.
+    pub fn refuse_large(self) {
+        let problem = format!("what is joined of it is larger than {MAX_HASH} bytes");
+        self.forget().refuse(&problem);
+    }
+
+    /// Forgets its parts: there is no such key.
+    pub fn absent(self) {
+        self.forget().absent();
+    }
+}
+
+impl<'l> HashAnswer<'l> {
+    fn forget(self) -> &'l mut Answers {
+        let HashAnswer { answers, first_part, first_byte } = self;
         answers.bytes.truncate(first_byte);
         answers.parts.truncate(first_part);
-        answers.refuse(&format!("what is joined of it is larger than {MAX_HASH} bytes"));
+        answers
     }
 }
 

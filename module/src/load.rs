@@ -1,6 +1,7 @@
 //! The module's load arguments: `loadmodule …/libredis_kafka.so CONNECTIONS path PROPAGATE units USER name UNIT n`.
 
-use redis_kafka_engine::kafka::Profiles;
+use redis_kafka_engine::control;
+use redis_kafka_engine::kafka::{Membership, Profiles};
 
 /// How units reach replicas and the AOF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +23,11 @@ impl Propagate {
         }
     }
 
+    /// Whether replicas and later starts of this server need the module.
+    pub fn needs_module(self) -> bool {
+        self == Propagate::Units
+    }
+
     /// The word of the load argument.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,14 +40,12 @@ impl Propagate {
 /// What the load arguments say.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The admin's connection profiles.
-    pub profiles: Profiles,
+    /// What the engine needs to know.
+    pub control: control::Config,
     /// How units reach replicas and the AOF.
     pub propagate: Propagate,
     /// The ACL user whose rights the writes have; none may write everywhere.
     pub user: Option<String>,
-    /// Records a unit at most.
-    pub unit_records: usize,
 }
 
 /// The greatest UNIT: a unit is applied in one go, during which nobody else is served.
@@ -72,7 +76,8 @@ impl Config {
             }
         }
         let unit_records = unit_records.unwrap_or_else(|| propagated.unit_records());
-        Ok(Config { profiles, propagate: propagated, user, unit_records })
+        let control = control::Config { profiles, unit_records, membership: Membership::Manual };
+        Ok(Config { control, propagate: propagated, user })
     }
 }
 

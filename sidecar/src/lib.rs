@@ -4,6 +4,7 @@
 //!
 //! All are subcommands of [`cli`].
 
+pub mod apply;
 pub mod broker;
 pub mod check;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod port;
+pub mod redis;
 pub mod run;
 pub mod serve;
 pub mod statements;

@@ -2,8 +2,8 @@
 
 use super::Reply;
 use crate::applier::Positions;
-use crate::command::definition::Definition;
-use crate::command::{CommandError, Route};
+use crate::command::definition::{self, Definition};
+use crate::command::{CommandError, Offsets, Route};
 use crate::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +31,25 @@ pub struct CommandInfo {
     pub subcommands: Vec<String>,
 }
 
+/// The key, in database 0, under which hosts that share their definitions leave word that
+/// KAFKA.UNSUBSCRIBE ended a subscription; see [`Host::leave_word`].
+pub fn word_key(subscription: &str) -> String {
+    format!("{}:ended:{subscription}", definition::KEY)
+}
+
+/// How long such a word stands: longer than a host may be away and then come back.
+pub const WORD_TIME: Duration = Duration::from_secs(24 * 3600);
+
+/// What to know of a policy of eviction ([`Host::note`]): the ledger is a key like others.
+pub fn eviction_note(policy: &str) -> String {
+    match policy.starts_with("allkeys-") {
+        true => format!(
+            "; maxmemory-policy {policy} may evict the ledger, which would stop the subscription: use volatile-* or noeviction"
+        ),
+        false => String::new(),
+    }
+}
+
 /// A client whose answer comes later; answered exactly once.
 pub trait Waiter {
     /// Whether its connection has closed: it is answered all the same, so that the host forgets it.
@@ -54,7 +73,7 @@ pub trait Host {
     /// The database of the client whose command runs.
     fn database(&mut self) -> i32;
 
-    /// Why the client cannot wait for an answer (inside MULTI, or a script), if so.
+    /// Why the client cannot wait for an answer, if so: `not allowed inside MULTI or a script`.
     fn cannot_wait(&mut self) -> Option<String>;
 
     /// Lets the client wait. Called at most once a command, which then gives no other answer.
@@ -63,14 +82,28 @@ pub trait Host {
     /// Has [`super::Registry`]'s owner look again after so long, although nothing happens.
     fn look_after(&mut self, time: Duration);
 
-    /// Reads all stored definitions; one that cannot be read is logged, and left out.
-    fn definitions(&mut self) -> Result<BTreeMap<String, Definition>, String>;
+    /// All stored definitions as they stand, by name. A key that is no hash holds none, which is to
+    /// be logged; an error is for a Redis that does not answer: it says nothing of what is stored.
+    fn definitions(&mut self) -> Result<BTreeMap<String, Vec<u8>>, String>;
 
     /// Stores a definition under its name.
     fn store(&mut self, name: &str, definition: &Definition) -> Result<(), String>;
 
     /// Removes stored definitions.
     fn unstore(&mut self, names: &[&str]) -> Result<(), String>;
+
+    /// Leaves word, for other hosts of the same definitions, that KAFKA.UNSUBSCRIBE ends this
+    /// subscription, and what becomes of its ledger; called before its definition is removed. Without
+    /// such a word a definition that is gone was lost (a flush, an older dump), and whoever knows of
+    /// it stops. Under [`word_key`], for [`WORD_TIME`]. A host that is alone leaves none.
+    fn leave_word(&mut self, _subscription: &str, _offsets: Offsets) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The word that was left about a subscription, if any.
+    fn word(&mut self, _subscription: &str) -> Result<Option<Offsets>, String> {
+        Ok(None)
+    }
 
     /// What Redis holds of a subscription's ledger.
     fn positions(&mut self, database: i32, subscription: &str) -> Result<Positions, String>;
@@ -96,7 +129,7 @@ pub trait Host {
     /// What wakes the thread of the registry, from any other.
     fn waker(&self) -> Arc<dyn Fn() + Send + Sync>;
 
-    /// A subscription's lane is new: its units may be applied, in this database, until its worker
-    /// ends.
+    /// A subscription's lane is new: its units are to be applied, in this database, until its worker
+    /// ends. A host that serves the lanes of [`super::Registry`] itself has nothing to do.
     fn attach(&mut self, subscription: &str, database: i32, lane: &Lane);
 }

@@ -17,8 +17,10 @@ use std::fmt;
 use std::hash::BuildHasher;
 
 mod entry;
+mod routes;
 
 pub use entry::Entry;
+use routes::RouteCounts;
 
 const NONE: u32 = u32::MAX;
 
@@ -171,6 +173,7 @@ pub struct Builder {
     text: Vec<u8>,
     /// What stands behind the fields of the write being filled in.
     behind: Vec<u8>,
+    routes: RouteCounts,
 }
 
 impl Builder {
@@ -188,6 +191,7 @@ impl Builder {
             messages: self.messages.mark(),
         };
         self.records.push(record);
+        self.routes.begin_record();
         mark
     }
 
@@ -211,10 +215,21 @@ impl Builder {
     /// Whether the record begun at `mark` has written or sent something. When it has not, it is forgotten.
     pub fn end_record(&mut self, mark: Mark) -> bool {
         let wrote = self.writes.len() > mark.writes || self.messages.has_grown(mark.messages);
-        if !wrote {
-            self.records.truncate(mark.records);
+        match wrote {
+            true => self.routes.end_record(),
+            false => self.records.truncate(mark.records),
         }
         wrote
+    }
+
+    /// How much was written and sent so far; grows with every write and message.
+    pub fn extent(&self) -> usize {
+        self.writes.len() + self.messages.len()
+    }
+
+    /// Says that this route, by its number, wrote something of the record begun last.
+    pub fn count_route(&mut self, route: usize) {
+        self.routes.count(route);
     }
 
     /// The buffer for the next write's key, emptied.
@@ -362,6 +377,7 @@ impl Builder {
         unit.advances.extend(advances);
         self.pack(subscription, names, unit);
         unit.records.append(&mut self.records);
+        self.routes.finish(&mut unit.applied);
         self.arena.clear();
         self.keys.clear();
         self.groups.clear();

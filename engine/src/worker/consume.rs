@@ -3,6 +3,7 @@
 use super::absence::Pace;
 use super::gather::{Ahead, Gathered, Place};
 use super::letters::Letters;
+use super::membership::{Others, Standings};
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
 use super::session::trouble_of;
@@ -33,6 +34,14 @@ pub(super) struct Flow {
     pub(super) generation: u64,
     pub(super) cursors: Vec<Cursor>,
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
+    /// The names of the plan's routes, by number.
+    routes: Arc<[Arc<str>]>,
+    /// Every partition of the subscription, also those of other members of its group.
+    pub(super) known: Arc<[(Arc<str>, i32)]>,
+    /// Where each slot stands among them, and in what is shown.
+    pub(super) shown: Vec<usize>,
+    pub(super) rebalances: u64,
+    pub(super) others: Others,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
     /// Whether `next` is filled.
@@ -59,15 +68,17 @@ enum Policy {
 
 impl Worker {
     /// Fetches and queues units until something ends the session.
-    pub(super) fn consume(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
-        let mut flow = match self.flow(control, cursors) {
+    pub(super) fn consume(&mut self, control: &Control, standings: Standings) -> Trouble {
+        let mut flow = match self.flow(control, standings) {
             Ok(flow) => flow,
             Err(trouble) => return trouble,
         };
         self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
+        self.lane.shared.set_partitions_read(flow.slots.len());
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                self.lane.shared.set_partitions_read(0);
                 self.commit(&mut flow);
                 self.abandon_messages();
                 return trouble;
@@ -75,7 +86,9 @@ impl Worker {
         }
     }
 
-    fn flow(&mut self, control: &Control, mut cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
+    fn flow(&mut self, control: &Control, standings: Standings) -> Result<Flow, Trouble> {
+        let (known, rebalances) = (standings.known(), standings.share.rebalances());
+        let (shown, mut cursors) = standings.own();
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
@@ -111,7 +124,12 @@ impl Worker {
         Ok(Flow {
             generation: control.generation,
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
+            routes: control.routes.iter().map(|route| Arc::from(route.name.as_str())).collect(),
             committed: vec![-1; cursors.len()],
+            others: Others::new(known.len() > cursors.len()),
+            known,
+            shown,
+            rebalances,
             cursors,
             plan,
             builder: Builder::new(),
@@ -131,6 +149,7 @@ impl Worker {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
+        self.make_way(flow)?;
         self.next_batch(flow, batch)?;
         let mut idle = true;
         for (at, event) in batch.events().enumerate() {
@@ -145,7 +164,10 @@ impl Worker {
         batch.clear();
         // What a hash holds is asked again for every batch.
         flow.plan.lookup.clear();
-        let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
+        let is_due = idle
+            || self.lane.shared.is_asked()
+            || flow.others.is_due()
+            || flow.ticked.elapsed() >= TICK;
         // What is fetched ahead is handed out, and not taken.
         if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
@@ -209,6 +231,7 @@ impl Worker {
                 (record.leader_epoch >= 0).then_some(record.leader_epoch),
                 outcome,
             );
+            cursor.stamp(record.timestamp_ms);
         }
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
@@ -310,6 +333,9 @@ impl Worker {
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
+        unit.routes = flow.routes.clone();
+        let moved = flow.cursors.iter().filter(|cursor| cursor.has_moved());
+        unit.timestamps.extend(moved.map(Cursor::timestamp));
         let moved =
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
@@ -354,9 +380,10 @@ impl Worker {
                 self.drain(flow)?;
                 Err(trouble_of(problem))
             }
-            ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => {
-                Err(trouble_of(problem))
-            }
+            ProblemKind::Fatal
+            | ProblemKind::Fenced
+            | ProblemKind::Authentication
+            | ProblemKind::Tls => Err(trouble_of(problem)),
             ProblemKind::Authorization | ProblemKind::Transport | ProblemKind::Other => {
                 self.lane.shared.set_last_error(format!("{at}{problem}"));
                 Ok(())

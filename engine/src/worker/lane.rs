@@ -7,18 +7,21 @@
 
 use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Lookahead, Positions};
+use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
+
+/// So many writes are told one by one that were refused too late.
+const TOLD: usize = 5;
 
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
@@ -45,6 +48,8 @@ pub struct LaneWorker {
     work: Sender<Work>,
     empties: Receiver<Box<Unit>>,
     wake_applier: Arc<dyn Fn() + Send + Sync>,
+    patience: Duration,
+    is_stuck: AtomicBool,
     /// Dropped with the worker, which tells the lane that the thread has ended.
     _alive: Sender<()>,
 }
@@ -77,9 +82,18 @@ impl LaneWorker {
 
     /// Asks the applier for the ledger.
     pub fn load(&self, generation: u64) -> Result<Result<Positions, String>, Changed> {
+        let answer = self.ask_positions(generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Asks the applier for the ledger, for an answer that comes after the units queued so far.
+    pub fn ask_positions(
+        &self,
+        generation: u64,
+    ) -> Result<Receiver<Result<Positions, String>>, Changed> {
         let (reply, answer) = bounded(1);
         self.push(Work::Load(reply), generation)?;
-        self.answer(&answer, generation)
+        Ok(answer)
     }
 
     /// Asks the applier about hashes, behind all units queued so far.
@@ -94,24 +108,43 @@ impl LaneWorker {
         self.answer(&asked.0, generation)
     }
 
+    /// Waits for the applier so long at most, then ends the session ([`LaneWorker::take_stuck`]).
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whether the applier was waited for in vain since the last call.
+    pub fn take_stuck(&self) -> bool {
+        self.is_stuck.swap(false, Ordering::Relaxed)
+    }
+
+    /// Looks whether it is worth waiting for the applier any longer.
+    fn look(&self, generation: u64, since: Instant) -> Result<(), Changed> {
+        if self.shared.generation() != generation {
+            return Err(Changed);
+        }
+        if since.elapsed() > self.patience {
+            self.is_stuck.store(true, Ordering::Relaxed);
+            return Err(Changed);
+        }
+        Ok(())
+    }
+
     fn answer<T>(&self, answer: &Receiver<T>, generation: u64) -> Result<T, Changed> {
+        let since = Instant::now();
         loop {
             match answer.recv_timeout(Duration::from_millis(50)) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Changed),
-                Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => {
-                    return Err(Changed);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(generation, since)?,
             }
         }
     }
 
     fn push(&self, mut work: Work, generation: u64) -> Result<(), Changed> {
+        let since = Instant::now();
         loop {
-            if self.shared.generation() != generation {
-                return Err(Changed);
-            }
+            self.look(generation, since)?;
             match self.work.send_timeout(work, Duration::from_millis(50)) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Timeout(back)) => work = back,
@@ -172,6 +205,8 @@ pub fn lane(
         work: work_sender,
         empties,
         wake_applier,
+        patience: Duration::MAX,
+        is_stuck: AtomicBool::new(false),
         _alive: alive_sender,
     };
     (worker, Lane { shared, work, empties: empties_sender, alive, ahead: None })
@@ -247,8 +282,14 @@ impl Lane {
                         if applier.lookahead() == Lookahead::Next {
                             self.ahead = self.work.try_recv().ok();
                         }
-                        let applied = applier.apply(&mut unit, self.unit_ahead());
-                        self.settle(subscription, &unit, applied);
+                        match applier.apply(&mut unit, self.unit_ahead()) {
+                            Applied::Ledger { partition, fault: LedgerFault::Unlisted }
+                                if is_listed(applier, subscription, &partition) =>
+                            {
+                                self.yield_to_faster(&partition);
+                            }
+                            applied => self.settle(subscription, &unit, applied),
+                        }
                     }
                     unit.clear();
                     // A full pool only means that this unit's buffers are not needed again.
@@ -276,11 +317,18 @@ impl Lane {
         while self.next().is_some() {}
     }
 
+    /// Another member of the group has made the ledger since the worker looked: it looks again.
+    fn yield_to_faster(&self, partition: &str) {
+        self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
+        log::info!("the ledger of {partition} was made by another member; reading it");
+        self.shared.change(|_| {});
+    }
+
     fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
-                self.shared.advance(&unit.advances);
+                self.shared.advance(unit);
             }
             Applied::Stale { partition, expected, found } => {
                 self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
@@ -302,6 +350,11 @@ impl Lane {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::PartlyRefused(clashes) => {
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
+                self.shared.advance(unit);
+                self.stop(refused_late(unit, clashes), "write what is missing, then KAFKA.RESUME");
+            }
             Applied::Failed(problem) => {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
             }
@@ -330,6 +383,12 @@ impl Lane {
     }
 }
 
+/// Whether the ledger's list knows a partition, `topic/partition`, now.
+fn is_listed(applier: &mut dyn Applier, subscription: &str, partition: &str) -> bool {
+    let same = |known: &Known| format!("{}/{}", known.topic, known.partition) == partition;
+    applier.load(subscription).is_ok_and(|positions| positions.partitions.iter().any(same))
+}
+
 /// Whether a record lies at or behind the place where the unit begins, so that it comes again.
 pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
     let advance = unit
@@ -340,6 +399,23 @@ pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
         Some(Expected::Next(next)) => record.offset >= next,
         Some(Expected::Absent { .. }) | None => true,
     }
+}
+
+/// Names the writes that are missing of a unit that was written.
+fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let more = clashes.len().saturating_sub(TOLD);
+    for clash in clashes.into_iter().take(TOLD) {
+        let problem = clash.problem.clone();
+        words.push(match verdict(unit, clash) {
+            Some((record, _)) => format!("{record}: {problem}"),
+            None => problem,
+        });
+    }
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    format!("refused while the rest of the unit was written: {}", words.join("; "))
 }
 
 /// The record that a clash is about, by its place in Kafka.

@@ -402,12 +402,16 @@ fn write_all<'a>(
     occasion: Occasion,
     work: &mut Work<'_, 'a>,
 ) -> Result<(), Obstacle> {
-    for route in routes {
+    for (number, route) in routes.iter().enumerate() {
+        let before = work.output.builder.extent();
         route.write(context, occasion, work).map_err(|halt| match halt {
             Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),
             Halt::Undecided => Obstacle::Refusal(Refusal::Undecided),
             Halt::Error(error) => Obstacle::Route { route: route.name().to_owned(), error },
         })?;
+        if work.output.builder.extent() > before {
+            work.output.builder.count_route(number);
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod text;
 
 pub use call::{CallError, Manner, Reply};
 pub use key::{Access, Change, Key, KeyKind, ListEnd, StreamId, Trimming};
-pub use reply::{Blocked, Replies};
+pub use reply::Blocked;
 pub use rights::{Rights, may_publish, may_read, may_run, may_write};
 pub use scan::Scan;
 pub use text::{Text, arguments, is_text};

@@ -75,7 +75,10 @@ fn the_pods_of_the_manifest_fit_together() {
     let set = manifest("StatefulSet");
     let pod = &set["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    assert_eq!(set["spec"]["selector"]["matchLabels"], set["spec"]["template"]["metadata"]["labels"]);
+    assert_eq!(
+        set["spec"]["selector"]["matchLabels"],
+        set["spec"]["template"]["metadata"]["labels"]
+    );
     assert_eq!(manifest("Service")["spec"]["selector"], set["spec"]["selector"]["matchLabels"]);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     let user = &pod["securityContext"]["runAsUser"];
@@ -108,7 +111,9 @@ fn redis_kafka_finds_nothing_wrong_with_the_files_of_the_manifest() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut check = Command::new(built("redis-kafka"));
     check.arg("check");
-    for (name, option) in [("connections.toml", "--connections"), ("statements.kafka", "--statements")] {
+    for (name, option) in
+        [("connections.toml", "--connections"), ("statements.kafka", "--statements")]
+    {
         let path = directory.path().join(name);
         let map = manifest("ConfigMap");
         std::fs::write(&path, map["data"][name].as_str().expect("a file")).expect("write");

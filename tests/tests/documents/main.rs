@@ -8,6 +8,7 @@ mod deploy;
 mod layers;
 mod readme;
 mod sources;
+mod subjects;
 
 use std::path::{Path, PathBuf};
 

@@ -20,6 +20,7 @@ mod push;
 mod replication;
 mod rights;
 mod selections;
+mod sidecar;
 mod stack;
 mod tables;
 mod targets;

@@ -45,7 +45,9 @@ mod group;
 mod head;
 mod write;
 
-pub use fold::{Fold, Newer, Operand, Undecided, read_fold, read_newer, read_undecided};
+pub use fold::{
+    Fold, Newer, Operand, Undecided, read_fold, read_fold_count, read_newer, read_undecided,
+};
 pub use group::{Expiry, Group, GroupKind, Keep, read_group};
 pub use head::{Head, PackedAdvance, read_head};
 pub use write::{

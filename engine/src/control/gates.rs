@@ -1,14 +1,14 @@
 //! AFTER: who waits for whom, and when the wait is over.
 
-use crate::registry::Registry;
-use redis_kafka_engine::command::{CommandError, Subscribe};
-use redis_kafka_engine::nearest::nearest;
-use redis_kafka_engine::state::Status;
-use redis_kafka_engine::worker::{Awaited, Passage};
+use super::Registry;
+use crate::command::{CommandError, Subscribe};
+use crate::nearest::nearest;
+use crate::state::Status;
+use crate::worker::{Awaited, Passage};
 
 impl Registry {
     /// Refuses an AFTER that names no subscription, or one that waits for this one.
-    pub fn check_after(&self, given: &Subscribe) -> Result<(), CommandError> {
+    pub(super) fn check_after(&self, given: &Subscribe) -> Result<(), CommandError> {
         let Some(after) = &given.after else { return Ok(()) };
         if !self.subscriptions.contains_key(after) {
             return Err(self.unknown_after(after));
@@ -75,14 +75,14 @@ impl Registry {
     }
 
     /// Lets those who wait for a subscription ask its new worker.
-    pub fn ask_again_behind(&mut self, name: &str) {
+    pub(super) fn ask_again_behind(&mut self, name: &str) {
         let gates = self.subscriptions.values_mut().filter_map(|known| known.gate.as_mut());
         gates.filter(|gate| gate.after() == name).for_each(|gate| gate.ask_again());
     }
 
     /// A note for whoever removes a subscription that others wait for; empty when none does.
-    pub fn left_waiting(&self, name: &str) -> String {
-        let waits = |known: &crate::registry::Subscription| {
+    pub(super) fn left_waiting(&self, name: &str) -> String {
+        let waits = |known: &super::Subscription| {
             known.gate.as_ref().is_some_and(|gate| gate.after() == name)
         };
         let waiting = self.subscriptions.iter().filter(|(_, known)| waits(known));

@@ -1,12 +1,13 @@
 //! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end.
 //!
-//! The server goes on meanwhile; every turn of the event loop looks whether somebody can be answered.
+//! The host goes on meanwhile; whenever a worker has woken it, it looks whether somebody can be
+//! answered.
 
-use crate::redis::{Blocked, Context};
-use crate::registry::{Registry, Subscription};
+use super::host::{Host, Waiter};
+use super::{Registry, Reply, Subscription};
+use crate::state::{State, Status};
+use crate::worker::{Ends, Progress};
 use parking_lot::Mutex;
-use redis_kafka_engine::state::{State, Status};
-use redis_kafka_engine::worker::{Ends, Progress};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,26 +24,26 @@ enum Question {
     Reached(Arc<Mutex<Ends>>),
 }
 
-struct Waiter {
-    client: Blocked,
+struct Asker<W> {
+    client: W,
     subscription: String,
     question: Question,
     asked: Instant,
     deadline: Option<Instant>,
 }
 
-/// All waiting clients.
-#[derive(Default)]
-pub struct Waiting(Vec<Waiter>);
+/// All waiting clients of a host.
+pub struct Waiting<W>(Vec<Asker<W>>);
 
-enum Answer {
-    Ok(String),
-    Error(String),
+impl<W> Default for Waiting<W> {
+    fn default() -> Waiting<W> {
+        Waiting(Vec::new())
+    }
 }
 
-impl Waiting {
+impl<W: Waiter> Waiting<W> {
     /// Whether one more may wait.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.0.len() < LIMIT
     }
 
@@ -52,24 +53,29 @@ impl Waiting {
     }
 
     /// Lets the client of a SUBSCRIBE wait for the broker's first word.
-    pub fn for_greeting(&mut self, context: Context, subscription: &str, note: String) {
-        self.add(context, subscription, Question::Greeting { note }, Some(GREETING));
+    pub(super) fn for_greeting(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        subscription: &str,
+        note: String,
+    ) {
+        self.add(host, subscription, Question::Greeting { note }, Some(GREETING));
     }
 
     /// Lets the client of a WAIT wait; no time is for ever.
-    pub fn for_end(
+    pub(super) fn for_end(
         &mut self,
-        context: Context,
+        host: &mut impl Host<Waiter = W>,
         subscription: &str,
         ends: Arc<Mutex<Ends>>,
         time: Option<Duration>,
     ) {
-        self.add(context, subscription, Question::Reached(ends), time);
+        self.add(host, subscription, Question::Reached(ends), time);
     }
 
     fn add(
         &mut self,
-        context: Context,
+        host: &mut impl Host<Waiter = W>,
         subscription: &str,
         question: Question,
         time: Option<Duration>,
@@ -77,47 +83,44 @@ impl Waiting {
         let asked = Instant::now();
         let deadline = time.and_then(|time| asked.checked_add(time));
         if let Some(time) = time {
-            context.wake_after(time);
+            host.look_after(time);
         }
-        let subscription = subscription.to_owned();
-        self.0.push(Waiter { client: context.block(), subscription, question, asked, deadline });
+        let (client, subscription) = (host.wait(), subscription.to_owned());
+        self.0.push(Asker { client, subscription, question, asked, deadline });
     }
 
-    /// Answers everybody who can be answered.
+    /// Answers everybody who can be answered. `hold` is why nothing can be written now, whatever the
+    /// subscription.
     pub fn look(&mut self, registry: &Registry, hold: Option<&Status>) {
         let now = Instant::now();
-        let (done, waiting) = std::mem::take(&mut self.0)
-            .into_iter()
-            .partition::<Vec<_>, _>(|w| w.answer(registry, hold, now).is_some());
-        self.0 = waiting;
-        for waiter in done {
-            match waiter.answer(registry, hold, now) {
-                Some(Answer::Ok(line)) => waiter.client.answer(|replies| replies.simple(&line)),
-                Some(Answer::Error(line)) => waiter.client.answer(|replies| replies.error(&line)),
-                None => self.0.push(waiter),
+        let mut waiting = Vec::with_capacity(self.0.len());
+        for asker in self.0.drain(..) {
+            match asker.answer(registry, hold, now) {
+                Some(reply) => asker.client.answer(reply),
+                None => waiting.push(asker),
             }
         }
+        self.0 = waiting;
     }
 }
 
-impl Waiter {
-    fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Answer> {
+impl<W: Waiter> Asker<W> {
+    fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Reply> {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         if self.client.is_gone() {
-            return Some(Answer::Error("ERR the client is gone".to_owned()));
+            return Some(Reply::Error("ERR the client is gone".to_owned()));
         }
         let known = registry.subscriptions.get(&self.subscription);
         match &self.question {
-            Question::Greeting { note } => greeting(known, hold, late).map(|mut line| {
-                line.push_str(note);
-                Answer::Ok(line)
-            }),
+            Question::Greeting { note } => {
+                greeting(known, hold, late).map(|line| Reply::Simple(line + note))
+            }
             Question::Reached(ends) => self.reached(known, &ends.lock(), late),
         }
     }
 
-    fn reached(&self, known: Option<&Subscription>, ends: &Ends, late: bool) -> Option<Answer> {
-        let error = |problem: String| Some(Answer::Error(format!("ERR KAFKA.WAIT: {problem}")));
+    fn reached(&self, known: Option<&Subscription>, ends: &Ends, late: bool) -> Option<Reply> {
+        let error = |problem: String| Some(Reply::Error(format!("ERR KAFKA.WAIT: {problem}")));
         let name = &self.subscription;
         let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
             return error(format!("'{name}' does not consume here"));
@@ -127,13 +130,13 @@ impl Waiter {
             return error(format!("'{name}' is {}: {}", status.state.name(), status.reason));
         }
         let progress = lane.shared.progress();
+        let waited = self.asked.elapsed().as_millis();
         match ends {
-            Ends::Known(ends) if is_reached(&progress, ends) => Some(Answer::Ok("OK".to_owned())),
+            Ends::Known(ends) if is_reached(&progress, ends) => {
+                Some(Reply::Simple("OK".to_owned()))
+            }
             _ if !late => None,
-            Ends::Asked => error(format!(
-                "no answer from the broker within {} ms",
-                self.asked.elapsed().as_millis()
-            )),
+            Ends::Asked => error(format!("no answer from the broker within {waited} ms")),
             Ends::Known(ends) => {
                 let behind: i64 = ends
                     .iter()
@@ -142,8 +145,7 @@ impl Waiter {
                     })
                     .sum();
                 error(format!(
-                    "{behind} offsets are not applied yet after {} ms; KAFKA.INFO {name} says more",
-                    self.asked.elapsed().as_millis()
+                    "{behind} offsets are not applied yet after {waited} ms; KAFKA.INFO {name} says more"
                 ))
             }
         }
@@ -151,18 +153,18 @@ impl Waiter {
 }
 
 fn greeting(known: Option<&Subscription>, hold: Option<&Status>, late: bool) -> Option<String> {
-    let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
+    let Some((known, lane)) = known.and_then(|known| Some((known, known.lane.as_ref()?))) else {
         return Some("OK".to_owned());
     };
     match lane.shared.greeting() {
         Some(Ok(())) => Some("OK".to_owned()),
         Some(Err(reason)) => Some(format!("OK waiting: {reason}")),
-        None if late && let Some(hold) = hold => Some(format!("OK waiting: {}", hold.reason)),
-        None if late => Some(
-            "OK waiting: no answer from the broker within 2 s; it is tried again and again"
+        None if !late => None,
+        None => Some(match known.hold(hold) {
+            Some(hold) => format!("OK waiting: {}", hold.reason),
+            None => "OK waiting: no answer from the broker within 2 s; it is tried again and again"
                 .to_owned(),
-        ),
-        None => None,
+        }),
     }
 }
 
