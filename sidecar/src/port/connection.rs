@@ -70,6 +70,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The connection broke, or its time was up.
     pub async fn serve(mut self) -> io::Result<()> {
         loop {
+            // A time-out alone would never come to one whose next bytes are always there already.
+            if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             match request::take(&mut self.buffer, self.session.limits()) {
                 Ok(Some(words)) => {
                     let Some(next) = self.run(words).await? else { return Ok(()) };
@@ -131,6 +135,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(Some(next))
     }
 
+    /// When the client's time is up; none where it may take as long as it likes.
+    fn deadline(&self) -> Option<Instant> {
+        if self.session.is_known() {
+            self.partial_since.map(|since| since + PATIENCE)
+        } else {
+            Some(self.since + STRANGER_PATIENCE + self.session.pauses().min(PATIENCE))
+        }
+    }
+
     fn put(&mut self, answer: &Answer) {
         answer.encode(self.session.protocol(), &mut self.output);
     }
@@ -144,11 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !self.buffer.is_empty() && self.partial_since.is_none() {
             self.partial_since = Some(Instant::now());
         }
-        let deadline = if self.session.is_known() {
-            self.partial_since.map(|since| since + PATIENCE)
-        } else {
-            Some(self.since + STRANGER_PATIENCE + self.session.pauses().min(PATIENCE))
-        };
+        let deadline = self.deadline();
         self.buffer.reserve(READ);
         let reading = self.stream.read_buf(&mut self.buffer);
         let read = match deadline {
@@ -179,4 +188,85 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, output: &mut Vec<u8>) -> io
     // A great answer is not to hold its memory for as long as the client is connected.
     output.shrink_to(OUTPUT);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clients::Clients;
+    use super::super::{Lobby, PasswordDigest};
+    use super::*;
+    use crate::control::Control;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    /// A client's end of a connection, and how the connection ends.
+    fn open(password: Option<&str>) -> (DuplexStream, JoinHandle<io::Result<()>>) {
+        let (sender, _) = crossbeam_channel::unbounded();
+        let lobby = Lobby {
+            control: Control::new(sender),
+            password: password.map(PasswordDigest::new),
+            redis: "redis://h:1".into(),
+            since: std::time::Instant::now(),
+        };
+        let seat = Clients::default().enter(([127, 0, 0, 1], 1).into(), 1).unwrap();
+        let (client, server) = duplex(1024);
+        (client, tokio::spawn(Connection::new(server, Session::new(lobby, seat)).serve()))
+    }
+
+    async fn ends(connection: JoinHandle<io::Result<()>>) -> io::ErrorKind {
+        connection.await.unwrap().unwrap_err().kind()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_drips_is_given_up_after_a_minute() {
+        let (mut client, connection) = open(None);
+        let start = Instant::now();
+        client.write_all(b"PING\r\n*1\r\n$100\r\n").await.unwrap();
+        let drip = async {
+            // Each byte alone would come in time.
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+        };
+        let (kind, ()) = tokio::join!(ends(connection), drip);
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+        assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_known_may_be_silent_for_ever() {
+        let (mut client, connection) = open(None);
+        tokio::time::sleep(Duration::from_secs(100_000)).await;
+        client.write_all(b"PING\r\n").await.unwrap();
+        let mut answer = [0; 7];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"+PONG\r\n");
+        drop(client);
+        connection.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_the_answers_is_given_up() {
+        let (mut client, connection) = open(None);
+        // The pipe holds 1,024 bytes: neither side gets on.
+        let sending = client.write_all(&b"ECHO 0123456789\r\n".repeat(10_000)).await;
+        assert_eq!(sending.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(ends(connection).await, io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn guessing_does_not_keep_a_stranger_in() {
+        let (mut client, connection) = open(Some("right"));
+        let start = Instant::now();
+        let guess = async {
+            let mut answer = [0; 4096];
+            while client.write_all(b"AUTH wrong\r\n").await.is_ok() {
+                if client.read(&mut answer).await.unwrap_or(0) == 0 {
+                    break;
+                }
+            }
+        };
+        let (_, ()) = tokio::join!(connection, guess);
+        assert!(start.elapsed() <= Duration::from_secs(90), "{:?}", start.elapsed());
+    }
 }
