@@ -131,7 +131,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 
 /// How long a member of a group waits for the applier before it lets others have its partitions:
 /// Redis may be away from here alone.
-const STUCK: Duration = Duration::from_secs(10);
+const STUCK: Duration = Duration::from_secs(30);
 
 /// How long the broker may take to delete a group.
 const FAREWELL: Duration = Duration::from_secs(2);
