@@ -60,12 +60,14 @@ impl Worker {
     /// one is written. Where no write of the subscription can matter to them, the hashes of the
     /// batch behind it are asked for already: they are looked up while this one is written.
     pub(super) fn next_batch(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+        // What is taken already must not wait for what may not come.
+        let wait = if flow.has_taken() { Duration::ZERO } else { FETCH_WAIT };
         let asked = match std::mem::take(&mut flow.ahead) {
             Ahead::Fetched(asked) => {
                 std::mem::swap(batch, &mut flow.next);
                 asked
             }
-            Ahead::Nothing => self.fetch_and_ask(flow, batch, FETCH_WAIT)?,
+            Ahead::Nothing => self.fetch_and_ask(flow, batch, wait)?,
         };
         let Some(asked) = asked else { return Ok(()) };
         if flow.plan.may_look_ahead() {
@@ -89,7 +91,7 @@ impl Worker {
     ) -> Result<Option<Asked>, Trouble> {
         let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
         consumer
-            .fetch(batch, self.spec.unit_records, wait)
+            .fetch(batch, self.spec.unit_records.batch(), wait)
             .map_err(|problem| trouble_of(&problem))?;
         if !flow.plan.has_joins() {
             return Ok(None);
