@@ -1,7 +1,7 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
-use super::gather::{Ahead, Gathered, Place};
+use super::gather::{Ahead, Gathered, Gathering, Place};
 use super::letters::Letters;
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
@@ -43,6 +43,7 @@ pub(super) struct Flow {
     /// Whether `next` is filled.
     pub(super) ahead: Ahead,
     pub(super) next: Batch,
+    pub(super) gathering: Gathering,
     /// A lookup whose buffers are free.
     pub(super) spare: Option<Box<Lookup>>,
     letters: Letters,
@@ -123,6 +124,7 @@ impl Worker {
             taken: 0,
             ahead: Ahead::Nothing,
             next: Batch::new(),
+            gathering: Gathering::Ahead,
             spare: None,
             outbox,
             letters: Letters::new(&self.spec.name),
@@ -149,7 +151,7 @@ impl Worker {
             }
         }
         batch.clear();
-        // What a hash holds is asked again for every batch.
+        // What a hash holds is asked again for every batch, unless it is known to be as it was.
         flow.plan.lookup.clear();
         let idle = taken == 0;
         let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
@@ -317,7 +319,7 @@ impl Worker {
         if !flow.has_taken() {
             return Ok(());
         }
-        flow.forget_joined();
+        flow.plan.forget_joined(&flow.builder);
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();

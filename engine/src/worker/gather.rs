@@ -18,6 +18,15 @@ pub(super) enum Ahead {
     Fetched(Option<Asked>),
 }
 
+/// When hashes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// For a whole batch, before any of it is written: each record is decoded twice.
+    Ahead,
+    /// Once a record is met that lacks one: all of the batch before had what they needed.
+    WhenMet,
+}
+
 /// Which records of a batch are gathered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
@@ -79,7 +88,7 @@ impl Worker {
             flow.next = next;
         }
         let answered = self.lane.answered(&asked, flow.generation)?;
-        flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
+        flow.spare = Some(flow.plan.take_answers(answered));
         self.look_up(flow)
     }
 
@@ -93,7 +102,7 @@ impl Worker {
         consumer
             .fetch(batch, self.spec.unit_records.batch(), wait)
             .map_err(|problem| trouble_of(&problem))?;
-        if !flow.plan.has_joins() {
+        if !flow.plan.has_joins() || flow.gathering == Gathering::WhenMet {
             return Ok(None);
         }
         for event in batch.events() {
@@ -103,7 +112,10 @@ impl Worker {
         }
         match flow.plan.lookup.is_open() {
             true => Ok(Some(self.ask(flow)?)),
-            false => Ok(None),
+            false => {
+                flow.gathering = Gathering::WhenMet;
+                Ok(None)
+            }
         }
     }
 
@@ -124,6 +136,7 @@ impl Worker {
         flow: &mut Flow,
         place: &mut Place<'_>,
     ) -> Result<Gathered, Trouble> {
+        flow.gathering = Gathering::Ahead;
         if flow.plan.lookup.answers.size() > MAX_ANSWERS {
             if place.reach == Reach::One {
                 return Ok(Gathered::TooMuch);
@@ -165,23 +178,11 @@ impl Worker {
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;
-            flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
+            flow.spare = Some(flow.plan.take_answers(answered));
             if flow.plan.lookup.answers.size() > MAX_ANSWERS {
                 flow.plan.lookup.drop_open();
             }
         }
         Ok(())
-    }
-}
-
-impl Flow {
-    /// What the unit being built writes is no longer as it was looked up once the unit is closed.
-    pub(super) fn forget_joined(&mut self) {
-        if self.builder.runs_command() {
-            self.plan.lookup.clear();
-        } else if self.plan.has_joins() {
-            let builder = &self.builder;
-            self.plan.lookup.questions.forget(|key| builder.writes(key));
-        }
     }
 }
