@@ -13,6 +13,9 @@ pub enum Subject {
     Commands,
     /// The external bridge of `bridge/`
     Bridge,
+    /// A client that pipelines a batch's look-ups, then its writes: of the join alone, beside the bridge
+    #[value(skip)]
+    Client,
 }
 
 impl Subject {
@@ -23,6 +26,7 @@ impl Subject {
             Subject::Units => "module, units",
             Subject::Commands => "module, commands",
             Subject::Bridge => "external bridge",
+            Subject::Client => "plain client",
         }
     }
 
@@ -31,7 +35,7 @@ impl Subject {
         match self {
             Subject::Units => Some("units"),
             Subject::Commands => Some("commands"),
-            Subject::Bridge => None,
+            Subject::Bridge | Subject::Client => None,
         }
     }
 }
