@@ -83,3 +83,101 @@ fn what_was_written_since_is_asked_anew() {
     lookup.clear();
     assert_eq!(ask(&mut lookup, 0, "b"), 0);
 }
+
+/// Asks for keys, answered with one field of so many bytes each, marked where a watch is given.
+fn answered(
+    watch: Option<&Arc<Watch>>,
+    keys: impl Iterator<Item = String>,
+    bytes: usize,
+) -> Lookup {
+    let mut lookup = lookup();
+    lookup.watch = watch.cloned();
+    for key in keys {
+        ask(&mut lookup, 0, &key);
+    }
+    let value = vec![b'x'; bytes];
+    while lookup.is_open() {
+        lookup.turn(|key, _, answers| {
+            let mark = watch.map(|watch| watch.mark(0, key));
+            if key.starts_with(b"absent") {
+                answers.absent();
+            } else {
+                let mut hash = answers.hash();
+                hash.part(Some(&value));
+                hash.end();
+            }
+            if let Some(mark) = mark {
+                answers.mark(mark);
+            }
+        });
+    }
+    lookup
+}
+
+fn keys(names: &[&str]) -> impl Iterator<Item = String> {
+    names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn what_is_marked_is_kept_until_its_key_changes() {
+    let (watch, mut kept) = (Arc::new(Watch::default()), Kept::default());
+    kept.take(&mut answered(Some(&watch), keys(&["a", "b", "absent"]), 1));
+    assert!(matches!(kept.get(0, b"a"), Some(Found::Hash(_))));
+    assert_eq!(kept.get(0, b"absent"), Some(Found::Absent));
+    assert_eq!((kept.get(1, b"a"), kept.get(0, b"c")), (None, None));
+    watch.change(0, b"a");
+    watch.change(0, b"absent");
+    assert_eq!((kept.get(0, b"a"), kept.get(0, b"absent")), (None, None));
+    assert!(kept.get(0, b"b").is_some());
+    kept.take(&mut answered(Some(&watch), keys(&["a"]), 2));
+    let Some(Found::Hash(fields)) = kept.get(0, b"a") else { panic!("no hash") };
+    assert_eq!(fields.parts().collect::<Vec<_>>(), [Some(&b"xx"[..])]);
+    kept.forget(2, b"a");
+    assert_eq!(kept.get(0, b"a"), None);
+    assert!(kept.get(0, b"b").is_some());
+}
+
+#[test]
+fn what_is_not_marked_is_not_kept() {
+    let (watch, mut kept) = (Arc::new(Watch::default()), Kept::default());
+    kept.take(&mut answered(None, keys(&["a"]), 1));
+    assert_eq!(kept.get(0, b"a"), None);
+    let mut lookup = answered(Some(&watch), keys(&["a"]), 1);
+    lookup.answers.marks.clear();
+    kept.take(&mut lookup);
+    assert_eq!(kept.get(0, b"a"), None);
+    let mut refused = lookup_of(&watch, |answers| answers.refuse("WRONGTYPE"));
+    kept.take(&mut refused);
+    assert_eq!(kept.get(0, b"k"), None);
+}
+
+/// One key, answered so and marked.
+fn lookup_of(watch: &Arc<Watch>, answer: impl Fn(&mut Answers)) -> Lookup {
+    let mut lookup = lookup();
+    lookup.watch = Some(watch.clone());
+    ask(&mut lookup, 0, "k");
+    lookup.turn(|key, _, answers| {
+        let mark = watch.mark(0, key);
+        answer(answers);
+        answers.mark(mark);
+    });
+    lookup
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let watch = Arc::new(Watch::default());
+    for (rounds, count, bytes) in [(200, 1000, 10), (200, 10, 100_000)] {
+        let (mut kept, mut most) = (Kept::default(), 0);
+        for round in 0..rounds {
+            let keys = (0..count).map(|n| format!("key:{round}:{n}"));
+            kept.take(&mut answered(Some(&watch), keys, bytes));
+            most = most.max(kept.memory());
+            let newest = format!("key:{round}:{}", count - 1);
+            assert!(kept.get(0, newest.as_bytes()).is_some());
+        }
+        // A buffer that grows doubles.
+        assert!(most < 3 * (64 << 20), "{most} bytes");
+        assert_eq!(kept.get(0, b"key:0:0"), None, "cleared on the way");
+    }
+}

@@ -74,8 +74,9 @@ impl GroupKind {
     pub fn load(self) -> usize {
         match self {
             GroupKind::Command | GroupKind::TimeSeries | GroupKind::Json | GroupKind::Stream => 8,
-            GroupKind::Set | GroupKind::Geo | GroupKind::SortedSet => 3,
-            GroupKind::Hash | GroupKind::Undecided => 3,
+            GroupKind::Hash => 5,
+            GroupKind::SortedSet | GroupKind::Undecided => 4,
+            GroupKind::Set | GroupKind::Geo => 3,
             GroupKind::List | GroupKind::String | GroupKind::Channel => 2,
         }
     }
