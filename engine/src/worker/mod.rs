@@ -71,8 +71,19 @@ pub struct Spec {
     pub group: String,
     /// Whether the members of that group share the partitions.
     pub membership: Membership,
-    /// Records a unit at most.
-    pub unit_records: usize,
+    /// How many records a unit takes.
+    pub unit_records: UnitRecords,
+}
+
+/// How many records a unit takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitRecords {
+    /// So many at most.
+    AtMost(usize),
+    /// Where Kafka has more at hand, as many as hold Redis as long as so many entries of a
+    /// stream do ([`Builder::load`](crate::unit::Builder::load)): writes that merge into one
+    /// count once, and most are quicker than an entry.
+    Entries(usize),
 }
 
 /// One route as a worker needs it.

@@ -21,11 +21,15 @@ use host::SidecarHost;
 use keeper::{Keeper, Prune};
 use redis_kafka_engine::control::{Config, Registry};
 use redis_kafka_engine::kafka::{Membership, ProfileError, Profiles};
+use redis_kafka_engine::worker::UnitRecords;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::iterator::Signals;
 use statements::{Statements, StatementsError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a unit takes, unless `--unit` says it.
+const UNIT: UnitRecords = UnitRecords::Entries(512);
 
 /// Why `run` ended.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +91,11 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let instance = args.instance_id().as_str().to_owned();
     log::info!("redis-kafka {} as {instance}, Redis at {address}", env!("CARGO_PKG_VERSION"));
     let membership = Membership::Group { instance: Some(instance) };
-    let registry = Registry::new(Config { profiles, unit_records: args.unit.into(), membership });
+    let registry = Registry::new(Config {
+        profiles,
+        unit_records: args.unit.map_or(UNIT, |records| UnitRecords::AtMost(records.into())),
+        membership,
+    });
     let appliers = Appliers::new(address.clone(), metrics);
     let host = SidecarHost::new(redis::Redis::new(address), appliers, waker);
     let keeper = Keeper::new(registry, host, requests, is_woken);

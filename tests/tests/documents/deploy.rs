@@ -129,7 +129,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     let directory = tempfile::tempdir().expect("a directory");
     let unit = directory.path().join("redis-kafka.service");
     let program = built("redis-kafka").display().to_string();
-    let mut complaints = |text: String| {
+    let complaints = |text: String| {
         // What is not installed here is no fault of the unit.
         let text = text.replace("/usr/local/bin/redis-kafka", &program);
         let lines = text.lines().filter(|line| !line.starts_with("Documentation="));

@@ -10,6 +10,7 @@ use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::state::Status;
 use redis_kafka_engine::unit::packed::{Reader, read_group, read_head, read_plain_write};
 use redis_kafka_engine::unit::{PlainWrite, Unit};
+use redis_kafka_engine::worker::UnitRecords;
 use redis_kafka_engine::worker::{
     self, Farewell, Lane, Queued, RouteSpec, Shared, Spec, Wanted, lane,
 };
@@ -154,7 +155,7 @@ pub fn spec(brokers: &str, topic: &str, start: Position, instance: &str) -> Spec
         on_error: OnError::Stop,
         group: format!("redis-kafka.{topic}"),
         membership: Membership::Group { instance: Some(instance.to_owned()) },
-        unit_records: 200,
+        unit_records: UnitRecords::AtMost(200),
     }
 }
 

@@ -9,10 +9,10 @@ use super::{CommandInfo, Config, Host, Registry, Reply, Role, Waiter, Waiting, r
 use crate::applier::{Known, Positions};
 use crate::command::definition::Definition;
 use crate::command::{CommandError, Offsets, Route, lines};
-use crate::kafka::{Profiles, TopicId};
+use crate::kafka::{Membership, Profiles, TopicId};
 use crate::ledger::Standing;
 use crate::state::State;
-use crate::worker::{Lane, Shared};
+use crate::worker::{Lane, Shared, UnitRecords};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -206,7 +206,11 @@ impl Peer {
             looks_after: Vec::new(),
             attached: Vec::new(),
         };
-        let config = Config { profiles: Profiles::empty(), unit_records: 4 };
+        let config = Config {
+            profiles: Profiles::empty(),
+            unit_records: UnitRecords::AtMost(4),
+            membership: Membership::Manual,
+        };
         Peer { host, registry: Registry::new(config), waiting: Waiting::default() }
     }
 
