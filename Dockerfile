@@ -57,7 +57,7 @@ USER 10001
 # REDIS_KAFKA_LISTEN, with a password and TLS, opens it.
 ENV REDIS_KAFKA_HTTP=0.0.0.0:8390
 EXPOSE 8390
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+HEALTHCHECK --interval=10s --timeout=8s --start-period=10s \
     CMD ["redis-kafka", "health", "--live"]
 ENTRYPOINT ["redis-kafka"]
 CMD ["run"]

@@ -10,7 +10,7 @@ pub use table::{Kind, METRICS, Metric, reference};
 use crate::control::Snapshot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -97,14 +97,23 @@ impl Collector for Scrape {
                 continue;
             }
             let mut family = encoder.encode_descriptor(name, metric.help, None, kind)?;
-            for (labels, value) in &samples {
-                let mut one = family.encode_family(labels)?;
-                match metric.kind {
-                    Kind::Counter => one.encode_counter::<NoLabelSet, _, f64>(value, None)?,
-                    Kind::Gauge | Kind::Histogram => one.encode_gauge(value)?,
+            if metric.labels.is_empty() {
+                for (_, value) in &samples {
+                    write(&mut family, metric.kind, *value)?;
                 }
+                continue;
+            }
+            for (labels, value) in &samples {
+                write(&mut family.encode_family(labels)?, metric.kind, *value)?;
             }
         }
         Ok(())
+    }
+}
+
+fn write(encoder: &mut MetricEncoder<'_>, kind: Kind, value: f64) -> fmt::Result {
+    match kind {
+        Kind::Counter => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        Kind::Gauge | Kind::Histogram => encoder.encode_gauge(&value),
     }
 }

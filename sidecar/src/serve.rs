@@ -131,7 +131,7 @@ impl Ports {
                 tracing::error!("the ports have ended: {error}");
             }
             // Answers that are ready still go out.
-            runtime.block_on(tokio::time::sleep(FAREWELL));
+            runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
             runtime.shutdown_background();
         })?;
         for (what, address) in [("commands", listen), ("HTTP", http)] {

@@ -1,6 +1,6 @@
 //! Is it alive, is it of use?
 
-use super::{Site, Unavailable};
+use super::{PATIENCE_LIVE, Site, Unavailable};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
@@ -22,7 +22,7 @@ struct Ready {
 
 /// 200 while the registry's thread answers.
 pub async fn live(State(site): State<Site>) -> Result<Response, Unavailable> {
-    site.snapshot().await?;
+    site.snapshot_within(PATIENCE_LIVE).await?;
     Ok(Json(serde_json::json!({ "live": true })).into_response())
 }
 

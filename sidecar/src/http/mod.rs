@@ -23,6 +23,9 @@ use tokio::time::timeout;
 
 /// How long the registry's thread may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it may take before it is thought dead: longer than a Redis that does not answer can
+/// hold it.
+const PATIENCE_LIVE: Duration = Duration::from_secs(5);
 
 /// Every path there is.
 const PATHS: [&str; 6] = [
@@ -49,10 +52,14 @@ pub struct Site {
 
 impl Site {
     async fn snapshot(&self) -> Result<Snapshot, Unavailable> {
-        match timeout(PATIENCE, self.control.snapshot()).await {
+        self.snapshot_within(PATIENCE).await
+    }
+
+    async fn snapshot_within(&self, patience: Duration) -> Result<Snapshot, Unavailable> {
+        match timeout(patience, self.control.snapshot()).await {
             Ok(Ok(snapshot)) => Ok(snapshot),
             Ok(Err(ending)) => Err(Unavailable(ending.to_string())),
-            Err(_) => Err(Unavailable(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(Unavailable(format!("no answer within {} s", patience.as_secs()))),
         }
     }
 }

@@ -136,3 +136,21 @@ fn who_waits_holds_nobody_and_is_forgotten_when_gone() {
         double.script.lock().unwrap().held[0].is_closed()
     });
 }
+
+#[test]
+fn what_is_answered_as_the_ports_end_still_goes_out() {
+    let double = Double::open(&[]);
+    let port = double.listen().port();
+    let waiting = std::thread::spawn(move || {
+        let mut client = Client::connect(port, Protocol::Resp3).unwrap();
+        (client.line("KAFKA.WAIT rides 0"), client.line("PING"))
+    });
+    let script = double.script.clone();
+    wait_until("the command to arrive", DEADLINE, || script.lock().unwrap().held.len() == 1);
+    let sender = script.lock().unwrap().held.remove(0);
+    sender.send(redis_kafka_engine::control::Reply::Integer(1)).unwrap();
+    drop(double);
+    let (answer, _) = waiting.join().unwrap();
+    assert_eq!(answer, Ok(Value::Int(1)));
+    assert!(Client::connect(port, Protocol::Resp2).is_err(), "the port is closed");
+}
