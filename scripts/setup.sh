@@ -55,6 +55,8 @@ missing_packages() {
     python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
     # The examples' READMEs ask a web API with it.
     command -v curl >/dev/null || echo curl
+    # The status page is tested in a real browser.
+    command -v chromedriver >/dev/null || echo chromium-driver
     # The tests start and signal servers with these programs, not with shell built-ins.
     type -P setpriv >/dev/null || echo util-linux
     type -P kill >/dev/null || echo procps

@@ -15,6 +15,9 @@ pub enum Subject {
     Sidecar,
     /// The external bridge of `bridge/`
     Bridge,
+    /// A client that pipelines a batch's look-ups, then its writes: of the join alone, beside the bridge
+    #[value(skip)]
+    Client,
 }
 
 impl Subject {
@@ -27,6 +30,7 @@ impl Subject {
             Subject::Commands => "module, commands",
             Subject::Sidecar => "sidecar",
             Subject::Bridge => "external bridge",
+            Subject::Client => "plain client",
         }
     }
 
@@ -35,13 +39,13 @@ impl Subject {
         match self {
             Subject::Units => Some("units"),
             Subject::Commands => Some("commands"),
-            Subject::Sidecar | Subject::Bridge => None,
+            Subject::Sidecar | Subject::Bridge | Subject::Client => None,
         }
     }
 
     /// Whether it is declared with commands.
     pub fn takes_commands(self) -> bool {
-        self != Subject::Bridge
+        !matches!(self, Subject::Bridge | Subject::Client)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use redis_kafka_engine::control;
 use redis_kafka_engine::kafka::{Membership, Profiles};
+use redis_kafka_engine::worker::UnitRecords;
 
 /// How units reach replicas and the AOF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,13 +15,13 @@ pub enum Propagate {
 }
 
 impl Propagate {
-    /// Records a unit at most, unless UNIT says otherwise. Larger units ingest faster and let
+    /// How many records a unit takes, unless UNIT says it. Larger units ingest faster and let
     /// other clients wait longer; plain commands take longer to apply a record.
-    fn unit_records(self) -> usize {
-        match self {
+    fn unit_records(self) -> UnitRecords {
+        UnitRecords::Entries(match self {
             Propagate::Commands => 256,
             Propagate::Units => 384,
-        }
+        })
     }
 
     /// Whether replicas and later starts of this server need the module.
@@ -88,9 +89,9 @@ fn propagate(word: &str) -> Result<Propagate, String> {
         .ok_or_else(|| format!("PROPAGATE is commands or units, not '{word}'"))
 }
 
-fn unit(word: &str) -> Result<usize, String> {
+fn unit(word: &str) -> Result<UnitRecords, String> {
     match word.parse() {
-        Ok(records) if (1..=UNIT_LIMIT).contains(&records) => Ok(records),
+        Ok(records) if (1..=UNIT_LIMIT).contains(&records) => Ok(UnitRecords::AtMost(records)),
         _ => Err(format!("UNIT is a number of records from 1 to {UNIT_LIMIT}, not '{word}'")),
     }
 }

@@ -26,8 +26,8 @@ impl Client {
         Ok(Client { redis: open(port, protocol)?, sidecar: None })
     }
 
-    /// Connects to a Redis and to the command port of its sidecar, which gets what begins with
-    /// `KAFKA.`; both get a SELECT.
+    /// Connects to a Redis and to the command port of its sidecar, which gets what is of this
+    /// project; both get a SELECT.
     pub fn connect_both(redis: u16, sidecar: u16, protocol: Protocol) -> Result<Client, String> {
         let sidecar = Some(open(sidecar, protocol)?);
         Ok(Client { redis: open(redis, protocol)?, sidecar })
@@ -37,12 +37,11 @@ impl Client {
     pub fn send(&mut self, words: &[&str]) -> Result<Value, String> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        let name = words[0].to_ascii_uppercase();
         match &mut self.sidecar {
-            Some(sidecar) if name.starts_with("KAFKA.") => {
+            Some(sidecar) if is_ours(words) => {
                 return command.query(sidecar).map_err(describe);
             }
-            Some(sidecar) if name == "SELECT" => {
+            Some(sidecar) if words[0].eq_ignore_ascii_case("SELECT") => {
                 command.query::<()>(sidecar).map_err(describe)?;
             }
             _ => {}
@@ -54,6 +53,16 @@ impl Client {
     pub fn line(&mut self, line: &str) -> Result<Value, String> {
         let words = split(line);
         self.send(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// Whether a command is of this project, or asks about one, or about the section of INFO.
+fn is_ours(words: &[&str]) -> bool {
+    let upper: Vec<_> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
+    match upper[0].as_str() {
+        "COMMAND" => upper.iter().any(|word| word.starts_with("KAFKA.")),
+        "INFO" => upper.get(1).is_some_and(|section| section == "KAFKA"),
+        name => name.starts_with("KAFKA."),
     }
 }
 

@@ -39,6 +39,9 @@ impl Setup {
     /// Starts a server that must refuse to (bad load arguments), and gives its log.
     pub fn refused_at_start(&self) -> String {
         let directory = tempfile::tempdir_in(run_directory()).expect("create a directory");
+        if let Some(sidecar) = &self.sidecar {
+            return sidecar.refused_at_start("redis://127.0.0.1:1", directory.path());
+        }
         let mut process = launch(self, directory.path(), free_port());
         let status = process.wait_ended(START);
         assert!(!status.success(), "redis-server started and ended with {status}");
@@ -122,11 +125,10 @@ impl RedisServer {
         self.start_sidecar();
     }
 
-    /// Runs a sidecar that reaches this Redis by another port.
-    pub fn attach_sidecar(&mut self, setup: SidecarSetup, port: u16) {
-        let url = format!("redis://127.0.0.1:{port}");
+    /// Runs a sidecar that reaches this Redis in a way of its own.
+    pub fn attach_sidecar(&mut self, setup: SidecarSetup, url: &str) {
         self.client.replace(None);
-        self.sidecar = Some(setup.start(&url, "attached", self.directory.path()));
+        self.sidecar = Some(setup.start(url, "attached", self.directory.path()));
     }
 
     fn start_sidecar(&mut self) {

@@ -95,9 +95,10 @@ impl Setup {
         self.config("replicaof", &format!("127.0.0.1 {port}"))
     }
 
-    /// One environment variable of the server.
+    /// One environment variable of the server and of its sidecar.
     pub fn env(mut self, name: &str, value: &str) -> Setup {
         self.envs.push((name.into(), value.into()));
+        self.sidecar = self.sidecar.map(|sidecar| sidecar.env(name, value));
         self
     }
 

@@ -15,6 +15,7 @@ const START: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default)]
 pub struct SidecarSetup {
     args: Vec<String>,
+    envs: Vec<(String, String)>,
 }
 
 impl SidecarSetup {
@@ -27,6 +28,20 @@ impl SidecarSetup {
     pub fn args(mut self, args: &[&str]) -> SidecarSetup {
         self.args.extend(args.iter().map(|arg| arg.to_string()));
         self
+    }
+
+    /// Adds an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> SidecarSetup {
+        self.envs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts one that must refuse to (bad profiles), and gives its log.
+    pub fn refused_at_start(&self, url: &str, directory: &Path) -> String {
+        let mut sidecar = self.launch(url, "refused", directory);
+        let status = sidecar.process.wait_ended(START);
+        assert!(!status.success(), "redis-kafka run started and ended with {status}");
+        sidecar.log()
     }
 
     /// Starts it beside the Redis at this URL, with its log in `directory`, and waits until its
@@ -50,7 +65,7 @@ impl SidecarSetup {
         args.extend(self.args.iter().cloned());
         let program = built("redis-kafka").display().to_string();
         let log = directory.join(format!("{name}.log"));
-        Sidecar { process: Process::start(&program, &args, &[], &log), port, http }
+        Sidecar { process: Process::start(&program, &args, &self.envs, &log), port, http }
     }
 }
 

@@ -6,6 +6,7 @@ use super::synchronise::Seen;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
 use crate::kafka::{Membership, Profiles};
 use crate::state::{State, Status};
+use crate::worker::UnitRecords;
 use crate::worker::{self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Config {
     /// The admin's connection profiles.
     pub profiles: Profiles,
-    /// Records a unit at most.
-    pub unit_records: usize,
+    /// How many records a unit takes.
+    pub unit_records: UnitRecords,
     /// How partitions come to the subscriptions of this host.
     pub membership: Membership,
 }
@@ -111,7 +112,7 @@ impl Registry {
     }
 
     /// What stands under a name already.
-    pub(super) fn stored(&self, name: &str) -> Option<Statement> {
+    pub fn stored(&self, name: &str) -> Option<Statement> {
         let subscription =
             self.subscriptions.get(name).map(|known| Statement::Subscribe(known.declared.clone()));
         subscription

@@ -179,6 +179,23 @@ impl Roster {
         version
     }
 
+    /// Takes a rebalance in; one that leaves everything as it is, is no change.
+    fn apply(&self, change: Change, partitions: Vec<(String, i32)>) -> u64 {
+        let mut assigned = self.state.lock().assigned.clone();
+        let before = assigned.clone();
+        assigned.is_known = true;
+        assigned.problem = None;
+        assigned.partitions.retain(|known| !partitions.contains(known));
+        if change == Change::Assigned {
+            assigned.partitions.extend(partitions);
+            assigned.partitions.sort_unstable();
+        }
+        match assigned == before {
+            true => assigned.version,
+            false => self.change(|now| *now = assigned),
+        }
+    }
+
     /// Waits until nothing older than `version` is worked on.
     fn await_rest(&self, version: u64) {
         let mut state = self.state.lock();
@@ -236,17 +253,9 @@ impl Service {
 
     fn answer(&self, Rebalance { change, partitions }: Rebalance) {
         log::info!(target: "kafka", "{change:?} by the group: {}", listed(&partitions));
-        let takes = partitions.len();
-        let version = self.roster.change(|assigned| {
-            assigned.is_known = true;
-            assigned.problem = None;
-            assigned.partitions.retain(|known| !partitions.contains(known));
-            if change == Change::Assigned {
-                assigned.partitions.extend(partitions);
-                assigned.partitions.sort_unstable();
-            }
-        });
-        if change == Change::Revoked && takes > 0 {
+        let is_release = change == Change::Revoked && !partitions.is_empty();
+        let version = self.roster.apply(change, partitions);
+        if is_release {
             self.roster.await_rest(version);
         }
         self.acknowledge(change);
@@ -313,3 +322,6 @@ impl Slots for Anywhere {
 
     fn troubled(&mut self, _: u32) {}
 }
+
+#[cfg(test)]
+mod tests;

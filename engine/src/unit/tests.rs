@@ -271,6 +271,37 @@ fn makes_anew(wish: &Wish) -> bool {
     anew.contains(&wish.deed) || matches!(wish.deed, Deed::Delete(_))
 }
 
+/// What is packed of a hash's writes: one that leaves the same, unless a field is deleted of a
+/// hash that may hold others, which might lose its time to live with its last one.
+fn merged(writes: Vec<Read>) -> Vec<Read> {
+    let hash = |read: &Read| match read {
+        Read::Hash(operation, fields, deleted) => {
+            Some((*operation, fields.clone(), deleted.clone()))
+        }
+        _ => None,
+    };
+    let Some(hashes) = writes.iter().map(hash).collect::<Option<Vec<_>>>() else { return writes };
+    let Some((first, ..)) = hashes.first().filter(|_| hashes.len() > 1) else { return writes };
+    if *first == HashOperation::Merge && hashes.iter().any(|(_, _, deleted)| !deleted.is_empty()) {
+        return writes;
+    }
+    let mut held: Vec<(String, String)> = Vec::new();
+    for (_, fields, deleted) in &hashes {
+        for (name, text) in fields {
+            match held.iter_mut().find(|(known, _)| known == name) {
+                Some((_, value)) => *value = text.clone(),
+                None => held.push((name.clone(), text.clone())),
+            }
+        }
+        held.retain(|(name, _)| !deleted.contains(name));
+    }
+    let operation = match first {
+        HashOperation::Delete if !held.is_empty() => HashOperation::Replace,
+        first => *first,
+    };
+    vec![Read::Hash(operation, held, Vec::new())]
+}
+
 fn advance() -> Advance {
     let standing = Standing::start(9, TopicId(77));
     Advance { topic: "t".into(), partition: 3, expected: Expected::Next(4), standing }
@@ -306,6 +337,7 @@ proptest! {
             unit.clear();
             builder.finish("s", &names, std::iter::once(advance()), &mut unit);
             prop_assert_eq!(packed::check(&unit.packed), Ok(()));
+            model.values_mut().for_each(|(_, writes)| *writes = merged(std::mem::take(writes)));
             prop_assert_eq!(read_back(&unit), model);
             prop_assert_eq!(unit.records.len() as u32, kept);
         }
@@ -440,6 +472,38 @@ fn the_last_expiry_stands_unless_the_key_is_made_anew_behind_it() {
         builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
         assert_eq!(first_group(&unit).expiry, expected, "{writes:?}");
     }
+}
+
+#[test]
+fn writes_that_merge_into_one_hold_redis_for_one() {
+    let (mut builder, mut names) = (Builder::new(), Names::default());
+    let wish = |key, deed, deleted| Wish { key, deed, fields: vec![(1, "v".to_owned())], deleted };
+    let merge = Deed::Fields(FieldsWrite::HashMerge);
+    let (hash, string, list) =
+        (GroupKind::Hash.load(), GroupKind::String.load(), GroupKind::List.load());
+    let mut loads = Vec::new();
+    let cases = [
+        (wish(1, merge, vec![]), hash),
+        (wish(1, merge, vec![]), 0),
+        (wish(1, merge, vec![2]), hash),
+        (wish(2, Deed::Set, vec![]), string),
+        (wish(2, Deed::Set, vec![]), 0),
+        (wish(3, Deed::Push(End::Left), vec![]), list),
+        (wish(3, Deed::Push(End::Left), vec![]), list),
+    ];
+    for (wish, load) in &cases {
+        let before = builder.load();
+        let mark = builder.begin_record(RecordRef { slot: 0, offset: 0 });
+        write(&mut builder, &mut names, wish);
+        builder.roll_back(mark);
+        assert_eq!(builder.load(), before, "{wish:?}");
+        builder.begin_record(RecordRef { slot: 0, offset: 0 });
+        write(&mut builder, &mut names, wish);
+        loads.push((builder.load() - before, *load));
+    }
+    assert!(loads.iter().all(|(found, expected)| found == expected), "{loads:?}");
+    builder.finish("s", &names, std::iter::empty(), &mut Unit::default());
+    assert_eq!(builder.load(), 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
-use super::gather::{Ahead, Gathered, Place};
+use super::gather::{Ahead, Gathered, Gathering, Place};
 use super::letters::Letters;
 use super::membership::{Others, Standings};
 use super::outgoing::Outbox;
@@ -9,14 +9,14 @@ use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
 use super::session::trouble_of;
 use super::shared::{Control, RecordId};
 use super::values::ValueSource;
-use super::{Keep, StopCause, Trouble, Worker};
+use super::{Keep, StopCause, Trouble, UnitRecords, Worker};
 use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
 use crate::lookup::{Lookup, MAX_ANSWERS};
 use crate::state::{State, Status};
-use crate::unit::{Builder, RecordRef};
+use crate::unit::{Builder, GroupKind, RecordRef};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
 const UNIT_BYTES: usize = 1 << 20;
+
+/// A unit is closed when it has taken about so many records, however many of them merge.
+const UNIT_RECORDS: usize = 4096;
 
 /// How often applied offsets are committed and lag is refreshed.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -44,9 +47,12 @@ pub(super) struct Flow {
     pub(super) others: Others,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
+    /// Records that the unit being built has taken.
+    taken: usize,
     /// Whether `next` is filled.
     pub(super) ahead: Ahead,
     pub(super) next: Batch,
+    pub(super) gathering: Gathering,
     /// A lookup whose buffers are free.
     pub(super) spare: Option<Box<Lookup>>,
     letters: Letters,
@@ -74,9 +80,11 @@ impl Worker {
             Err(trouble) => return trouble,
         };
         self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
+        self.lane.shared.set_partitions_read(flow.slots.len());
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                self.lane.shared.set_partitions_read(0);
                 self.commit(&mut flow);
                 self.abandon_messages();
                 return trouble;
@@ -131,8 +139,10 @@ impl Worker {
             cursors,
             plan,
             builder: Builder::new(),
+            taken: 0,
             ahead: Ahead::Nothing,
             next: Batch::new(),
+            gathering: Gathering::Ahead,
             spare: None,
             outbox,
             letters: Letters::new(&self.spec.name),
@@ -149,19 +159,20 @@ impl Worker {
         }
         self.make_way(flow)?;
         self.next_batch(flow, batch)?;
-        let mut idle = true;
+        let mut taken = 0;
         for (at, event) in batch.events().enumerate() {
             match event {
                 Event::Record(record) => {
-                    idle = false;
+                    taken += 1;
                     self.take(flow, &record, Place::new(batch, at))?;
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
         }
         batch.clear();
-        // What a hash holds is asked again for every batch.
+        // What a hash holds is asked again for every batch, unless it is known to be as it was.
         flow.plan.lookup.clear();
+        let idle = taken == 0;
         let is_due = idle
             || self.lane.shared.is_asked()
             || flow.others.is_due()
@@ -170,7 +181,9 @@ impl Worker {
         if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
         }
-        self.flush(flow)?;
+        if is_due || !self.spec.unit_records.takes_more(taken, flow) {
+            self.flush(flow)?;
+        }
         self.release(flow)?;
         if is_due {
             self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
@@ -223,6 +236,7 @@ impl Worker {
             Ok(outcome) => outcome,
             Err(error) => self.deal_with_bad(flow, record, error)?,
         };
+        flow.taken += 1;
         if let Some(cursor) = flow.cursors.get_mut(record.slot) {
             cursor.take(
                 record.offset,
@@ -324,10 +338,11 @@ impl Worker {
 
     /// Queues what was built, if it writes or moves anything.
     pub(super) fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
-        if !flow.cursors.iter().any(Cursor::has_moved) {
+        flow.taken = 0;
+        if !flow.has_taken() {
             return Ok(());
         }
-        flow.forget_joined();
+        flow.plan.forget_joined(&flow.builder);
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
@@ -390,7 +405,33 @@ impl Worker {
     }
 }
 
+impl UnitRecords {
+    /// Records fetched at once, at most.
+    pub(super) fn batch(self) -> usize {
+        let (UnitRecords::AtMost(records) | UnitRecords::Entries(records)) = self;
+        records
+    }
+
+    /// Whether the unit takes a further batch behind one of so many records.
+    fn takes_more(self, taken: usize, flow: &Flow) -> bool {
+        match self {
+            UnitRecords::AtMost(_) => false,
+            UnitRecords::Entries(entries) => {
+                let is_full = flow.taken + entries > UNIT_RECORDS;
+                taken >= entries
+                    && !is_full
+                    && flow.builder.load() < entries * GroupKind::Stream.load()
+            }
+        }
+    }
+}
+
 impl Flow {
+    /// Whether the unit being built moves any partition.
+    pub(super) fn has_taken(&self) -> bool {
+        self.cursors.iter().any(Cursor::has_moved)
+    }
+
     /// Asks for what a record is joined with.
     pub(super) fn gather(&mut self, record: &Record<'_>) {
         let Some(cursor) = self.cursors.get(record.slot) else { return };

@@ -40,6 +40,7 @@ impl Worker {
         self.lane.shared.say(control.generation, status);
         let known = standings.known();
         loop {
+            self.refresh_standings(control.generation);
             if let Err(trouble) = self.answer_questions(&known) {
                 return trouble;
             }

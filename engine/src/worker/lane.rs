@@ -14,8 +14,8 @@ use crate::state::{State, Status};
 use crate::unit::Unit;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
@@ -48,6 +48,8 @@ pub struct LaneWorker {
     work: Sender<Work>,
     empties: Receiver<Box<Unit>>,
     wake_applier: Arc<dyn Fn() + Send + Sync>,
+    patience: Duration,
+    is_stuck: AtomicBool,
     /// Dropped with the worker, which tells the lane that the thread has ended.
     _alive: Sender<()>,
 }
@@ -106,24 +108,43 @@ impl LaneWorker {
         self.answer(&asked.0, generation)
     }
 
+    /// Waits for the applier so long at most, then ends the session ([`LaneWorker::take_stuck`]).
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whether the applier was waited for in vain since the last call.
+    pub fn take_stuck(&self) -> bool {
+        self.is_stuck.swap(false, Ordering::Relaxed)
+    }
+
+    /// Looks whether it is worth waiting for the applier any longer.
+    fn look(&self, generation: u64, since: Instant) -> Result<(), Changed> {
+        if self.shared.generation() != generation {
+            return Err(Changed);
+        }
+        if since.elapsed() > self.patience {
+            self.is_stuck.store(true, Ordering::Relaxed);
+            return Err(Changed);
+        }
+        Ok(())
+    }
+
     fn answer<T>(&self, answer: &Receiver<T>, generation: u64) -> Result<T, Changed> {
+        let since = Instant::now();
         loop {
             match answer.recv_timeout(Duration::from_millis(50)) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Changed),
-                Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => {
-                    return Err(Changed);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(generation, since)?,
             }
         }
     }
 
     fn push(&self, mut work: Work, generation: u64) -> Result<(), Changed> {
+        let since = Instant::now();
         loop {
-            if self.shared.generation() != generation {
-                return Err(Changed);
-            }
+            self.look(generation, since)?;
             match self.work.send_timeout(work, Duration::from_millis(50)) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Timeout(back)) => work = back,
@@ -184,6 +205,8 @@ pub fn lane(
         work: work_sender,
         empties,
         wake_applier,
+        patience: Duration::MAX,
+        is_stuck: AtomicBool::new(false),
         _alive: alive_sender,
     };
     (worker, Lane { shared, work, empties: empties_sender, alive, ahead: None })

@@ -6,7 +6,7 @@
 
 use super::consume::{Flow, TICK};
 use super::session::ASK;
-use super::shared::Control;
+use super::shared::{Control, Questions};
 use super::{IDLE_LOOK, Keep, Trouble, Worker};
 use crate::applier::Positions;
 use crate::kafka::{self, Assigned, Commit, Failure, Member, Membership, Problem, ProblemKind};
@@ -55,6 +55,15 @@ impl Share {
                 .partitions
                 .binary_search_by(|(name, at)| (name.as_str(), *at).cmp(&(topic, partition)))
                 .is_ok(),
+        }
+    }
+
+    /// Before the group has spoken, a partition may be this worker's, and lack what it must do
+    /// first: who asks how far it is waits for that.
+    fn questions(&self) -> Questions {
+        match self {
+            Share::Of { assigned, .. } if !assigned.is_known => Questions::Wait,
+            Share::All | Share::Of { .. } => Questions::Answered,
         }
     }
 
@@ -240,7 +249,8 @@ impl Worker {
                 }
             }
             let heard = standings.share.rebalances();
-            self.lane.shared.wait_rebalance(control.generation, heard, others.pause());
+            let (questions, pause) = (standings.share.questions(), others.pause());
+            self.lane.shared.wait_rebalance(control.generation, heard, questions, pause);
             let shared = &self.lane.shared;
             if shared.generation() != control.generation || shared.rebalances() != heard {
                 return Trouble::Changed;
@@ -274,7 +284,8 @@ impl Worker {
         known: &[(Arc<str>, i32)],
         others: &mut Others,
     ) -> Result<(), Trouble> {
-        let is_asked = self.lane.shared.is_asked();
+        let can_answer = standings.share.questions() == Questions::Answered;
+        let is_asked = can_answer && self.lane.shared.is_asked();
         if is_asked || others.ends_asked.elapsed() >= IDLE_LOOK {
             others.ends_asked = Instant::now();
             self.answer_questions(known)?;
@@ -287,6 +298,15 @@ impl Worker {
             self.show_others(&positions, |topic, at| !standings.share.includes(topic, at));
         }
         Ok(())
+    }
+
+    /// Shows how others go on, where there may be any, while this worker does not.
+    pub(super) fn refresh_standings(&self, generation: u64) {
+        if self.spec.membership != Membership::Manual
+            && let Ok(Ok(positions)) = self.lane.load(generation)
+        {
+            self.show_others(&positions, |_, _| true);
+        }
     }
 
     /// Shows how others do while records are read here. Does not wait for the answer.

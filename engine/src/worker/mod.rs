@@ -71,8 +71,19 @@ pub struct Spec {
     pub group: String,
     /// Whether the members of that group share the partitions.
     pub membership: Membership,
-    /// Records a unit at most.
-    pub unit_records: usize,
+    /// How many records a unit takes.
+    pub unit_records: UnitRecords,
+}
+
+/// How many records a unit takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitRecords {
+    /// So many at most.
+    AtMost(usize),
+    /// Where Kafka has more at hand, as many as hold Redis as long as so many entries of a
+    /// stream do ([`Builder::load`](crate::unit::Builder::load)): writes that merge into one
+    /// count once, and most are quicker than an entry.
+    Entries(usize),
 }
 
 /// One route as a worker needs it.
@@ -129,6 +140,10 @@ const IDLE_LOOK: Duration = Duration::from_secs(5);
 /// First and longest pause between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// How long a member of a group waits for the applier before it lets others have its partitions:
+/// Redis may be away from here alone.
+const STUCK: Duration = Duration::from_secs(30);
+
 /// How long the broker may take to delete a group.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -175,7 +190,10 @@ impl StopCause {
 }
 
 /// Starts the worker's thread.
-pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
+    if spec.membership != Membership::Manual {
+        lane.set_patience(STUCK);
+    }
     // Linux keeps 15 characters of a thread's name.
     let name = format!("kafka-{}", spec.name).chars().take(15).collect();
     std::thread::Builder::new().name(name).spawn(move || {
@@ -223,6 +241,9 @@ impl Worker {
                 }
                 _ => self.session(&control),
             };
+            if self.lane.take_stuck() {
+                self.member = None;
+            }
             self.lane.shared.forget_verdicts(control.generation);
             self.deal_with(trouble, &control);
         }
@@ -263,6 +284,7 @@ impl Worker {
             self.drop_consumer();
         }
         while self.lane.shared.generation() == generation {
+            self.refresh_standings(generation);
             self.refresh_lag();
             self.lane.shared.wait_change(generation, IDLE_LOOK);
         }

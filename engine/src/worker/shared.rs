@@ -123,6 +123,15 @@ pub struct UnitCounts {
     pub stale: AtomicU64,
 }
 
+/// Whether those who ask where the topics end can be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Questions {
+    /// At once.
+    Answered,
+    /// Not before something else is known.
+    Wait,
+}
+
 /// Shared by a worker and the applier's side.
 pub struct Shared {
     /// Units dealt with.
@@ -143,6 +152,7 @@ pub struct Shared {
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
     rebalances: AtomicU64,
+    partitions_read: AtomicUsize,
 }
 
 impl Shared {
@@ -175,6 +185,7 @@ impl Shared {
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
+            partitions_read: AtomicUsize::new(0),
         }
     }
 
@@ -200,9 +211,17 @@ impl Shared {
 
     /// Blocks until something ends [`Shared::wait_question`], the group has spoken again, or the time
     /// is up.
-    pub(super) fn wait_rebalance(&self, generation: u64, rebalances: u64, time: Duration) {
+    pub(super) fn wait_rebalance(
+        &self,
+        generation: u64,
+        rebalances: u64,
+        questions: Questions,
+        time: Duration,
+    ) {
         self.wait_while(time, |control| {
-            control.generation == generation && self.rebalances() == rebalances && !self.is_asked()
+            control.generation == generation
+                && self.rebalances() == rebalances
+                && (questions == Questions::Wait || !self.is_asked())
         });
     }
 
@@ -220,6 +239,15 @@ impl Shared {
             self.changed.notify_all();
         }
         self.wake();
+    }
+
+    /// How many partitions are read here: others may be other members' of the consumer group.
+    pub fn partitions_read(&self) -> usize {
+        self.partitions_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_partitions_read(&self, partitions: usize) {
+        self.partitions_read.store(partitions, Ordering::Relaxed);
     }
 
     fn wait_while(&self, time: Duration, mut condition: impl FnMut(&mut Control) -> bool) {

@@ -7,6 +7,7 @@
 //! facts are decided already and the unit is passed on as it came.
 
 mod calls;
+mod changes;
 mod channels;
 mod decide;
 mod groups;

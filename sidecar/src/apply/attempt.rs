@@ -3,7 +3,7 @@
 use super::ledgers::{compare, is_made};
 use super::plan::Plan;
 use super::prepare::{Found, Manner, Questions};
-use super::transaction::{Executed, Refused};
+use super::transaction::{Executed, Refused, Transaction};
 use super::write::{CommandPlace, Writer, command_place, forget_command};
 use super::{Doubt, RespApplier};
 use crate::redis::Problem;
@@ -26,6 +26,16 @@ pub struct Next {
     advances: Vec<Advance>,
     size: usize,
     found: Found,
+    transaction: Upcoming,
+}
+
+/// Whether the transaction of the next unit is written already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upcoming {
+    /// It is: nothing in it depends on what was found out.
+    Written,
+    /// It is not.
+    Open,
 }
 
 impl Next {
@@ -84,12 +94,12 @@ impl RespApplier {
     ) -> Result<Applied, Stop> {
         self.link()?;
         let plan = Plan::read(&unit.packed, &unit.groups, &unit.writers)?;
-        let mut found = match self.next.take().filter(|next| next.is_of(unit)) {
-            Some(next) => next.found,
-            None => self.prepare(&plan, Manner::Quick)?,
+        let (mut found, mut upcoming) = match self.next.take().filter(|next| next.is_of(unit)) {
+            Some(next) => (next.found, next.transaction),
+            None => (self.prepare(&plan, Manner::Quick)?, Upcoming::Open),
         };
         if found.is_suspect {
-            found = self.prepare(&plan, Manner::Thorough)?;
+            (found, upcoming) = (self.prepare(&plan, Manner::Thorough)?, Upcoming::Open);
         }
         check(&plan, &mut found, *doubt)?;
         if plan.has_calls() && !has_run(&plan, unit, &found) {
@@ -97,10 +107,26 @@ impl RespApplier {
             found = self.prepare(&plan, Manner::Thorough)?;
             check(&plan, &mut found, *doubt)?;
         }
-        let mut decided = std::mem::take(&mut self.decided);
-        let written = self.write(unit, &plan, &found, ahead, doubt, &mut decided);
-        self.decided = decided;
-        written
+        match upcoming {
+            Upcoming::Written => std::mem::swap(&mut self.transaction, &mut self.upcoming),
+            Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
+        }
+        self.write(&plan, ahead, doubt)
+    }
+
+    /// Writes the unit's transaction into its buffer.
+    fn put_in_words(&mut self, unit: &Unit, plan: &Plan<'_>, found: &Found) -> Result<(), Stop> {
+        let refused = if unit.undecided > 0 {
+            decide(unit, found, &mut self.decided)?;
+            let plan = Plan::read(&self.decided, &unit.groups, &unit.writers)?;
+            Writer::new(&mut self.transaction, &plan, found).write_unit(unit)?
+        } else {
+            Writer::new(&mut self.transaction, plan, found).write_unit(unit)?
+        };
+        match refused {
+            refused if refused.is_empty() => Ok(()),
+            refused => Err(Applied::Clash(refused).into()),
+        }
     }
 
     /// Asks what must be known about a unit.
@@ -166,26 +192,13 @@ impl RespApplier {
         Ok(executed)
     }
 
-    /// Writes the unit and its ledger, and prepares the next one.
+    /// Sends the unit's transaction and prepares the next one.
     fn write(
         &mut self,
-        unit: &Unit,
         plan: &Plan<'_>,
-        found: &Found,
         ahead: Option<&Unit>,
         doubt: &mut Doubt,
-        decided: &mut Vec<u8>,
     ) -> Result<Applied, Stop> {
-        let refused = if unit.undecided > 0 {
-            decide(unit, found, decided)?;
-            let plan = Plan::read(decided, &unit.groups, &unit.writers)?;
-            Writer::new(&mut self.transaction, &plan, found).write_unit(unit)?
-        } else {
-            Writer::new(&mut self.transaction, plan, found).write_unit(unit)?
-        };
-        if !refused.is_empty() {
-            return Err(Applied::Clash(refused).into());
-        }
         self.request.clear();
         self.request.append(self.transaction.request());
         let mut request = std::mem::take(&mut self.request);
@@ -195,6 +208,11 @@ impl RespApplier {
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         let before = std::mem::replace(doubt, Doubt::Sent);
         link.connection.send(&self.request)?;
+        // Redis is at work meanwhile.
+        let next = next.map(|(plan, questions)| {
+            let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
+            (plan, questions, upcoming)
+        });
         let executed = self.transaction.read(&mut link.connection)?;
         link.is_watching = false;
         // The outcome of this one is known.
@@ -229,18 +247,20 @@ impl RespApplier {
     /// Reads the answers about the next unit. They are of no use when this one was not written.
     fn read_ahead(
         &mut self,
-        questions: Option<(Plan<'_>, Questions)>,
+        questions: Option<(Plan<'_>, Questions, Upcoming)>,
         ahead: Option<&Unit>,
         is_written: bool,
     ) {
-        let (Some((plan, questions)), Some(unit)) = (questions, ahead) else { return };
+        let (Some((plan, questions, transaction)), Some(unit)) = (questions, ahead) else {
+            return;
+        };
         let Some(link) = &mut self.link else { return };
         link.is_watching = true;
         match questions.read(&plan, &mut link.connection) {
             Ok(found) if is_written => {
                 let (generation, size) = (unit.generation, unit.packed.len());
                 let advances = unit.advances.clone();
-                self.next = Some(Next { generation, advances, size, found });
+                self.next = Some(Next { generation, advances, size, found, transaction });
             }
             Ok(_) => {}
             Err(problem) => {
@@ -262,6 +282,23 @@ fn ask_ahead<'u>(
     // EXEC ends what is watched.
     let questions = Questions::ask(&plan, Manner::Quick, false, request)?;
     Ok(Some((plan, questions)))
+}
+
+/// Writes the transaction of the next unit, where it is the same whatever is found out.
+fn foretell(
+    transaction: &mut Transaction,
+    plan: &Plan<'_>,
+    questions: &Questions,
+    unit: Option<&Unit>,
+) -> Upcoming {
+    let Some(unit) = unit.filter(|_| !plan.has_calls() && !questions.are_decisive()) else {
+        return Upcoming::Open;
+    };
+    match Writer::new(transaction, plan, &Found::default()).write_unit(unit) {
+        Ok(refused) if refused.is_empty() => Upcoming::Written,
+        // It is met again when its turn comes.
+        Ok(_) | Err(_) => Upcoming::Open,
+    }
 }
 
 /// Whether the ledger stands where the unit expects it, and the keys fit.

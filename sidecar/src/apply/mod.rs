@@ -33,6 +33,7 @@ use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::worker::Shared;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use transaction::Transaction;
 
 /// Applies the units of one subscription, over a connection of its own that is made when it is
@@ -47,6 +48,8 @@ pub struct RespApplier {
     next: Option<Next>,
     hold: Hold,
     transaction: Transaction,
+    /// That of the next unit.
+    upcoming: Transaction,
     request: Request,
     decided: Vec<u8>,
 }
@@ -56,6 +59,16 @@ struct Link {
     connection: Connection,
     is_watching: bool,
 }
+
+/// How a try began.
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    is_linked: bool,
+    start: Instant,
+}
+
+/// A connection that is found broken within this time was so before, and is made anew at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Whether a transaction may have been run without our knowing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +92,7 @@ impl RespApplier {
             next: None,
             hold: Hold::default(),
             transaction: Transaction::default(),
+            upcoming: Transaction::default(),
             request: Request::default(),
             decided: Vec::new(),
         }
@@ -111,23 +125,40 @@ impl RespApplier {
     ) -> Option<Result<T, Problem>> {
         let generation = self.shared.generation();
         loop {
+            let try_of = self.begin_try();
             match attempt(self) {
                 Ok(done) => {
                     self.hold.end(&self.place, &self.shared);
                     return Some(Ok(done));
                 }
                 Err(problem) => {
-                    self.drop_link();
-                    if !is_waited_for(&problem) {
+                    if let Err(problem) = self.get_over(problem, try_of, generation) {
                         return Some(Err(problem));
                     }
-                    self.hold.wait(&problem, &self.place, &self.shared, generation);
                     if self.shared.generation() != generation {
                         return None;
                     }
                 }
             }
         }
+    }
+
+    fn begin_try(&self) -> Try {
+        Try { is_linked: self.link.is_some(), start: Instant::now() }
+    }
+
+    /// Waits until it may go better, or says that it will not.
+    fn get_over(&mut self, problem: Problem, try_of: Try, generation: u64) -> Result<(), Problem> {
+        self.drop_link();
+        if !is_waited_for(&problem) {
+            return Err(problem);
+        }
+        // Redis closes connections that were idle: that is no trouble yet.
+        let is_old = try_of.is_linked && matches!(problem, Problem::Away(_));
+        if !is_old || try_of.start.elapsed() > AT_ONCE {
+            self.hold.wait(&problem, &self.place, &self.shared, generation);
+        }
+        Ok(())
     }
 }
 
@@ -167,6 +198,7 @@ impl Applier for RespApplier {
             if self.shared.generation() != generation {
                 return Applied::Dropped;
             }
+            let try_of = self.begin_try();
             match self.attempt(unit, ahead, &mut doubt) {
                 Ok(Attempt::Settled(applied)) => {
                     self.hold.end(&self.place, &self.shared);
@@ -174,12 +206,10 @@ impl Applier for RespApplier {
                 }
                 Ok(Attempt::Contended) => self.hold.contend(&self.place, &self.shared, generation),
                 Err(problem) => {
-                    self.drop_link();
-                    if !is_waited_for(&problem) {
+                    if let Err(problem) = self.get_over(problem, try_of, generation) {
                         let place = &self.place;
                         return Applied::Failed(format!("Redis at {place}: {problem}"));
                     }
-                    self.hold.wait(&problem, &self.place, &self.shared, generation);
                 }
             }
         }

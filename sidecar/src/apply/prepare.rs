@@ -130,6 +130,12 @@ impl Questions {
         Ok(Questions { asked, found })
     }
 
+    /// Whether a write depends on the answers beyond whether it fits.
+    pub fn are_decisive(&self) -> bool {
+        let decides = |ask: &Ask| matches!(ask, Ask::LastId(..) | Ask::Fields(_) | Ask::Time);
+        self.asked.iter().any(decides) || self.found.wanted.has_hashes()
+    }
+
     /// Reads the answers.
     pub fn read(self, plan: &Plan<'_>, connection: &mut Connection) -> Result<Found, Problem> {
         let Questions { asked, mut found } = self;
@@ -314,6 +320,10 @@ impl Found {
 
     fn clash(&mut self, plan: &Plan<'_>, group: usize, error: &[u8]) -> Result<(), Problem> {
         let Some(it) = plan.groups.get(group) else { return Ok(()) };
+        // Of a key that is watched and read, both are refused.
+        if self.clashes.iter().any(|clash| clash.key == it.group.key) {
+            return Ok(());
+        }
         let words = match problem(error) {
             Problem::Refused(Refusal::WrongType, _) => wrong_type(&it.group),
             Problem::Refused(Refusal::NoPermission, text) => {

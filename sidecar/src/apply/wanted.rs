@@ -51,6 +51,11 @@ impl Wanted {
         Ok(Wanted { hashes, bytes: Vec::new() })
     }
 
+    /// Whether some write is undecided.
+    pub fn has_hashes(&self) -> bool {
+        !self.hashes.is_empty()
+    }
+
     /// The fields to read for a group, by their numbers in the unit.
     pub fn names(&self, group: usize) -> &[usize] {
         self.hash(group).map_or(&[], |hash| &hash.names)

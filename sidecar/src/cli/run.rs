@@ -12,9 +12,6 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:6390";
 /// Where HTTP listens unless told otherwise.
 pub const HTTP_DEFAULT: &str = "127.0.0.1:8390";
 
-/// Records a unit at most, unless `--unit` says otherwise.
-const UNIT_DEFAULT: &str = "512";
-
 pub(super) const RUN_HELP: &str = "\
 Subscriptions and routes are declared with the module's commands, on the command port:
 
@@ -101,15 +98,15 @@ pub struct RunArgs {
     /// where that is not 6390]
     #[arg(long, value_name = "ID", env = "REDIS_KAFKA_INSTANCE_ID")]
     pub instance_id: Option<InstanceId>,
-    /// Records a unit at most: what Redis applies at once
+    /// Records a unit at most: what Redis applies at once [default: as many as hold Redis as long
+    /// as 512 entries of a stream do]
     #[arg(
         long,
         value_name = "N",
         env = "REDIS_KAFKA_UNIT",
-        default_value = UNIT_DEFAULT,
         value_parser = clap::value_parser!(u16).range(1..=4096)
     )]
-    pub unit: u16,
+    pub unit: Option<u16>,
     /// How log lines look; they go to standard error
     #[arg(long, value_enum, env = "REDIS_KAFKA_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

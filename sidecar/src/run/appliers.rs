@@ -1,7 +1,7 @@
 //! The threads that write to Redis: one a subscription, each with a connection of its own.
 
 use crate::apply::RespApplier;
-use crate::http::Metrics;
+use crate::metrics::Metrics;
 use crate::redis::Address;
 use redis_kafka_engine::state::{State, Status};
 use redis_kafka_engine::worker::{Lane, Queued, Turn, Wanted};

@@ -138,6 +138,8 @@ impl Keeper {
     }
 
     fn command(&mut self, words: &[Vec<u8>], database: i32, answer: oneshot::Sender<Reply>) {
+        // What another sidecar, or a failover, has changed counts for this command already.
+        self.synchronise();
         let words: Vec<_> = words.iter().map(Vec::as_slice).collect();
         self.host.serve(database, answer);
         let Keeper { registry, waiting, host, .. } = self;

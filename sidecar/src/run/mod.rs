@@ -2,10 +2,9 @@
 //!
 //! Threads: the one of the registry ([`keeper`]), which runs commands; for each subscription a
 //! worker of the engine, which consumes, and one that writes to Redis ([`appliers`]); one for the
-//! command port and HTTP ([`doors`]).
+//! command port and HTTP ([`crate::serve`]).
 
 mod appliers;
-mod doors;
 mod host;
 mod keeper;
 mod redis;
@@ -14,18 +13,23 @@ mod statements;
 
 use crate::cli::RunArgs;
 use crate::control::{Control, Request};
+use crate::metrics::Metrics;
 use crate::redis::{Address, AddressError, Secret, Trust};
+use crate::serve::{Plan, Ports, ServeError};
 use appliers::Appliers;
-use doors::{Doors, DoorsError};
 use host::SidecarHost;
 use keeper::{Keeper, Prune};
 use redis_kafka_engine::control::{Config, Registry};
-use redis_kafka_engine::kafka::{Membership, Profiles, ProfileError};
+use redis_kafka_engine::kafka::{Membership, ProfileError, Profiles};
+use redis_kafka_engine::worker::UnitRecords;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::iterator::Signals;
 use statements::{Statements, StatementsError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a unit takes, unless `--unit` says it.
+const UNIT: UnitRecords = UnitRecords::Entries(512);
 
 /// Why `run` ended.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +54,7 @@ pub enum RunError {
     Secret(#[from] crate::cli::SecretError),
     /// The command port or HTTP cannot be served.
     #[error("{0}")]
-    Doors(#[from] DoorsError),
+    Ports(#[from] ServeError),
     /// The system refused something.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -72,7 +76,8 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let address = address(args)?;
     let (sender, requests) = crossbeam_channel::unbounded();
     let control = Control::new(sender.clone());
-    let doors = Doors::open(args, control.clone(), &address)?;
+    let metrics = Metrics::default();
+    let ports = Ports::open(Plan::new(args)?, control.clone(), metrics.clone())?;
     end_on(signals, control)?;
 
     let is_woken = Arc::new(AtomicBool::new(false));
@@ -86,11 +91,17 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let instance = args.instance_id().as_str().to_owned();
     log::info!("redis-kafka {} as {instance}, Redis at {address}", env!("CARGO_PKG_VERSION"));
     let membership = Membership::Group { instance: Some(instance) };
-    let registry = Registry::new(Config { profiles, unit_records: args.unit.into(), membership });
-    let appliers = Appliers::new(address.clone(), doors.metrics());
+    let registry = Registry::new(Config {
+        profiles,
+        unit_records: args.unit.map_or(UNIT, |records| UnitRecords::AtMost(records.into())),
+        membership,
+    });
+    let appliers = Appliers::new(address.clone(), metrics);
     let host = SidecarHost::new(redis::Redis::new(address), appliers, waker);
     let keeper = Keeper::new(registry, host, requests, is_woken);
-    keeper.run(statements.map(|statements| (statements, prune)))?;
+    let ended = keeper.run(statements.map(|statements| (statements, prune)));
+    drop(ports);
+    ended?;
     log::info!("ended");
     Ok(())
 }

@@ -25,11 +25,6 @@ impl Redis {
         Redis { address, connection: None, database: 0, failure: None }
     }
 
-    /// Where it is, without user and password.
-    pub fn place(&self) -> String {
-        self.address.to_string()
-    }
-
     /// Why Redis could not be asked at the last question; none when it answered.
     pub fn failure(&self) -> Option<String> {
         let (problem, _) = self.failure.as_ref()?;
@@ -109,7 +104,11 @@ impl Redis {
     pub fn explain(&self, about: &str, problem: &Problem) -> String {
         match problem {
             Problem::Away(_) => {
-                format!("Redis at {} does not answer: {problem}; {}", self.address, problem.action())
+                format!(
+                    "Redis at {} does not answer: {problem}; {}",
+                    self.address,
+                    problem.action()
+                )
             }
             Problem::Refused(..) => format!("{about}: {problem}"),
         }

@@ -4,6 +4,7 @@
 
 mod compose;
 mod configuration;
+mod deploy;
 mod layers;
 mod readme;
 mod sources;

@@ -24,6 +24,7 @@ redis_kafka_tests::for_module_and_sidecar!(
     paused_on_a_running_equal_one_says_that_it_runs_on,
     pause_and_resume_outlive_a_restart,
     list_is_one_line_a_subscription,
+    list_and_info_work_in_scripts: not_sidecar "scripts of Redis do not reach the command port",
     info_is_a_map_in_resp3_and_flat_in_resp2,
     wait_blocks_its_client_only_and_refuses_transactions_and_scripts,
     an_info_section_for_exporters,
@@ -129,7 +130,10 @@ fn unroute_and_unsubscribe_keep_the_data(subject: Subject) {
     assert_eq!(server.hash("h:k0")["seq"], "9");
     server.ok("KAFKA.UNSUBSCRIBE rides");
     assert_eq!(server.text("KAFKA.LIST"), "");
-    assert_eq!(server.keys("*"), ["h:k0", "s:k0"], "ledger and definitions go, data stays");
+    // Sidecars leave word for one another for a day.
+    let mut keys = server.keys("*");
+    keys.retain(|key| key != "kafka:definitions:ended:rides");
+    assert_eq!(keys, ["h:k0", "s:k0"], "ledger and definitions go, data stays");
     assert!(server.refused("KAFKA.INFO rides").starts_with("ERR KAFKA.INFO: "));
 
     oracle::declare(&server, kafka, &topic, "");
@@ -250,8 +254,12 @@ fn list_is_one_line_a_subscription(subject: Subject) {
     let (before, after) = list.trim_end().split_once(" since=").expect("since=");
     assert!(before.starts_with("sub=rides state=paused reason=\""), "{list}");
     assert!(after.contains(" lag=") && after.contains(" action=\"KAFKA.RESUME rides\""), "{list}");
+}
+
+fn list_and_info_work_in_scripts(subject: Subject) {
+    let (server, _) = paused(subject);
     let scripted = server.text(r#"EVAL "return redis.call('KAFKA.LIST')" 0"#);
-    assert!(scripted.starts_with(before), "{scripted}");
+    assert!(scripted.starts_with("sub=rides state=paused reason=\""), "{scripted}");
     let names = server.line(r#"EVAL "return redis.call('KAFKA.INFO', 'rides')" 0"#);
     assert_eq!(field(&names, "name").map(text).as_deref(), Some("rides"));
 }
@@ -343,7 +351,6 @@ fn an_info_section_for_exporters(subject: Subject) {
         ("kafka_records_consumed", "0"),
         ("kafka_records_applied", "0"),
         ("kafka_queue_units", "0"),
-        ("kafka_propagate", "units"),
     ];
     for (name, value) in fields {
         assert_eq!(server.info_field("kafka", name).as_deref(), Some(value), "{name}");

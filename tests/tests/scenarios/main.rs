@@ -14,6 +14,7 @@ mod grammar;
 mod harness;
 mod holds;
 mod joins;
+mod joins_kept;
 mod offsets;
 mod panics;
 mod push;

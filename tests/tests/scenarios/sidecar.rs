@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redis_kafka_tests::aof;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale};
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
@@ -119,19 +120,21 @@ fn a_frozen_sidecar_cannot_write_when_it_wakes() {
     for _ in 0..Scale::from_env().pick(1, 5) {
         progress(&server, 500);
         let other = another(&server, "other");
-        server.sidecar().signal("STOP");
         let mut client = other.connect(redis_kafka_tests::client::Protocol::Resp3);
         // What the frozen one held is consumed by the other once its session is over.
         let info = |client: &mut redis_kafka_tests::client::Client| {
             let reply = client.line(&format!("KAFKA.INFO {SUBSCRIPTION}")).expect("INFO");
             redis_kafka_tests::reply::Info::read(&reply)
         };
-        let before: Vec<_> = info(&mut client).partitions.iter().map(|p| p.next).collect();
+        let mut before = Vec::new();
+        wait_for("the other to know all partitions", Duration::from_secs(30), || {
+            before = info(&mut client).partitions.iter().map(|p| p.next).collect();
+            if before.len() == 2 { Ok(()) } else { Err(before.clone()) }
+        });
+        server.sidecar().signal("STOP");
         wait_for("the other to have all partitions", Duration::from_secs(90), || {
             let now: Vec<_> = info(&mut client).partitions.iter().map(|p| p.next).collect();
-            let moved = now.len() == 2
-                && before.len() == 2
-                && now.iter().zip(&before).all(|(now, before)| now > &(before + 200));
+            let moved = now.iter().zip(&before).all(|(now, before)| now > &(before + 200));
             if moved { Ok(()) } else { Err((before.clone(), now)) }
         });
         server.sidecar().signal("CONT");
@@ -142,10 +145,12 @@ fn a_frozen_sidecar_cannot_write_when_it_wakes() {
     oracle::check(&server, kafka, &load);
 }
 
-/// A server without a sidecar, and a sidecar that reaches it through a proxy.
-fn behind_a_proxy(append: Append) -> (RedisServer, Proxy) {
-    let server = Setup::plain().append(append).start();
+/// A server whose sidecar reaches it through a proxy.
+fn behind_a_proxy() -> (RedisServer, Proxy) {
+    let mut server = Setup::plain().start();
     let proxy = Proxy::start(server.port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    server.attach_sidecar(SidecarSetup::of_units(4), &url);
     (server, proxy)
 }
 
@@ -153,8 +158,7 @@ fn behind_a_proxy(append: Append) -> (RedisServer, Proxy) {
 fn connections_lost_around_an_exec() {
     let (kafka, mut dice) = (Kafka::shared(), Dice::new());
     let topic = kafka.topic("sidecar-exec", 2);
-    let (mut server, proxy) = behind_a_proxy(Append::Off);
-    server.attach_sidecar(SidecarSetup::of_units(4), proxy.port());
+    let (server, proxy) = behind_a_proxy();
     oracle::declare(&server, kafka, &topic, "");
     let load = Load::new(kafka, &topic).start(1000);
     for number in 0..Scale::from_env().pick(10, 100) {
@@ -171,8 +175,7 @@ fn connections_lost_around_an_exec() {
 fn stalls_and_cuts_on_the_way_to_redis() {
     let kafka = Kafka::shared();
     let topic = kafka.topic("sidecar-stall", 2);
-    let (mut server, proxy) = behind_a_proxy(Append::Off);
-    server.attach_sidecar(SidecarSetup::of_units(4), proxy.port());
+    let (server, proxy) = behind_a_proxy();
     oracle::declare(&server, kafka, &topic, "");
     let load = Load::new(kafka, &topic).start(1000);
     for number in 0..Scale::from_env().pick(2, 20) {
@@ -219,5 +222,52 @@ fn a_sidecar_stands_by_beside_the_module() {
     wait_says(&sidecar, &format!("sub={SUBSCRIPTION} state=standby"));
     let mut load = Load::new(kafka, &topic);
     load.send(500);
+    oracle::check(&server, kafka, &load);
+}
+
+/// A restored backup, or what a crash took from the disk: the sidecar goes on from what is left.
+#[test]
+fn redis_goes_back_in_time() {
+    let (kafka, mut dice) = (Kafka::shared(), Dice::new());
+    let topic = kafka.topic("sidecar-back", 2);
+    let mut server = Subject::Sidecar.setup().append(Append::Always).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let load = Load::new(kafka, &topic).start(2000);
+    for _ in 0..Scale::from_env().pick(2, 20) {
+        progress(&server, 500);
+        server.kill_redis();
+        let file = aof::incremental(server.directory());
+        let commands = aof::commands(&file);
+        let units = aof::last_units(&commands, 1 + dice.below(100));
+        aof::cut(&file, units[0][0].start);
+        server.start_again();
+    }
+    let load = load.stop();
+    oracle::check(&server, kafka, &load);
+    assert!(server.sidecar().is_alive());
+}
+
+#[test]
+fn a_user_that_loses_its_rights_stops_the_subscription() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("sidecar-rights", 2);
+    let mut server = Setup::plain().start();
+    server.ok("ACL SETUSER writer on >pw ~s:* ~h:* ~kafka:* &* +@all");
+    let url = format!("redis://writer:pw@127.0.0.1:{}", server.port());
+    server.attach_sidecar(SidecarSetup::of_units(4), &url);
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(40);
+    oracle::check(&server, kafka, &load);
+    let route = format!("KAFKA.ROUTE other FROM {SUBSCRIPTION} TO HASH \"other:%{{key}}\" NOW");
+    let error = server.refused(&route);
+    assert!(error.contains("'writer' may not write keys that start with 'other:'"), "{error}");
+    server.ok("ACL SETUSER writer resetkeys ~s:* ~kafka:*");
+    load.send(40);
+    let info = server.wait_state(SUBSCRIPTION, "stopped");
+    assert!(info.reason.contains("NOPERM") && info.reason.contains("key 'h:k"), "{info:#?}");
+    assert_eq!(info.counters.applied, info.counters.consumed, "{info:#?}");
+    server.ok("ACL SETUSER writer ~h:*");
+    server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     oracle::check(&server, kafka, &load);
 }

@@ -12,7 +12,7 @@ use crate::command::{CommandError, Offsets, Route, lines};
 use crate::kafka::{Membership, Profiles, TopicId};
 use crate::ledger::Standing;
 use crate::state::State;
-use crate::worker::{Lane, Shared};
+use crate::worker::{Lane, Shared, UnitRecords};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -206,8 +206,11 @@ impl Peer {
             looks_after: Vec::new(),
             attached: Vec::new(),
         };
-        let config =
-            Config { profiles: Profiles::empty(), unit_records: 4, membership: Membership::Manual };
+        let config = Config {
+            profiles: Profiles::empty(),
+            unit_records: UnitRecords::AtMost(4),
+            membership: Membership::Manual,
+        };
         Peer { host, registry: Registry::new(config), waiting: Waiting::default() }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::shared::Wanted;
 use super::{Lane, LaneWorker, Turn, lane};
-use crate::applier::{Applied, Applier, Clash, Positions};
+use crate::applier::{Applied, Applier, Clash, Known, Positions};
 use crate::kafka::TopicId;
 use crate::ledger::{self, Advance, Expected, LedgerFault, Standing};
 use crate::lookup::Lookup;
@@ -10,15 +10,17 @@ use crate::state::State;
 use crate::unit::{RecordRef, Unit};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 struct Scripted {
     answers: Vec<Applied>,
     applied: usize,
+    positions: Positions,
 }
 
 impl Applier for Scripted {
     fn load(&mut self, _subscription: &str) -> Result<Positions, String> {
-        Ok(Positions::default())
+        Ok(self.positions.clone())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {
@@ -32,7 +34,7 @@ impl Applier for Scripted {
 }
 
 fn applier(answers: Vec<Applied>) -> Scripted {
-    Scripted { answers, applied: 0 }
+    Scripted { answers, applied: 0, positions: Positions::default() }
 }
 
 fn ends() -> (LaneWorker, Lane) {
@@ -88,6 +90,31 @@ fn a_missing_ledger_stops_and_says_how_to_go_on() {
     assert_eq!(status.state, State::Stopped);
     assert!(status.reason.contains("t/0 is missing") && !status.action.is_empty(), "{status:?}");
     assert!(matches!(lane.shared.control().wanted, Wanted::Hold(_)));
+}
+
+#[test]
+fn a_ledger_that_another_member_made_first_is_read_and_one_that_no_list_knows_stops() {
+    let unlisted = Applied::Ledger { partition: "t/0".into(), fault: LedgerFault::Unlisted };
+    let (worker, mut lane) = ends();
+    worker.send(unit(&worker)).expect("room");
+    let mut faster = applier(vec![unlisted.clone()]);
+    let standing = Ok(Standing::start(0, TopicId::UNKNOWN));
+    faster.positions.partitions.push(Known { topic: "t".into(), partition: 0, standing });
+    let before = lane.shared.generation();
+    lane.turn("s", &mut faster);
+    assert!(lane.shared.generation() > before && lane.shared.status().state != State::Stopped);
+    worker.send(unit(&worker)).expect("room");
+    lane.turn("s", &mut applier(vec![unlisted]));
+    assert_eq!(lane.shared.status().state, State::Stopped);
+}
+
+#[test]
+fn a_worker_of_a_group_does_not_wait_for_the_applier_for_ever() {
+    let (mut worker, lane) = ends();
+    worker.set_patience(Duration::from_millis(1));
+    let generation = lane.shared.generation();
+    assert!(worker.load(generation).is_err() && worker.take_stuck() && !worker.take_stuck());
+    assert_eq!(lane.shared.generation(), generation);
 }
 
 fn clash(record: u32, key: &str) -> Applied {
