@@ -1,8 +1,9 @@
 //! One try to apply a unit.
 
+use super::found::Found;
 use super::ledgers::{compare, is_made};
 use super::plan::Plan;
-use super::prepare::{Found, Manner, Questions};
+use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
 use super::write::{CommandPlace, Writer, command_place, forget_command};
 use super::{Doubt, RespApplier};

@@ -1,6 +1,6 @@
 //! The ledger's keys: what they hold, compared exactly with what a unit expects.
 
-use super::prepare::{Found, LedgerFound};
+use super::found::{Found, LedgerFound};
 use crate::redis::{Connection, Problem, Refusal, Request, refused, text};
 use redis::Value;
 use redis_kafka_engine::applier::{Applied, Known, Positions};

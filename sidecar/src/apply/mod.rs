@@ -12,6 +12,7 @@
 //! within a round trip, stops the subscription by name.
 
 mod attempt;
+mod found;
 mod hold;
 mod ledgers;
 mod members;

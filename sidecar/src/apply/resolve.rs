@@ -1,6 +1,6 @@
 //! Answers what workers ask about hashes (JOIN), between two units.
 
-use super::prepare::unexpected;
+use super::found::unexpected;
 use crate::redis::{Connection, Part, Problem, Refusal, Request};
 use redis_kafka_engine::expression::Reads;
 use redis_kafka_engine::lookup::{Answers, BYTES_A_TURN, Lookup, MAX_HASH};

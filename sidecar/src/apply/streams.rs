@@ -1,7 +1,7 @@
 //! Streams: entries with IDs.
 
+use super::found::{Purpose, StreamId};
 use super::plan::UnitGroup;
-use super::prepare::{Purpose, StreamId};
 use super::transaction::Writes;
 use super::write::Writer;
 use redis_kafka_engine::unit::packed::{self, EntryTime, Keep, PackedError, StreamWrite};

@@ -1,8 +1,8 @@
 //! A transaction: its commands with the writes they stand for, and what came of it.
 
+use super::found::unexpected;
 use super::plan::Plan;
-use super::prepare::unexpected;
-use crate::redis::{Connection, Heals, Part, Problem, Request, put_word};
+use crate::redis::{Connection, Heals, Part, Problem, Refusal, Request, put_word};
 use redis_kafka_engine::applier::Clash;
 use redis_kafka_engine::unit::packed::{Head, PackedError};
 use std::ops::Range;
@@ -204,6 +204,10 @@ impl Transaction {
     pub fn clashes(&self, plan: &Plan<'_>, refused: &[Refused]) -> Result<Vec<Clash>, Problem> {
         let mut clashes = Vec::new();
         for Refused { at, error } in refused {
+            // No record is to blame for what is not allowed at all.
+            if Refusal::of(error) == Refusal::NoCommand {
+                return Err(Problem::refused(error.clone()));
+            }
             match self.purposes.get(*at) {
                 Some(Purpose::Writes(Writes { group, first, count })) => {
                     let key = plan.groups.get(*group).map_or(&[][..], |it| it.group.key);

@@ -1,8 +1,9 @@
 //! Writes a plan as commands. What they come to is the same as what the module does through open
 //! keys: the scenarios hold both to it.
 
+use super::found::{Found, LastId};
 use super::plan::{Plan, UnitGroup, is_call};
-use super::prepare::{COMMAND_FIELD, Found, LastId};
+use super::prepare::COMMAND_FIELD;
 use super::transaction::{Transaction, Writes};
 use redis_kafka_engine::applier::Clash;
 use redis_kafka_engine::ledger::{self, Expected, FIELDS};

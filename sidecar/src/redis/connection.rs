@@ -117,7 +117,7 @@ impl Connection {
                 "this is a Redis Cluster, which redis-kafka does not support yet".to_owned(),
             )),
             // Who may not ask is told by MOVED.
-            Ok(_) | Err(Problem::Refused(Refusal::NoPermission | Refusal::Other, _)) => Ok(()),
+            Ok(_) | Err(Problem::Refused(Refusal::NoCommand | Refusal::Other, _)) => Ok(()),
             Err(problem) => Err(problem),
         }
     }

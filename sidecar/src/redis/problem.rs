@@ -28,8 +28,10 @@ pub enum Refusal {
     Cluster,
     /// `NOAUTH`, `WRONGPASS`: the password, or the user, is wrong.
     Login,
-    /// `NOPERM`: the ACL user may not do it.
+    /// `NOPERM`: the ACL user may not touch this key, or this channel.
     NoPermission,
+    /// `NOPERM`: the ACL user may not run this command at all.
+    NoCommand,
     /// `WRONGTYPE`: the key is of another type.
     WrongType,
     /// Anything else.
@@ -78,6 +80,8 @@ impl Refusal {
             "BUSY" => Refusal::Busy,
             "TRYAGAIN" | "CLUSTERDOWN" | "MOVED" | "ASK" | "CROSSSLOT" => Refusal::Cluster,
             "NOAUTH" | "WRONGPASS" => Refusal::Login,
+            // "no permissions to run the 'xadd' command", and not "to access one of the keys".
+            "NOPERM" if text.contains("to run the") => Refusal::NoCommand,
             "NOPERM" => Refusal::NoPermission,
             "WRONGTYPE" => Refusal::WrongType,
             _ => Refusal::Other,
@@ -117,9 +121,11 @@ impl Problem {
                 | Refusal::Full
                 | Refusal::Busy => Heals::Waiting,
                 Refusal::ReadOnly | Refusal::Login => Heals::Reconnecting,
-                Refusal::Cluster | Refusal::NoPermission | Refusal::WrongType | Refusal::Other => {
-                    Heals::Never
-                }
+                Refusal::Cluster
+                | Refusal::NoPermission
+                | Refusal::NoCommand
+                | Refusal::WrongType
+                | Refusal::Other => Heals::Never,
             },
         }
     }
@@ -141,7 +147,7 @@ impl Problem {
                 Refusal::Busy => "wait for the script, or SCRIPT KILL",
                 Refusal::Cluster => "name a Redis without cluster mode in --redis",
                 Refusal::Login => "check user and password of --redis",
-                Refusal::NoPermission => {
+                Refusal::NoPermission | Refusal::NoCommand => {
                     "give the user the rights (ACL SETUSER), then KAFKA.RESUME"
                 }
                 Refusal::WrongType | Refusal::Other => "see the log, then KAFKA.RESUME",
@@ -174,6 +180,11 @@ mod tests {
             ),
             ("EXECABORT Transaction discarded because of previous errors.", Refusal::Other),
             ("READONLY You can't write against a read only replica.", Refusal::ReadOnly),
+            ("NOPERM User writer has no permissions to run the 'xadd' command", Refusal::NoCommand),
+            (
+                "NOPERM this user has no permissions to access one of the keys used as arguments",
+                Refusal::NoPermission,
+            ),
             ("OOMPH", Refusal::Other),
             ("", Refusal::Other),
         ];

@@ -106,18 +106,32 @@ fn rights_that_lack_are_told_by_record() {
     bench.server.ok("ACL SETUSER writer on >pw ~kafka:* ~k:0 ~k:1 +@all");
     let port = bench.server.port();
     let mut limited = super::feed::through(bench.server, port);
-    limited.applier = {
-        use redis_kafka_sidecar::redis::Address;
-        let url = format!("redis://writer:pw@127.0.0.1:{port}");
-        let address = Address::parse(&url).expect("a URL");
-        redis_kafka_sidecar::apply::RespApplier::new(address, 0, limited.shared.clone())
-    };
+    limited.log_in("writer:pw");
     for kind in KINDS {
         limited.feed.next = 0;
         let applied = limited.apply(3, |at, pen| write(kind, &format!("k:{at}"), pen));
         assert_eq!(records(&applied), [2], "{kind:?}");
         assert!(problem(&applied).contains("NOPERM"), "{applied:?}");
         assert!(limited.server.keys("k:*").is_empty(), "{kind:?}");
+    }
+}
+
+/// No record is to blame for what the user may not do at all.
+#[test]
+fn a_command_that_is_not_allowed_stops() {
+    for forbidden in ["xadd", "hset", "type", "watch"] {
+        let bench = bench().begun();
+        bench.server.ok(&format!("ACL SETUSER writer on >pw ~* +@all -{forbidden}"));
+        let port = bench.server.port();
+        let mut limited = super::feed::through(bench.server, port);
+        limited.log_in("writer:pw");
+        let applied = limited.apply(2, |at, pen| match at {
+            0 => pen.entry("k:0", "x"),
+            _ => pen.merge("k:1", &[("a", "x")]),
+        });
+        let Applied::Failed(reason) = applied else { panic!("{forbidden}: {applied:?}") };
+        assert!(reason.contains("NOPERM") && reason.contains(forbidden), "{reason}");
+        assert!(limited.server.keys("k:*").is_empty(), "{forbidden}");
     }
 }
 

@@ -180,6 +180,13 @@ impl Bench {
         self
     }
 
+    /// Has the applier log in.
+    pub fn log_in(&mut self, login: &str) {
+        let url = format!("redis://{login}@127.0.0.1:{}", self.server.port());
+        let address = Address::parse(&url).expect("a URL");
+        self.applier = RespApplier::new(address, 0, self.shared.clone());
+    }
+
     /// Applies a unit of so many records.
     pub fn apply(&mut self, records: usize, write: impl FnMut(usize, &mut Pen<'_>)) -> Applied {
         let mut unit = self.feed.unit(records, write);

@@ -3,6 +3,7 @@
 use super::faults::held;
 use super::feed::{bench, on};
 use redis_kafka_engine::applier::Applied;
+use redis_kafka_tests::network::free_port;
 use redis_kafka_tests::server::Setup;
 
 #[test]
@@ -111,7 +112,10 @@ fn a_wrong_password_is_waited_for_and_a_cluster_is_not() {
         server.ok("CONFIG SET requirepass \"\"");
     });
     assert_eq!(applied, Applied::Done);
-    let mut bench = on(Setup::plain().config("cluster-enabled", "yes").start());
+    let mut bench = on(Setup::plain()
+        .config("cluster-enabled", "yes")
+        .config("cluster-port", &free_port().to_string())
+        .start());
     let applied = bench.apply(1, |_, pen| pen.entry("s", "x"));
     let Applied::Failed(reason) = applied else { panic!("{applied:?}") };
     assert!(reason.contains("Redis Cluster"), "{reason}");
