@@ -34,9 +34,7 @@ impl FromStr for Filter {
     fn from_str(text: &str) -> Result<Filter, String> {
         match EnvFilter::try_new(text) {
             // A bare word that is no level would be taken for a target, and all else be silent.
-            Ok(_) if !text.is_empty() && text.split(',').all(is_directive) => {
-                Ok(Filter(text.to_owned()))
-            }
+            Ok(_) if text.split(',').all(is_directive) => Ok(Filter(text.to_owned())),
             _ => Err(
                 "use error, warn, info, debug, trace or off, also by target: info,librdkafka=debug"
                     .to_owned(),
@@ -47,7 +45,9 @@ impl FromStr for Filter {
 
 fn is_directive(word: &str) -> bool {
     let level = word.rsplit_once('=').map_or(word, |(_, level)| level);
-    tracing_subscriber::filter::LevelFilter::from_str(level.trim()).is_ok()
+    // No level at all would be taken for `error`.
+    !level.trim().is_empty()
+        && tracing_subscriber::filter::LevelFilter::from_str(level.trim()).is_ok()
 }
 
 /// Starts logging for the whole process; called once.

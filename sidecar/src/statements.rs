@@ -76,7 +76,7 @@ pub fn read(file: &[u8]) -> (Vec<Declared>, Vec<Problem>) {
         let words: Vec<&[u8]> = line.words.iter().map(Vec::as_slice).collect();
         match parse(&words).and_then(declares) {
             Ok(statement) => declared.push(Declared { line: line.number, statement }),
-            Err(error) => problems.push(Problem { line: line.number, what: error.to_string() }),
+            Err(error) => problems.push(Problem { line: line.number, what: without_code(&error) }),
         }
     }
     (declared, problems)
@@ -165,7 +165,7 @@ impl<'a> Names<'a> {
         let sends = route.check_sends(subscribe);
         let registry = route.target.sends().and_then(|sends| sends.registry);
         let refused = [suits, sends].into_iter().filter_map(|result| result.err());
-        let mut problems: Vec<_> = refused.map(|error| error.to_string()).collect();
+        let mut problems: Vec<_> = refused.map(|error| without_code(&error)).collect();
         problems.extend(registry.and_then(|name| lacks_schemas(name, profiles)));
         problems
     }
@@ -176,6 +176,12 @@ impl<'a> Names<'a> {
             None => "the file has no such subscription; declare it in the same file".to_owned(),
         }
     }
+}
+
+/// In a file there is no reply that would need a code.
+fn without_code(error: &CommandError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("ERR ").map(str::to_owned).unwrap_or(text)
 }
 
 fn lacks_brokers(name: &str, profiles: &Profiles) -> Option<String> {

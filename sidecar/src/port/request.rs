@@ -172,7 +172,7 @@ mod tests {
             (&b"*1\r\n$536870912\r\n"[..], ProtocolError::Length),
             (b"*1\r\n$-1\r\n", ProtocolError::Length),
             (b"*1\r\n$99999999999999999999\r\n", ProtocolError::Length),
-            (b"*2\r\n$1048560\r\n", ProtocolError::Length),
+            (b"*2\r\n$1048561\r\n", ProtocolError::Length),
             (b"*1025\r\n", ProtocolError::Count),
             (b"*x\r\n", ProtocolError::Count),
             (b"*1\n", ProtocolError::Count),
