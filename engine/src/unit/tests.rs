@@ -299,7 +299,10 @@ fn merged(writes: Vec<Read>) -> Vec<Read> {
         HashOperation::Delete if !held.is_empty() => HashOperation::Replace,
         first => *first,
     };
-    vec![Read::Hash(operation, held, Vec::new())]
+    let setting = hashes.iter().filter(|(_, fields, _)| !fields.is_empty()).count();
+    let again = if held.is_empty() { 0 } else { setting.saturating_sub(1) };
+    let again = vec![Read::Hash(HashOperation::Again, Vec::new(), Vec::new()); again];
+    [vec![Read::Hash(operation, held, Vec::new())], again].concat()
 }
 
 fn advance() -> Advance {

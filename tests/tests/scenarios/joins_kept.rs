@@ -180,6 +180,8 @@ fn another_database_and_another_data_set_are_seen(subject: Subject) {
     server.line("DEBUG RELOAD NOSAVE");
     assert_eq!(name_now(&server, &topic), "saved");
     server.line("FLUSHALL");
+    server.wait_state("rides", "stopped");
+    server.ok("KAFKA.UNSUBSCRIBE rides");
     let topic = joining(&server);
     assert_eq!(name_now(&server, &topic), "none");
 }

@@ -22,6 +22,8 @@ pub(super) struct Merging {
     /// Per name's number: the round in which it was set last, and its place in `fields`.
     places: Vec<(u64, usize)>,
     round: u64,
+    /// How many of the writes set a field: so many are heard of.
+    setting: usize,
 }
 
 impl Merging {
@@ -32,6 +34,7 @@ impl Merging {
         // The builder wrote these bytes itself, so they end where they should.
         let (operation, fields) = read_hash_write(&mut reader).ok()?;
         let first = *self.first.get_or_insert(operation);
+        self.setting += usize::from(fields > 0);
         for _ in 0..fields {
             let name = reader.varint().ok()?;
             let value = reader.text().ok()?;
@@ -78,7 +81,17 @@ impl Merging {
         }
     }
 
-    /// Appends the one write; `arena` is where the values stand.
+    /// How many writes are appended.
+    pub fn writes(&self) -> usize {
+        1 + self.again()
+    }
+
+    fn again(&self) -> usize {
+        let is_left = self.fields.iter().any(|field| field.value.is_some());
+        if is_left { self.setting.saturating_sub(1) } else { 0 }
+    }
+
+    /// Appends the one write, and the others as its repetition; `arena` is where the values stand.
     pub fn put(&self, arena: &[u8], out: &mut Vec<u8>) {
         let set = self.fields.iter().filter_map(|field| Some((field.name, field.value?)));
         let count = set.clone().count() as u32;
@@ -97,11 +110,13 @@ impl Merging {
         }
         // No field is left to delete.
         out.extend_from_slice(&[0; 4]);
+        out.extend(std::iter::repeat_n(HashOperation::Again as u8, self.again()));
     }
 
     /// Makes ready for the next hash.
     pub fn clear(&mut self) {
         self.first = None;
+        self.setting = 0;
         self.fields.clear();
         self.round += 1;
     }

@@ -72,7 +72,7 @@ impl Builder {
             let mut writes = self.writes_of(group).skip(seen_from);
             writes.all(|(write, bytes)| merging.take(write.start, bytes).is_some())
         };
-        let writes = if is_merged { 1 } else { seen };
+        let writes = if is_merged { merging.writes() } else { seen };
         let bytes_at = put_group(out, key, group.kind, group.keep, expiry, writes);
         let start = out.len();
         if is_merged {
