@@ -9,7 +9,7 @@ use redis_kafka_tests::wait::elapse;
 use std::time::Duration;
 
 redis_kafka_tests::for_each_subject!(
-    a_hash_that_stays_is_looked_up_once,
+    a_hash_that_stays_is_looked_up_once: not_sidecar "over a connection no event tells that a hash has changed: a sidecar asks for each batch",
     every_change_of_a_client_is_seen_by_the_next_record,
     a_hash_with_a_time_to_live_is_gone_when_that_is_over,
     what_takes_the_place_of_a_hash_stops_at_the_record,
