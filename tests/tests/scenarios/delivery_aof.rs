@@ -14,7 +14,7 @@ use redis_kafka_tests::server::{Append, Setup};
 use redis_kafka_tests::subject::Subject;
 
 redis_kafka_tests::for_each_subject!(
-    aof_cut_in_its_last_units: not_sidecar "a MULTI that was cut stays in the AOF; only the module can have it written anew (docs/operations.md)",
+    aof_cut_in_its_last_units,
     aof_of_some_time_ago,
     rdb_of_some_time_ago,
     rewrites_and_snapshots_under_load,

@@ -17,7 +17,7 @@ use crate::replication::wait_role;
 redis_kafka_tests::for_each_subject!(
     every_target_killed_with_aof_always,
     every_target_killed_with_aof_everysec,
-    every_target_with_an_aof_cut_anywhere: not_sidecar "a MULTI that was cut stays in the AOF; only the module can have it written anew (docs/operations.md)",
+    every_target_with_an_aof_cut_anywhere,
     every_target_across_failovers,
 );
 
