@@ -52,9 +52,8 @@ fn a_ledger_that_others_move_makes_the_unit_stale() {
 #[test]
 fn a_key_that_was_written_is_asked_for_again_once_units_come_one_by_one() {
     let mut bench = bench().begun();
-    let mut units: Vec<_> = (0..4)
-        .map(|_| bench.feed.unit(2, |at, pen| pen.entry(&format!("k:{at}"), "x")))
-        .collect();
+    let mut units: Vec<_> =
+        (0..4).map(|_| bench.feed.unit(2, |at, pen| pen.entry(&format!("k:{at}"), "x"))).collect();
     for at in 0..units.len() {
         let (now, later) = units.split_at_mut(at + 1);
         assert_eq!(bench.applier.apply(&mut now[at], later.first()), Applied::Done);
