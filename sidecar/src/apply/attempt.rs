@@ -1,6 +1,7 @@
 //! One try to apply a unit.
 
 use super::found::Found;
+use super::known::Known;
 use super::ledgers::{compare, is_made};
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
@@ -48,6 +49,7 @@ impl Next {
 }
 
 /// Why a try ends early.
+#[derive(Debug, PartialEq, Eq)]
 enum Stop {
     Settled(Applied),
     Contended,
@@ -131,8 +133,10 @@ impl RespApplier {
     }
 
     /// Asks what must be known about a unit.
-    fn prepare(&mut self, plan: &Plan<'_>, manner: Manner) -> Result<Found, Stop> {
+    fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
         self.request.clear();
+        // What comes one by one, or met trouble, is asked in full.
+        self.known.forget();
         let is_watching = self.link()?.is_watching;
         let mut request = std::mem::take(&mut self.request);
         let questions = Questions::ask(plan, manner, is_watching, &mut request);
@@ -203,7 +207,7 @@ impl RespApplier {
         self.request.clear();
         self.request.append(self.transaction.request());
         let mut request = std::mem::take(&mut self.request);
-        let next = ask_ahead(ahead, &mut request);
+        let next = ask_ahead(ahead, &self.known, &mut request);
         self.request = request;
         let next = next?;
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
@@ -219,6 +223,9 @@ impl RespApplier {
         // The outcome of this one is known.
         *doubt = before;
         let applied = self.settle(plan, executed);
+        if applied == Ok(Applied::Done) {
+            self.known.note(plan);
+        }
         self.read_ahead(next, ahead, applied.is_ok());
         applied
     }
@@ -276,12 +283,13 @@ impl RespApplier {
 /// The questions about the next unit, behind the transaction that is sent.
 fn ask_ahead<'u>(
     ahead: Option<&'u Unit>,
+    known: &Known,
     request: &mut crate::redis::Request,
 ) -> Result<Option<(Plan<'u>, Questions)>, PackedError> {
     let Some(ahead) = ahead else { return Ok(None) };
     let plan = Plan::read(&ahead.packed, &ahead.groups, &ahead.writers)?;
     // EXEC ends what is watched.
-    let questions = Questions::ask(&plan, Manner::Quick, false, request)?;
+    let questions = Questions::ask(&plan, Manner::Quickest(known), false, request)?;
     Ok(Some((plan, questions)))
 }
 

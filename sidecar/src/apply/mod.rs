@@ -14,6 +14,7 @@
 mod attempt;
 mod found;
 mod hold;
+mod known;
 mod ledgers;
 mod members;
 mod plan;
@@ -29,6 +30,7 @@ pub use ledgers::load as positions;
 use crate::redis::{Address, Connection, Patience, Problem, Request};
 use attempt::{Attempt, Next};
 use hold::{Hold, is_waited_for};
+use known::Known;
 use redis_kafka_engine::applier::{Applied, Applier, Lookahead, Positions};
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
@@ -47,6 +49,7 @@ pub struct RespApplier {
     shared: Arc<Shared>,
     link: Option<Link>,
     next: Option<Next>,
+    known: Known,
     hold: Hold,
     transaction: Transaction,
     /// That of the next unit.
@@ -91,6 +94,7 @@ impl RespApplier {
             shared,
             link: None,
             next: None,
+            known: Known::default(),
             hold: Hold::default(),
             transaction: Transaction::default(),
             upcoming: Transaction::default(),

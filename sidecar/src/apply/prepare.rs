@@ -7,9 +7,10 @@
 //! unit from ever being written.
 
 use super::found::{Found, LedgerFound, Purpose};
-use super::plan::Plan;
+use super::known::Known;
+use super::plan::{Plan, UnitGroup};
 use super::wanted::Wanted;
-use crate::redis::{Connection, Problem, Request, put_word};
+use crate::redis::{Connection, Problem, Request};
 use redis_kafka_engine::ledger::Expected;
 use redis_kafka_engine::unit::packed::{GroupKind, Keep, PackedError};
 
@@ -20,12 +21,28 @@ pub const COMMAND_FIELD: &str = "command";
 const NEARLY_LAST: &[u8] = b"18446744073709551615";
 
 /// How it is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+#[derive(Debug, Clone, Copy)]
+pub enum Manner<'k> {
     /// As cheaply as it goes; something that does not fit is noticed, but not named.
     Quick,
+    /// As quick, and without the keys that were written a moment ago.
+    Quickest(&'k Known),
     /// Key by key.
     Thorough,
+}
+
+impl Manner<'_> {
+    fn is_thorough(self) -> bool {
+        matches!(self, Manner::Thorough)
+    }
+
+    /// Whether a key's type is taken for granted. SET would take the place of any.
+    fn trusts(self, it: &UnitGroup<'_>) -> bool {
+        match self {
+            Manner::Quickest(known) => it.group.kind != GroupKind::String && known.has(it),
+            Manner::Quick | Manner::Thorough => false,
+        }
+    }
 }
 
 /// One command, and the step or the group that it is about.
@@ -65,7 +82,7 @@ impl Questions {
     /// cancelled.
     pub fn ask(
         plan: &Plan<'_>,
-        manner: Manner,
+        manner: Manner<'_>,
         is_watching: bool,
         request: &mut Request,
     ) -> Result<Questions, PackedError> {
@@ -104,15 +121,15 @@ impl Questions {
     }
 }
 
-struct Asking<'p, 'a, 'r> {
+struct Asking<'p, 'a, 'r, 'k> {
     plan: &'p Plan<'a>,
-    manner: Manner,
+    manner: Manner<'k>,
     request: &'r mut Request,
     asked: Vec<Ask>,
     found: Found,
 }
 
-impl Asking<'_, '_, '_> {
+impl<'a> Asking<'_, 'a, '_, '_> {
     fn put(&mut self, ask: Ask, words: &[&[u8]]) {
         self.asked.push(ask);
         self.request.command(words);
@@ -137,7 +154,7 @@ impl Asking<'_, '_, '_> {
                 || given.binary_search(&number).is_ok()
         };
         let read: Vec<usize> = (0..plan.groups.len()).filter(|number| is_read(*number)).collect();
-        let together = if self.manner == Manner::Quick { read.as_slice() } else { &[] };
+        let together = if self.manner.is_thorough() { &[] } else { read.as_slice() };
         if ledgers.len() + together.len() > 0 {
             self.asked.push(Ask::Watch);
             self.request.begin(1 + ledgers.len() + together.len());
@@ -147,7 +164,7 @@ impl Asking<'_, '_, '_> {
                 self.request.word(it.group.key);
             }
         }
-        if self.manner == Manner::Thorough {
+        if self.manner.is_thorough() {
             for number in read {
                 let Some(it) = plan.groups.get(number) else { continue };
                 self.put(Ask::WatchGroup(number), &[b"WATCH", it.group.key]);
@@ -160,7 +177,7 @@ impl Asking<'_, '_, '_> {
         for (number, key) in keys.iter().enumerate() {
             let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);
             let is_absent = matches!(expected, Some(Expected::Absent { .. }));
-            if is_absent || self.manner == Manner::Thorough {
+            if is_absent || self.manner.is_thorough() {
                 self.put(Ask::LedgerType(number), &[b"TYPE", key.as_bytes()]);
             }
             let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", COMMAND_FIELD.as_bytes()];
@@ -173,47 +190,50 @@ impl Asking<'_, '_, '_> {
     fn keys(&mut self, given: &[usize]) {
         let plan = self.plan;
         let mut streams = Vec::new();
-        let mut stream_words = 0;
         for (number, it) in plan.groups.iter().enumerate() {
             let key = it.group.key;
+            let is_given = given.binary_search(&number).is_ok();
             match it.group.kind {
                 GroupKind::Command | GroupKind::Channel => {}
-                GroupKind::Stream if given.binary_search(&number).is_ok() => {
-                    self.put(Ask::LastId(number, Purpose::Choice), &[b"XINFO", b"STREAM", key]);
+                GroupKind::Undecided => self.fields(number, it),
+                _ if !is_given && self.manner.trusts(it) => {}
+                GroupKind::Stream if is_given || self.manner.is_thorough() => {
+                    let purpose = if is_given { Purpose::Choice } else { Purpose::Room };
+                    self.put(Ask::LastId(number, purpose), &[b"XINFO", b"STREAM", key]);
                 }
-                GroupKind::Stream if self.manner == Manner::Quick => {
-                    put_word(&mut streams, key);
-                    stream_words += 1;
-                }
-                GroupKind::Stream => {
-                    self.put(Ask::LastId(number, Purpose::Room), &[b"XINFO", b"STREAM", key]);
-                }
-                GroupKind::Undecided => {
-                    let names = self.found.wanted.names(number);
-                    // Where nothing is read, the type alone is asked.
-                    if names.is_empty() {
-                        self.put(Ask::Type(number), &[b"TYPE", key]);
-                        continue;
-                    }
-                    self.asked.push(Ask::Fields(number));
-                    self.request.begin(2 + names.len());
-                    self.request.word(b"HMGET");
-                    self.request.word(key);
-                    for name in names {
-                        self.request.word(plan.head.names.get(*name).copied().unwrap_or_default());
-                    }
-                }
+                GroupKind::Stream => streams.push(key),
                 _ => self.put(Ask::Type(number), &[b"TYPE", key]),
             }
         }
-        if stream_words > 0 {
-            self.asked.push(Ask::Streams);
-            self.request.begin(4 + 2 * stream_words);
-            for word in [&b"XREAD"[..], b"COUNT", b"1", b"STREAMS"] {
-                self.request.word(word);
-            }
-            self.request.written(&streams);
-            (0..stream_words).for_each(|_| self.request.word(NEARLY_LAST));
+        self.streams(&streams);
+    }
+
+    /// What undecided writes depend on; where that is nothing, the type alone.
+    fn fields(&mut self, number: usize, it: &UnitGroup<'a>) {
+        let names = self.found.wanted.names(number);
+        if names.is_empty() {
+            return self.put(Ask::Type(number), &[b"TYPE", it.group.key]);
         }
+        self.asked.push(Ask::Fields(number));
+        self.request.begin(2 + names.len());
+        self.request.word(b"HMGET");
+        self.request.word(it.group.key);
+        for name in names {
+            self.request.word(self.plan.head.names.get(*name).copied().unwrap_or_default());
+        }
+    }
+
+    /// Whether all of them are streams with IDs left: then nothing is there to be read.
+    fn streams(&mut self, keys: &[&[u8]]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.asked.push(Ask::Streams);
+        self.request.begin(4 + 2 * keys.len());
+        for word in [&b"XREAD"[..], b"COUNT", b"1", b"STREAMS"] {
+            self.request.word(word);
+        }
+        keys.iter().for_each(|key| self.request.word(key));
+        keys.iter().for_each(|_| self.request.word(NEARLY_LAST));
     }
 }

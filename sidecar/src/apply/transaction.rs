@@ -190,9 +190,9 @@ impl Transaction {
             match connection.part()? {
                 Part::Error(error) => refused.push(Refused::new(at, error)),
                 Part::Array(parts) => {
-                    if connection.skip(parts)? {
-                        refused.push(Refused::new(at, b"ERR an error stands in its answer"));
-                    }
+                    let has_error = connection.skip(parts)?;
+                    let error = has_error.then_some(b"ERR an error stands in its answer");
+                    refused.extend(error.map(|error| Refused::new(at, error)));
                 }
                 _ => {}
             }

@@ -48,6 +48,24 @@ fn a_ledger_that_others_move_makes_the_unit_stale() {
     assert_eq!(bench.server.number("XLEN s"), 2);
 }
 
+/// Keys are taken for what they were only while unit follows unit.
+#[test]
+fn a_key_that_was_written_is_asked_for_again_once_units_come_one_by_one() {
+    let mut bench = bench().begun();
+    let mut units: Vec<_> =
+        (0..4).map(|_| bench.feed.unit(2, |at, pen| pen.entry(&format!("k:{at}"), "x"))).collect();
+    for at in 0..units.len() {
+        let (now, later) = units.split_at_mut(at + 1);
+        assert_eq!(bench.applier.apply(&mut now[at], later.first()), Applied::Done);
+    }
+    bench.server.line("DEL k:1");
+    bench.server.line("SET k:1 taken");
+    let applied = bench.apply(2, |at, pen| pen.entry(&format!("k:{at}"), "x"));
+    assert!(matches!(applied, Applied::Clash(_)), "{applied:?}");
+    assert_eq!(records(&applied), [1]);
+    assert_eq!(bench.server.number("XLEN k:0"), 4);
+}
+
 #[test]
 fn a_type_that_changes_too_late_is_told_by_name_and_the_rest_is_written() {
     let mut bench = bench().begun();

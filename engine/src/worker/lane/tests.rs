@@ -148,6 +148,22 @@ fn dead_letters_that_cannot_be_written_stop_the_subscription() {
 }
 
 #[test]
+fn writes_that_were_refused_too_late_are_named_and_the_rest_counts() {
+    let (worker, mut lane) = ends();
+    worker.send(unit(&worker)).expect("room");
+    let problem = "WRONGTYPE key 'k' is no stream".to_owned();
+    let clash = |record| Clash { record, key: b"k".to_vec(), problem: problem.clone() };
+    let refused = Applied::PartlyRefused((0..8).map(|at| clash(at % 2)).collect());
+    lane.turn("s", &mut applier(vec![refused]));
+    let status = lane.shared.status();
+    assert_eq!(status.state, State::Stopped);
+    assert!(status.reason.contains("t/0@11: WRONGTYPE key 'k'"), "{status:?}");
+    assert!(status.reason.ends_with("3 more"), "{status:?}");
+    assert_eq!(lane.shared.units.applied.load(Ordering::Relaxed), 1);
+    assert!(lane.shared.control().verdicts.is_empty(), "no record comes again");
+}
+
+#[test]
 fn a_worker_hears_that_its_generation_is_over_while_the_queue_is_full() {
     let (worker, lane) = ends();
     let mut sent = 0;
