@@ -123,7 +123,7 @@ impl Worker {
             generation: control.generation,
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
             committed: vec![-1; cursors.len()],
-            others: Others::new(known.len() > cursors.len()),
+            others: Others::new(&self.spec.membership),
             known,
             shown,
             rebalances,
