@@ -132,7 +132,7 @@ impl Worker {
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
             routes: control.routes.iter().map(|route| Arc::from(route.name.as_str())).collect(),
             committed: vec![-1; cursors.len()],
-            others: Others::new(known.len() > cursors.len()),
+            others: Others::new(&self.spec.membership),
             known,
             shown,
             rebalances,

@@ -124,10 +124,15 @@ impl LaneWorker {
             return Err(Changed);
         }
         if since.elapsed() > self.patience {
-            self.is_stuck.store(true, Ordering::Relaxed);
-            return Err(Changed);
+            return Err(self.give_up());
         }
         Ok(())
+    }
+
+    /// Says that the applier was waited for in vain.
+    pub fn give_up(&self) -> Changed {
+        self.is_stuck.store(true, Ordering::Relaxed);
+        Changed
     }
 
     fn answer<T>(&self, answer: &Receiver<T>, generation: u64) -> Result<T, Changed> {

@@ -7,7 +7,7 @@
 use super::consume::{Flow, TICK};
 use super::session::ASK;
 use super::shared::{Control, Questions};
-use super::{IDLE_LOOK, Keep, Trouble, Worker};
+use super::{IDLE_LOOK, Keep, STUCK, Trouble, Worker};
 use crate::applier::Positions;
 use crate::kafka::{self, Assigned, Commit, Failure, Member, Membership, Problem, ProblemKind};
 use crate::ledger::{Cursor, Standing};
@@ -98,9 +98,10 @@ impl Standings {
     }
 }
 
-/// How the partitions do that others have.
+/// How the partitions do that others have or may have. The question also tells whether Redis
+/// answers at all.
 pub(super) struct Others {
-    exist: bool,
+    may_exist: bool,
     asked: Option<Receiver<Result<Positions, String>>>,
     looked: Instant,
     ends_asked: Instant,
@@ -108,10 +109,11 @@ pub(super) struct Others {
 }
 
 impl Others {
-    /// Others that were looked at just now, if there are any.
-    pub(super) fn new(exist: bool) -> Others {
+    /// Others that were looked at just now, if there may be any.
+    pub(super) fn new(membership: &Membership) -> Others {
         let now = Instant::now();
-        Others { exist, asked: None, looked: now, ends_asked: now, watched_until: now }
+        let may_exist = *membership != Membership::Manual;
+        Others { may_exist, asked: None, looked: now, ends_asked: now, watched_until: now }
     }
 
     /// Somebody waits for what they do.
@@ -127,7 +129,7 @@ impl Others {
 
     /// Whether it is time to look.
     pub(super) fn is_due(&self) -> bool {
-        self.exist && self.pause().is_zero()
+        self.may_exist && self.pause().is_zero()
     }
 }
 
@@ -234,7 +236,7 @@ impl Worker {
         if let Some(Err(failure)) = self.consumer.as_mut().map(kafka::Consumer::unassign) {
             return self.cannot_join(&failure);
         }
-        let (known, mut others) = (standings.known(), Others::new(true));
+        let (known, mut others) = (standings.known(), Others::new(&self.spec.membership));
         let mut discovered = Instant::now();
         loop {
             self.lane.shared.say(control.generation, self.idleness());
@@ -311,7 +313,7 @@ impl Worker {
 
     /// Shows how others do while records are read here. Does not wait for the answer.
     pub(super) fn follow_others(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
-        if !flow.others.exist {
+        if !flow.others.may_exist {
             return Ok(());
         }
         if let Some(asked) = flow.others.asked.take() {
@@ -321,6 +323,9 @@ impl Worker {
                     self.show_others(&positions, |topic, at| {
                         !own.iter().any(|(name, slot)| *slot == at && **name == *topic)
                     });
+                }
+                Err(TryRecvError::Empty) if flow.others.looked.elapsed() > STUCK => {
+                    return Err(self.lane.give_up().into());
                 }
                 Err(TryRecvError::Empty) => flow.others.asked = Some(asked),
                 // A ledger that cannot be read stops whoever has the partition.

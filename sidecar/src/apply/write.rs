@@ -155,9 +155,14 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
         let mut reader = it.writes.clone();
         for write in 0..it.group.writes {
             let (operation, fields) = packed::read_hash_write(&mut reader)?;
-            if operation != HashOperation::Merge {
-                self.transaction.flush(number, b"HSET", key);
-                self.one(number, write, &[b"DEL", key]);
+            match operation {
+                // It was packed with the one before it.
+                HashOperation::Again => continue,
+                HashOperation::Merge => {}
+                HashOperation::Delete | HashOperation::Replace => {
+                    self.transaction.flush(number, b"HSET", key);
+                    self.one(number, write, &[b"DEL", key]);
+                }
             }
             for _ in 0..fields {
                 let (name, value) = packed::read_field(&mut reader, &self.plan.head)?;

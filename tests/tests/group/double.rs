@@ -229,6 +229,7 @@ impl Sidecar {
 
 impl Drop for Sidecar {
     fn drop(&mut self) {
+        self.is_away.store(false, Ordering::Relaxed);
         self.lane.exit(Farewell::Leave);
         assert!(self.lane.has_ended(END) || std::thread::panicking(), "the worker has not ended");
         for thread in [self.worker.take(), self.applier.take()].into_iter().flatten() {
