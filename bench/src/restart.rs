@@ -83,7 +83,7 @@ fn stall(lab: &Lab, subject: Subject) -> Result<f64> {
     let stall = match subject {
         Subject::Units | Subject::Commands => module_stall(lab, &mut server, &topic),
         Subject::Sidecar => sidecar_stall(lab, &mut server, &topic),
-        Subject::Bridge => bridge_stall(lab, &server, &topic),
+        Subject::Bridge | Subject::Client => bridge_stall(lab, &server, &topic),
     };
     load.stop()?;
     Ok(stall?.as_secs_f64())
