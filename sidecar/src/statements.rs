@@ -1,7 +1,6 @@
-//! The file of statements: what it declares, and what is wrong with it.
+//! The file of statements: what it says, and what is wrong with it.
 
-use redis_kafka_engine::command::{Route, Statement, Subscribe, lines, parse};
-use redis_kafka_engine::grammar::CommandError;
+use redis_kafka_engine::command::{CommandError, Route, Statement, Subscribe, lines, parse};
 use redis_kafka_engine::kafka::{Connection, ConnectionError, Profiles, RegistryName};
 use redis_kafka_engine::nearest::nearest;
 use std::collections::BTreeMap;
@@ -11,17 +10,17 @@ use std::path::Path;
 /// The most bytes of a file: some ten thousand statements.
 const FILE_MAX: u64 = 4 * 1024 * 1024;
 
-/// A subscription or a route that the file declares.
+/// One command of the file: most declare a subscription or a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// The number of its first line, counted from 1.
     pub line: usize,
-    /// [`Statement::Subscribe`] or [`Statement::Route`].
+    /// What it says.
     pub statement: Statement,
 }
 
 impl Declared {
-    /// Its name.
+    /// The name that it declares; empty where it declares nothing.
     pub fn name(&self) -> &str {
         match &self.statement {
             Statement::Subscribe(Subscribe { name, .. }) | Statement::Route(Route { name, .. }) => {
@@ -62,7 +61,7 @@ pub fn load(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What a file declares, in its order, and every statement that cannot be understood.
+/// What a file says, in its order, and every statement that cannot be understood.
 pub fn read(file: &[u8]) -> (Vec<Declared>, Vec<Problem>) {
     let lines = match lines::read(file) {
         Ok(lines) => lines,
@@ -74,7 +73,7 @@ pub fn read(file: &[u8]) -> (Vec<Declared>, Vec<Problem>) {
     let (mut declared, mut problems) = (Vec::new(), Vec::new());
     for line in lines {
         let words: Vec<&[u8]> = line.words.iter().map(Vec::as_slice).collect();
-        match parse(&words).and_then(declares) {
+        match parse(&words) {
             Ok(statement) => declared.push(Declared { line: line.number, statement }),
             Err(error) => problems.push(Problem { line: line.number, what: without_code(&error) }),
         }
@@ -82,21 +81,12 @@ pub fn read(file: &[u8]) -> (Vec<Declared>, Vec<Problem>) {
     (declared, problems)
 }
 
-fn declares(statement: Statement) -> Result<Statement, CommandError> {
-    match statement {
-        Statement::Subscribe(_) | Statement::Route(_) => Ok(statement),
-        other => Err(CommandError::new("a file of statements declares subscriptions and routes")
-            .of(other.entry().clause.name)
-            .hint("give this command to the command port")),
-    }
-}
-
 /// What is wrong with the declarations as a whole: names that are taken or lead nowhere, routes
 /// that do not suit their subscription.
 pub fn check(declared: &[Declared], profiles: &Profiles) -> Vec<Problem> {
     let names = Names::of(declared);
     let mut problems = Vec::new();
-    for one in declared {
+    for one in declared.iter().filter(|one| !one.name().is_empty()) {
         let mut report = |what: String| problems.push(Problem { line: one.line, what });
         if let Some(first) = names.lines.get(one.name()).filter(|first| **first != one.line) {
             report(format!("the name '{}' is taken by line {first}", one.name()));
@@ -123,7 +113,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(declared: &'a [Declared]) -> Names<'a> {
         let mut names = Names { lines: BTreeMap::new(), subscriptions: BTreeMap::new() };
-        for one in declared {
+        for one in declared.iter().filter(|one| !one.name().is_empty()) {
             names.lines.entry(one.name()).or_insert(one.line);
             if let Statement::Subscribe(subscribe) = &one.statement {
                 names.subscriptions.entry(one.name()).or_insert(subscribe);
@@ -234,7 +224,7 @@ mod tests {
         let route = "KAFKA.ROUTE r FROM";
         for (file, words) in [
             ("\nKAFKA.SUBSCRIBE s TOPIC", ["2: KAFKA.SUBSCRIBE", "missing"]),
-            ("KAFKA.PAUSE s", ["1: KAFKA.PAUSE", "command port"]),
+            ("KAFKA.PAUSE", ["1: KAFKA.PAUSE", "missing"]),
             ("KAFKA.SUBSCRIBE s TOPIC t CONNECTION clod", ["1: ", "did you mean 'cloud'"]),
             ("KAFKA.SUBSCRIBE s TOPIC t CONNECTION registry", ["1: ", "bootstrap.servers"]),
             (

@@ -44,7 +44,7 @@ pub struct RunArgs {
     /// File of connection profiles (TOML), as the module's load argument CONNECTIONS
     #[arg(long, value_name = "FILE", env = "REDIS_KAFKA_CONNECTIONS")]
     pub connections: Option<PathBuf>,
-    /// File of KAFKA.SUBSCRIBE and KAFKA.ROUTE commands to declare at start; REPLACE is implied
+    /// File of commands to give at start, such as KAFKA.SUBSCRIBE and KAFKA.ROUTE; REPLACE is implied
     #[arg(long, value_name = "FILE", env = "REDIS_KAFKA_STATEMENTS")]
     pub statements: Option<PathBuf>,
     /// Remove the subscriptions and routes that --statements does not name

@@ -96,13 +96,17 @@ impl Statements {
 
     /// The names that it declares.
     pub fn names(&self) -> BTreeSet<String> {
-        self.list.iter().map(|declared| declared.name().to_owned()).collect()
+        let names = self.list.iter().map(Declared::name);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 }
 
 /// What is to be given for a statement; nothing where it stands already.
 fn words_of(statement: &Statement, console: &mut impl Console) -> Option<Vec<Vec<u8>>> {
     let mut words: Vec<_> = statement.arguments().into_iter().map(String::into_bytes).collect();
+    if !matches!(statement, Statement::Subscribe(_) | Statement::Route(_)) {
+        return Some(words);
+    }
     if let Some(stored) = statement.name().and_then(|name| console.stored(name)) {
         statement.difference(&stored)?;
         words.insert(2, b"REPLACE".to_vec());

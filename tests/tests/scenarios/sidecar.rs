@@ -225,7 +225,8 @@ fn a_sidecar_stands_by_beside_the_module() {
     oracle::check(&server, kafka, &load);
 }
 
-/// A restored backup, or what a crash took from the disk: the sidecar goes on from what is left.
+/// A restored backup, or what a crash took from the disk, at any byte: the sidecar goes on from what
+/// is left, and what was torn does not come back with the start after that.
 #[test]
 fn redis_goes_back_in_time() {
     let (kafka, mut dice) = (Kafka::shared(), Dice::new());
@@ -233,13 +234,17 @@ fn redis_goes_back_in_time() {
     let mut server = Subject::Sidecar.setup().append(Append::Always).start();
     oracle::declare(&server, kafka, &topic, "");
     let load = Load::new(kafka, &topic).start(2000);
-    for _ in 0..Scale::from_env().pick(2, 20) {
-        progress(&server, 500);
+    for _ in 0..Scale::from_env().pick(5, 100) {
+        progress(&server, 200);
         server.kill_redis();
         let file = aof::incremental(server.directory());
         let commands = aof::commands(&file);
-        let units = aof::last_units(&commands, 1 + dice.below(100));
-        aof::cut(&file, units[0][0].start);
+        let unit = aof::last_units(&commands, 1 + dice.below(50))[0];
+        let (start, end) = (unit[0].start, unit[unit.len() - 1].end);
+        aof::cut(&file, start + dice.below((end - start) as usize) as u64);
+        server.start_again();
+        progress(&server, 200);
+        server.kill_redis();
         server.start_again();
     }
     let load = load.stop();
@@ -270,4 +275,59 @@ fn a_user_that_loses_its_rights_stops_the_subscription() {
     server.ok("ACL SETUSER writer ~h:*");
     server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     oracle::check(&server, kafka, &load);
+}
+
+/// Declared at every start, and changed only where it differs: a person's PAUSE stays. `--prune`
+/// removes what the file no longer names.
+#[test]
+fn a_start_up_file_is_declared_once_and_pruned() {
+    let kafka = Kafka::shared();
+    let (topic, other) = (kafka.topic("sidecar-file", 1), kafka.topic("sidecar-file", 1));
+    let mut load = Load::new(kafka, &topic);
+    load.send(20);
+    let mut server = Setup::plain().start();
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    let file = server.directory().join("statements.kafka");
+    let brokers = kafka.brokers();
+    let rides = format!(
+        "# two routes\nKAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} PAUSED\n\
+         KAFKA.ROUTE every FROM rides\n  TO STREAM \"s:%{{key}}\"\n\
+         KAFKA.ROUTE last FROM rides TO HASH \"h:%{{key}}\"\nKAFKA.RESUME rides\n"
+    );
+    let others = format!("KAFKA.SUBSCRIBE others TOPIC {other} BROKERS {brokers}\n");
+    let path = file.display().to_string();
+    let setup = SidecarSetup::of_units(4).args(&["--statements", &path]);
+    let start = |server: &mut RedisServer, setup: &SidecarSetup, text: &str| {
+        std::fs::write(&file, text).expect("write the statements");
+        server.attach_sidecar(setup.clone(), &url);
+    };
+    start(&mut server, &setup, &format!("{rides}{others}"));
+    wait_says(server.sidecar(), "sub=others ");
+    oracle::check(&server, kafka, &load);
+
+    // A changed route is replaced, the rest is as it was.
+    server.ok("KAFKA.PAUSE others");
+    server.sidecar().kill();
+    let changed = rides.replace("TO HASH \"h:%{key}\"", "TO HASH \"h:%{key}\" SELECT \"seq\"");
+    start(&mut server, &setup.clone().args(&["--prune"]), &format!("{changed}{others}"));
+    wait_for("the changed route", Duration::from_secs(30), || {
+        let info = server.try_line("KAFKA.INFO last").map(|info| format!("{info:?}"));
+        if info.as_ref().is_ok_and(|info| info.contains("SELECT")) { Ok(()) } else { Err(info) }
+    });
+    assert_eq!(server.wait_state("others", "paused").state, "paused");
+
+    server.sidecar().kill();
+    start(&mut server, &setup.clone().args(&["--prune"]), &changed);
+    wait_for("the other subscription to go", Duration::from_secs(30), || {
+        let list = server.text("KAFKA.LIST");
+        if list.contains("sub=others ") { Err(list) } else { Ok(()) }
+    });
+    load.send(20);
+    oracle::check(&server, kafka, &load);
+
+    // What is refused ends the process, and says where.
+    let wrong = "KAFKA.PAUSE nobody\n";
+    std::fs::write(&file, wrong).expect("write the statements");
+    let log = setup.refused_at_start(&url, server.directory());
+    assert!(log.contains("statements.kafka:1: ") && log.contains("nobody"), "{log}");
 }
