@@ -55,8 +55,6 @@ missing_packages() {
     python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
     # The examples' READMEs ask a web API with it.
     command -v curl >/dev/null || echo curl
-    # The status page is tested in a real browser.
-    command -v chromedriver >/dev/null || echo chromium-driver
     # The tests start and signal servers with these programs, not with shell built-ins.
     type -P setpriv >/dev/null || echo util-linux
     type -P kill >/dev/null || echo procps
@@ -79,6 +77,14 @@ install_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -q -y --no-install-recommends "$@"
+}
+
+# The status page is tested in a real browser; where none can be had, that test says that it is
+# skipped, and nothing else lacks it.
+want_browser() {
+  command -v chromedriver >/dev/null && return
+  (install_packages chromium-driver) \
+    || say "no chromium-driver: the test of the status page in a browser is skipped"
 }
 
 check_rust() {
@@ -107,6 +113,7 @@ main() {
   fi
   check_rust
   if [ "$purpose" = test ]; then
+    want_browser
     tests/kafka/setup.sh
     tests/servers/setup.sh
   fi
