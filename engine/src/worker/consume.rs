@@ -99,19 +99,7 @@ impl Worker {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
         let outbox = self.open_outbox(control)?;
-        let schemas = self.schemas()?;
-        let formats = Formats {
-            key: self.spec.key,
-            key_schemas: schemas.key,
-            value: ValueSource {
-                format: self.spec.value,
-                envelope: self.spec.envelope,
-                schemas: schemas.value,
-            },
-        };
-        let encoders = self.encoders(control)?;
-        let plan = Plan::with_encoders(formats, &control.routes, &encoders)
-            .map_err(|error| self.mend_schemas(error.to_string()))?;
+        let plan = self.plan(control)?;
         let assignments: Vec<_> = cursors
             .iter()
             .map(|cursor| Assignment {
@@ -151,6 +139,22 @@ impl Worker {
             ticked: now,
             discovered: now,
         })
+    }
+
+    fn plan(&mut self, control: &Control) -> Result<Plan, Trouble> {
+        let schemas = self.schemas()?;
+        let formats = Formats {
+            key: self.spec.key,
+            key_schemas: schemas.key,
+            value: ValueSource {
+                format: self.spec.value,
+                envelope: self.spec.envelope,
+                schemas: schemas.value,
+            },
+        };
+        let encoders = self.encoders(control)?;
+        Plan::with_encoders(formats, &control.routes, &encoders)
+            .map_err(|error| self.mend_schemas(error.to_string()))
     }
 
     fn step(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {

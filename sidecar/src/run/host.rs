@@ -227,21 +227,12 @@ impl Host for SidecarHost {
         partitions: &[(Arc<str>, i32)],
     ) -> Result<(), String> {
         let list = ledger::known_key(subscription);
-        let listed = match self.redis.ask(database, &[b"HKEYS", list.as_bytes()]) {
+        let listed: Vec<_> = match self.redis.ask(database, &[b"HKEYS", list.as_bytes()]) {
             Ok(Value::Array(fields)) => fields.iter().map(text).collect(),
             Ok(_) | Err(Problem::Refused(Refusal::WrongType, _)) => Vec::new(),
             Err(problem) => return Err(self.redis.explain(&list, &problem)),
         };
-        let of = |field: &String| {
-            let (topic, partition) = field.rsplit_once('/')?;
-            Some(ledger::partition_key(subscription, topic, partition.parse().ok()?))
-        };
-        let listed = listed.iter().filter_map(of);
-        // The list may have been lost; what the worker knew is deleted all the same.
-        let known = partitions
-            .iter()
-            .map(|(topic, partition)| ledger::partition_key(subscription, topic, *partition));
-        let keys: Vec<_> = listed.chain(known).chain([list]).collect();
+        let keys = ledger::keys(subscription, listed.iter().map(String::as_str), partitions);
         let mut words = vec![b"DEL".as_slice()];
         words.extend(keys.iter().map(|key| key.as_bytes()));
         self.redis.tell(database, &words)
