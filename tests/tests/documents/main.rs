@@ -7,6 +7,7 @@ mod configuration;
 mod deploy;
 mod layers;
 mod readme;
+mod sidecar;
 mod sources;
 mod subjects;
 
