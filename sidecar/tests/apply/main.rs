@@ -10,3 +10,4 @@ mod ledgers;
 mod lookups;
 mod lost;
 mod refusals;
+mod ways;
