@@ -11,7 +11,7 @@
 //! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
 //! 8. [`target`]: what a route writes; one file a target
 //! 9. [`command`]: statements as one table, parsed without side effects
-//! 10. [`lookup`], [`watch`]: what joins ask of hashes, what was answered, and whether it holds
+//! 10. [`watch`], [`lookup`]: what joins ask of hashes, what was answered, and whether it holds
 //! 11. [`applier`]: the seam to Redis
 //! 12. [`worker`]: one subscription's loop
 //! 13. [`control`]: what commands do to subscriptions and routes
