@@ -10,7 +10,7 @@ export REDIS_KAFKA_CACHE ?= $(HOME)/.cache/redis-kafka
 # A variant of the module with a command that injects panics: tests only.
 PANIC_TARGET := target/panic-injection
 # Scenarios wait for servers most of their time: more of them at once than there are cores.
-export RUST_TEST_THREADS ?= 4
+export RUST_TEST_THREADS ?= 6
 # How long each fuzz target runs.
 FUZZ_SECONDS ?= 60
 SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)

@@ -51,6 +51,11 @@ impl Appliers {
         }
     }
 
+    /// Forgets what was measured of subscriptions that are gone.
+    pub fn forget(&self, names: &[&str]) {
+        names.iter().for_each(|name| self.metrics.forget(name));
+    }
+
     /// Waits until all threads have ended, at most until then; whether they did.
     pub fn end(&mut self, deadline: Instant) -> bool {
         while self.threads.iter().any(|thread| !thread.is_finished()) {

@@ -187,7 +187,9 @@ impl Host for SidecarHost {
     fn unstore(&mut self, names: &[&str]) -> Result<(), String> {
         let mut words = vec![b"HDEL".as_slice(), KEY.as_bytes()];
         words.extend(names.iter().map(|name| name.as_bytes()));
-        self.redis.tell(DEFINITIONS, &words)
+        self.redis.tell(DEFINITIONS, &words)?;
+        self.appliers.forget(names);
+        Ok(())
     }
 
     fn leave_word(&mut self, subscription: &str, offsets: Offsets) -> Result<(), String> {
