@@ -6,11 +6,11 @@ use super::ledgers::{compare, is_made};
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
-use super::write::{CommandPlace, Writer, command_place, forget_command};
-use super::{Doubt, RespApplier};
+use super::write::{CommandPlace, Writer, command_ledger, command_place, forget_command};
+use super::{Doubt, Progress, RespApplier};
 use crate::redis::Problem;
 use redis_kafka_engine::applier::{Applied, Clash};
-use redis_kafka_engine::ledger::{self, Advance};
+use redis_kafka_engine::ledger::Advance;
 use redis_kafka_engine::unit::packed::PackedError;
 use redis_kafka_engine::unit::{Undecidable, Unit};
 
@@ -80,9 +80,9 @@ impl RespApplier {
         &mut self,
         unit: &Unit,
         ahead: Option<&Unit>,
-        doubt: &mut Doubt,
+        progress: &mut Progress,
     ) -> Result<Attempt, Problem> {
-        match self.try_apply(unit, ahead, doubt) {
+        match self.try_apply(unit, ahead, progress) {
             Ok(applied) | Err(Stop::Settled(applied)) => Ok(Attempt::Settled(applied)),
             Err(Stop::Contended) => Ok(Attempt::Contended),
             Err(Stop::Problem(problem)) => Err(problem),
@@ -93,7 +93,7 @@ impl RespApplier {
         &mut self,
         unit: &Unit,
         ahead: Option<&Unit>,
-        doubt: &mut Doubt,
+        progress: &mut Progress,
     ) -> Result<Applied, Stop> {
         self.link()?;
         let plan = Plan::read(&unit.packed, &unit.groups, &unit.writers)?;
@@ -104,17 +104,27 @@ impl RespApplier {
         if found.is_suspect {
             (found, upcoming) = (self.prepare(&plan, Manner::Thorough)?, Upcoming::Open);
         }
-        check(&plan, &mut found, *doubt)?;
-        if plan.has_calls() && !has_run(&plan, unit, &found) {
-            self.call(&plan, unit, &found)?;
-            found = self.prepare(&plan, Manner::Thorough)?;
-            check(&plan, &mut found, *doubt)?;
+        check(&plan, &mut found, progress.doubt)?;
+        if !progress.refused.is_empty() {
+            return self.give_back(&plan, unit, progress);
+        }
+        if plan.has_calls() {
+            if has_run(&plan, unit, &found) {
+                if !progress.is_called {
+                    tell_of_run(&plan, unit);
+                }
+            } else {
+                self.call(&plan, unit, &found, progress)?;
+                progress.is_called = true;
+                found = self.prepare(&plan, Manner::Thorough)?;
+                check(&plan, &mut found, progress.doubt)?;
+            }
         }
         match upcoming {
             Upcoming::Written => std::mem::swap(&mut self.transaction, &mut self.upcoming),
             Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
         }
-        self.write(&plan, ahead, doubt)
+        self.write(&plan, ahead, &mut progress.doubt)
     }
 
     /// Writes the unit's transaction into its buffer.
@@ -149,43 +159,54 @@ impl RespApplier {
     }
 
     /// Runs what may be refused by itself.
-    fn call(&mut self, plan: &Plan<'_>, unit: &Unit, found: &Found) -> Result<(), Stop> {
+    fn call(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        found: &Found,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
         let refused = Writer::new(&mut self.transaction, plan, found).write_calls(unit)?;
         if !refused.is_empty() {
             return Err(Applied::Clash(refused).into());
         }
-        let executed = self.execute()?;
-        match executed {
+        match self.execute()? {
             Executed::Done(refused) if refused.is_empty() => Ok(()),
             Executed::Aborted => Err(Stop::Contended),
             Executed::Discarded(refused) => {
                 Err(Applied::Clash(self.transaction.clashes(plan, &refused)?).into())
             }
             Executed::Done(refused) => {
-                let clashes = self.transaction.clashes(plan, &refused)?;
-                self.forget_command(plan, unit)?;
-                Err(Applied::Clash(clashes).into())
+                progress.refused = self.transaction.clashes(plan, &refused)?;
+                let found = self.prepare(plan, Manner::Thorough)?;
+                if let Some(refused) = compare(&plan.head, &found) {
+                    return Err(refused.into());
+                }
+                self.give_back(plan, unit, progress).and_then(|applied| Err(applied.into()))
             }
         }
     }
 
-    /// Takes back the note that commands were run, as they were refused.
-    fn forget_command(&mut self, plan: &Plan<'_>, unit: &Unit) -> Result<(), Stop> {
-        let Some(place) = command_place(plan, unit) else { return Ok(()) };
-        let found = self.prepare(plan, Manner::Thorough)?;
-        // Where the ledger is another's by now, so is the note.
-        if compare(&plan.head, &found).is_some() {
-            return Ok(());
+    /// Takes back the note that commands were run, as they were refused. The ledger is watched.
+    fn give_back(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        progress: &mut Progress,
+    ) -> Result<Applied, Stop> {
+        if let Some(key) = command_ledger(plan, unit) {
+            self.transaction.begin(&plan.head);
+            forget_command(&mut self.transaction, &key);
+            self.transaction.end();
+            match self.execute()? {
+                Executed::Done(refused) if refused.is_empty() => {}
+                Executed::Aborted => return Err(Stop::Contended),
+                Executed::Done(refused) | Executed::Discarded(refused) => {
+                    self.transaction.clashes(plan, &refused)?;
+                }
+            }
         }
-        let Some(advance) = plan.head.advances.get(place.step) else { return Ok(()) };
-        let key = ledger::partition_key(plan.head.subscription, advance.topic, advance.partition);
-        self.transaction.begin(&plan.head);
-        forget_command(&mut self.transaction, &key);
-        self.transaction.end();
-        match self.execute()? {
-            Executed::Done(refused) if refused.is_empty() => Ok(()),
-            _ => Err(Stop::Contended),
-        }
+        Ok(Applied::Clash(std::mem::take(&mut progress.refused)))
     }
 
     /// Sends the transaction and reads what came of it.
@@ -329,6 +350,19 @@ fn has_run(plan: &Plan<'_>, unit: &Unit, found: &Found) -> bool {
     let Some(CommandPlace { step, offset }) = command_place(plan, unit) else { return false };
     let noted = found.ledgers.get(step).and_then(|ledger| ledger.command.as_deref());
     noted == Some(itoa::Buffer::new().format(offset).as_bytes())
+}
+
+/// What a lost answer leaves open is said, at least.
+fn tell_of_run(plan: &Plan<'_>, unit: &Unit) {
+    if let Some(record) = unit.records.first()
+        && let Some((topic, partition)) = unit.slots.get(record.slot)
+    {
+        let (name, offset) = (plan.head.subscription, record.offset);
+        log::warn!(
+            "subscription {name}: {topic}/{partition}@{offset}: its COMMAND was run and is not run again; \
+             the connection, or the process, ended before it was known whether Redis refused it"
+        );
+    }
 }
 
 /// Makes absolute writes of those that depend on what hashes hold.

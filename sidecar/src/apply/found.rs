@@ -286,6 +286,16 @@ fn expect_status(connection: &mut Connection, command: &str) -> Result<(), Probl
 pub fn unexpected(command: &str, part: Part<'_>) -> Problem {
     match part {
         Part::Error(error) => problem(error),
-        other => Problem::refused(format!("ERR {command} was answered with {other:?}")),
+        other => {
+            let found = match other {
+                Part::Status(_) | Part::Error(_) => "a status",
+                Part::Integer(_) => "a number",
+                Part::Bulk(_) => "a string",
+                Part::TooLong => "a string that is too long",
+                Part::Nil => "nothing",
+                Part::Array(_) => "an array",
+            };
+            Problem::refused(format!("ERR {command} was answered with {found}"))
+        }
     }
 }

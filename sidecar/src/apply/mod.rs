@@ -31,7 +31,7 @@ use crate::redis::{Address, Connection, Patience, Problem, Request};
 use attempt::{Attempt, Next};
 use hold::{Hold, is_waited_for};
 use known::Known;
-use redis_kafka_engine::applier::{Applied, Applier, Lookahead, Positions};
+use redis_kafka_engine::applier::{Applied, Applier, Clash, Lookahead, Positions};
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::worker::Shared;
@@ -75,12 +75,23 @@ struct Try {
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Whether a transaction may have been run without our knowing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Doubt {
     /// None was sent, or its answer was read.
+    #[default]
     None,
     /// One was sent whose answer was lost.
     Sent,
+}
+
+/// What is known of a unit from one try to the next.
+#[derive(Debug, Default)]
+struct Progress {
+    doubt: Doubt,
+    /// Whether its calls are known to have been run, and taken.
+    is_called: bool,
+    /// What of its calls Redis refused: only the note that they were run is still to be taken back.
+    refused: Vec<Clash>,
 }
 
 impl RespApplier {
@@ -198,13 +209,13 @@ impl Applier for RespApplier {
 
     fn apply(&mut self, unit: &mut Unit, ahead: Option<&Unit>) -> Applied {
         let generation = unit.generation;
-        let mut doubt = Doubt::None;
+        let mut progress = Progress::default();
         loop {
             if self.shared.generation() != generation {
                 return Applied::Dropped;
             }
             let try_of = self.begin_try();
-            match self.attempt(unit, ahead, &mut doubt) {
+            match self.attempt(unit, ahead, &mut progress) {
                 Ok(Attempt::Settled(applied)) => {
                     self.hold.end(&self.place, &self.shared);
                     return applied;

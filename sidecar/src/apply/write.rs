@@ -41,7 +41,9 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
     pub fn write_calls(mut self, unit: &Unit) -> Result<Vec<Clash>, PackedError> {
         self.transaction.begin(&self.plan.head);
         self.write_groups(is_call)?;
-        if let Some((key, offset)) = self.command_note(unit) {
+        if let Some(CommandPlace { offset, .. }) = command_place(self.plan, unit)
+            && let Some(key) = command_ledger(self.plan, unit)
+        {
             let request = self.transaction.own(4);
             request.word(b"HSET");
             request.word(key.as_bytes());
@@ -57,21 +59,12 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
         self.transaction.begin(&self.plan.head);
         self.write_groups(|kind| !is_call(kind) && kind != GroupKind::Channel)?;
         self.advance();
-        if let Some((key, _)) = self.command_note(unit) {
+        if let Some(key) = command_ledger(self.plan, unit) {
             forget_command(self.transaction, &key);
         }
         self.write_groups(|kind| kind == GroupKind::Channel)?;
         self.transaction.end();
         Ok(self.refused)
-    }
-
-    /// The ledger's key and the offset of the record whose commands the unit runs.
-    fn command_note(&self, unit: &Unit) -> Option<(String, i64)> {
-        let place = command_place(self.plan, unit)?;
-        let advance = self.plan.head.advances.get(place.step)?;
-        let name = self.plan.head.subscription;
-        let key = ledger::partition_key(name, advance.topic, advance.partition);
-        Some((key, place.offset))
     }
 
     fn write_groups(&mut self, wanted: impl Fn(GroupKind) -> bool) -> Result<(), PackedError> {
@@ -231,6 +224,12 @@ pub fn command_place(plan: &Plan<'_>, unit: &Unit) -> Option<CommandPlace> {
         |it: &packed::PackedAdvance<'_>| it.partition == *partition && it.topic == &**topic;
     let step = plan.head.advances.iter().position(is_there)?;
     Some(CommandPlace { step, offset: record.offset })
+}
+
+/// The ledger's key of that record's partition.
+pub fn command_ledger(plan: &Plan<'_>, unit: &Unit) -> Option<String> {
+    let advance = plan.head.advances.get(command_place(plan, unit)?.step)?;
+    Some(ledger::partition_key(plan.head.subscription, advance.topic, advance.partition))
 }
 
 /// Takes the note away that says which record's commands were run.

@@ -17,29 +17,36 @@ const LOSE_ANSWER: u8 = 2;
 struct Wire {
     port: u16,
     at_exec: Arc<AtomicU8>,
+    /// EXECs that pass before.
+    skip: Arc<AtomicU8>,
 }
 
 fn wire(target: u16) -> Wire {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let port = listener.local_addr().expect("an address").port();
     let at_exec = Arc::new(AtomicU8::new(PASS));
-    let orders = at_exec.clone();
+    let skip = Arc::new(AtomicU8::new(0));
+    let (orders, passing) = (at_exec.clone(), skip.clone());
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-            carry(client, server, &orders);
+            carry(client, server, &orders, &passing);
         }
     });
-    Wire { port, at_exec }
+    Wire { port, at_exec, skip }
 }
 
 /// The units of these tests go in one write, so that EXEC is read with all that stands before it.
-fn carry(mut client: TcpStream, mut server: TcpStream, orders: &AtomicU8) {
+fn carry(mut client: TcpStream, mut server: TcpStream, orders: &AtomicU8, skip: &AtomicU8) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(read @ 1..) = client.read(&mut buffer) {
         let sent = &buffer[..read];
         let has_exec = sent.windows(8).any(|word| word == b"\r\nEXEC\r\n");
-        let order = if has_exec { orders.swap(PASS, Ordering::SeqCst) } else { PASS };
+        let is_due = has_exec
+            && skip
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_err();
+        let order = if is_due { orders.swap(PASS, Ordering::SeqCst) } else { PASS };
         if order == LOSE_REQUEST {
             break;
         }
@@ -104,6 +111,25 @@ fn a_command_whose_answer_was_lost_is_not_run_twice() {
         }
         assert_eq!(bench.server.text("GET count"), "4", "{order}");
         assert_eq!(bench.server.number("XLEN s"), 4, "{order}");
+    }
+}
+
+/// The command was refused, and then the wire broke while the note was taken back.
+#[test]
+fn a_command_that_was_refused_is_not_taken_for_run() {
+    let (mut bench, wire) = bench();
+    bench.server.line("SET count many");
+    for order in [LOSE_ANSWER, LOSE_REQUEST] {
+        bench.feed.next = 0;
+        wire.skip.store(1, Ordering::SeqCst);
+        wire.at_exec.store(order, Ordering::SeqCst);
+        let applied = bench.apply(1, |_, pen| {
+            pen.command(&["INCRBY", "count", "1"]);
+            pen.entry("s", "x");
+        });
+        assert_eq!(super::feed::records(&applied), [0], "{order}");
+        assert_eq!((bench.next().as_str(), bench.server.number("EXISTS s")), ("0", 0));
+        assert!(!bench.server.hash(super::feed::LEDGER).contains_key("command"), "{order}");
     }
 }
 
