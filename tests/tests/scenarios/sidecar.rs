@@ -233,7 +233,7 @@ fn redis_goes_back_in_time() {
     let topic = kafka.topic("sidecar-back", 2);
     let mut server = Subject::Sidecar.setup().append(Append::Always).start();
     oracle::declare(&server, kafka, &topic, "");
-    let load = Load::new(kafka, &topic).start(2000);
+    let load = Load::new(kafka, &topic).start(500);
     for _ in 0..Scale::from_env().pick(5, 100) {
         progress(&server, 200);
         server.kill_redis();
