@@ -52,6 +52,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin redis-kafka
 COPY --from=build /out/redis-kafka /usr/local/bin/redis-kafka
-USER redis-kafka
+USER 10001
+# Probes and scrapers come from outside the container; the command port stays inside until
+# REDIS_KAFKA_LISTEN, with a password and TLS, opens it.
+ENV REDIS_KAFKA_HTTP=0.0.0.0:8390
+EXPOSE 8390
+HEALTHCHECK --interval=10s --timeout=8s --start-period=10s \
+    CMD ["redis-kafka", "health", "--live"]
 ENTRYPOINT ["redis-kafka"]
-CMD ["--help"]
+CMD ["run"]

@@ -10,12 +10,12 @@ export REDIS_KAFKA_CACHE ?= $(HOME)/.cache/redis-kafka
 # A variant of the module with a command that injects panics: tests only.
 PANIC_TARGET := target/panic-injection
 # Scenarios wait for servers most of their time: more of them at once than there are cores.
-export RUST_TEST_THREADS ?= 4
+export RUST_TEST_THREADS ?= 6
 # How long each fuzz target runs.
 FUZZ_SECONDS ?= 60
 SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 
-.PHONY: help setup build demo test test-faults module-with-panics bench bench-records fuzz lint clean
+.PHONY: help setup build demo test test-faults test-matrix module-with-panics bench bench-records fuzz lint clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -37,6 +37,15 @@ test: build module-with-panics ## Run unit and integration tests on a real Kafka
 
 test-faults: export REDIS_KAFKA_FAULTS = full
 test-faults: test ## The same tests with the full counts of kills and cuts (takes long)
+
+# Every server that the tests know; `installed` is the one in the PATH.
+SERVERS ?= installed redis-7.4 redis-8.2 valkey-9.1
+test-matrix: build module-with-panics ## Run the scenarios on Redis 7.0, 7.4, 8.2 and Valkey 9 (SERVERS="..." for some)
+	@scripts/setup.sh test
+	for server in $(SERVERS); do \
+	  echo "test-matrix: $$server"; \
+	  REDIS_KAFKA_SERVER=$$server REDIS_KAFKA_PANIC_MODULE=$(CURDIR)/$(PANIC_TARGET)/release/libredis_kafka.so $(CARGO) test --release -p redis-kafka-tests --test scenarios; \
+	done
 
 module-with-panics:
 	@scripts/setup.sh build

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build    what compiling and the demo need
 #   scripts/setup.sh test     and what the integration tests need (Java, Kafka's jars,
-#                             Redis Stack for its JSON and TimeSeries commands)
+#                             further servers of Redis's kind)
 #
 # Run again, it finds everything in place and changes nothing. On Debian as root
 # (or with a sudo that asks no password) missing packages are installed;
@@ -79,6 +79,14 @@ install_packages() {
     apt-get install -q -y --no-install-recommends "$@"
 }
 
+# The status page is tested in a real browser; where none can be had, that test says that it is
+# skipped, and nothing else lacks it.
+want_browser() {
+  command -v chromedriver >/dev/null && return
+  (install_packages chromium-driver) \
+    || say "no chromium-driver: the test of the status page in a browser is skipped"
+}
+
 check_rust() {
   local version
   { command -v cargo && command -v rustc; } >/dev/null \
@@ -105,8 +113,9 @@ main() {
   fi
   check_rust
   if [ "$purpose" = test ]; then
+    want_browser
     tests/kafka/setup.sh
-    tests/redis-stack/setup.sh
+    tests/servers/setup.sh
   fi
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use redis::Connection;
 use redis_kafka_tests::server::RedisServer;
 
+use crate::bridge::JoinWay;
 use crate::cpu::{self, Machine};
 use crate::generator::{Reading, sensor_key};
 use crate::lab::{DEADLINE, HISTORY, Lab, PARTITIONS, SUBSCRIPTION};
@@ -69,12 +70,14 @@ pub fn run(lab: &Lab, server: &RedisServer, subject: Subject) -> Result<Ingest> 
 pub fn run_work(lab: &Lab, server: &RedisServer, subject: Subject, work: &Work) -> Result<Ingest> {
     let (machine, own, before) =
         (Machine::watch()?, cpu::seconds(std::process::id())?, cpu::seconds(server.pid())?);
-    let (span, bridge_cpu) = match subject.propagation() {
-        Some(_) => {
+    let (span, bridge_cpu) = match subject.takes_commands() {
+        true => {
+            let cpu = || server.sidecar_pid().map_or(Ok(0.0), cpu::seconds);
+            let before = cpu()?;
             lab.subscribe(server, work.topic, work.route);
-            (watch_module(lab, server, work.topic)?, 0.0)
+            (watch_module(lab, server, work.topic)?, cpu()? - before)
         }
-        None => watch_bridge(lab, server, work)?,
+        false => watch_bridge(lab, server, subject, work)?,
     };
     let redis_cpu = cpu::seconds(server.pid())? - before;
     let own_cpu = cpu::seconds(std::process::id())? - own;
@@ -120,8 +123,19 @@ fn refuse_stopped(server: &RedisServer) -> Result<()> {
     Ok(())
 }
 
-fn watch_bridge(lab: &Lab, server: &RedisServer, work: &Work) -> Result<(Span, f64)> {
-    let mut bridge = lab.bridge(server, work.topic, work.target, Some(lab.options.records))?;
+fn watch_bridge(
+    lab: &Lab,
+    server: &RedisServer,
+    subject: Subject,
+    work: &Work,
+) -> Result<(Span, f64)> {
+    let join = match subject {
+        Subject::Client => JoinWay::InTurn,
+        _ => JoinWay::Overlapped,
+    };
+    let records = Some(lab.options.records);
+    let mut bridge =
+        lab.bridge(server, work.topic, work.target.map(|target| (target, join)), records)?;
     let mut first = None;
     for line in BufReader::new(bridge.output()?).lines() {
         let line = line.context("the bridge's output")?;

@@ -10,8 +10,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::server::{Append, RedisServer, Setup};
+use redis_kafka_tests::sidecar::SidecarSetup;
 
 use crate::Options;
+use crate::bridge::JoinWay;
 use crate::generator::Reading;
 use crate::position::Position;
 use crate::subject::{Aof, Socket, Subject};
@@ -77,6 +79,11 @@ impl Lab {
             .config("loglevel", "notice")
             .config("auto-aof-rewrite-percentage", "0")
             .config("unixsocket", SOCKET);
+        if subject == Subject::Sidecar {
+            let unit = self.options.unit.map(|records| records.to_string());
+            let args = unit.iter().flat_map(|unit| ["--unit", unit]).collect::<Vec<_>>();
+            return setup.sidecar(SidecarSetup::default().args(&args));
+        }
         let Some(way) = subject.propagation() else { return setup };
         let setup = setup.module(&self.options.module, &["PROPAGATE", way]);
         match self.options.unit {
@@ -153,7 +160,7 @@ impl Lab {
         &self,
         server: &RedisServer,
         topic: &str,
-        target: Option<Target>,
+        target: Option<(Target, JoinWay)>,
         until: Option<u64>,
     ) -> Result<Bridge> {
         let program = std::env::current_exe().context("own program")?;
@@ -166,8 +173,10 @@ impl Lab {
             Socket::Unix => server.directory().join(SOCKET).display().to_string(),
         };
         command.args(["--redis", &redis]);
-        if let Some(target) = target.and_then(|target| target.to_possible_value()) {
-            command.args(["--target", target.get_name()]);
+        if let Some((target, join)) = target {
+            let names = (target.to_possible_value(), join.to_possible_value());
+            let (Some(target), Some(join)) = names else { bail!("{target:?} has no name") };
+            command.args(["--target", target.get_name(), "--join", join.get_name()]);
         }
         if let Some(until) = until {
             command.args(["--until", &until.to_string()]);

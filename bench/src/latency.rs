@@ -77,10 +77,13 @@ fn rows(case: &Case) -> [Vec<String>; 2] {
 }
 
 fn goals(case: &Case) -> Vec<Goal> {
-    if case.subject.propagation().is_none() {
+    if case.subject == Subject::Bridge {
         return Vec::new();
     }
     let what = format!("produce to XREAD, {}, {}: ", case.subject.title(), case.aof.title());
+    if case.subject == Subject::Sidecar {
+        return vec![Goal::new(what + "p50", Bound::AtMost(5.0), "ms", case.xread_ms.p50)];
+    }
     let above = case.xread_ms.p50 - case.bare_ms.p50;
     vec![
         Goal::new(what.clone() + "p50", Bound::AtMost(0.3), "ms above bare", above),
@@ -97,12 +100,12 @@ fn case(lab: &Lab, subject: Subject, aof: Aof) -> Result<Case> {
     let topic = lab.kafka.topic("latency", 1);
     let server = lab.server(subject, aof);
     let records = WARM_UP + u64::from(RATE) * lab.options.seconds;
-    let bridge = match subject.propagation() {
-        Some(_) => {
+    let bridge = match subject.takes_commands() {
+        true => {
             lab.subscribe(&server, &topic, HISTORY);
             None
         }
-        None => Some(lab.bridge(&server, &topic, None, None)?),
+        false => Some(lab.bridge(&server, &topic, None, None)?),
     };
     let consumer = bare_consumer(lab.kafka.brokers(), topic.clone(), records);
     let reader = blocked_reader(&server, records)?;

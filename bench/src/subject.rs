@@ -11,18 +11,26 @@ pub enum Subject {
     Units,
     /// The module, PROPAGATE commands
     Commands,
+    /// The sidecar
+    Sidecar,
     /// The external bridge of `bridge/`
     Bridge,
+    /// A client that pipelines a batch's look-ups, then its writes: of the join alone, beside the bridge
+    #[value(skip)]
+    Client,
 }
 
 impl Subject {
-    pub const ALL: [Subject; 3] = [Subject::Units, Subject::Commands, Subject::Bridge];
+    pub const ALL: [Subject; 4] =
+        [Subject::Units, Subject::Commands, Subject::Sidecar, Subject::Bridge];
 
     pub fn title(self) -> &'static str {
         match self {
             Subject::Units => "module, units",
             Subject::Commands => "module, commands",
+            Subject::Sidecar => "sidecar",
             Subject::Bridge => "external bridge",
+            Subject::Client => "plain client",
         }
     }
 
@@ -31,8 +39,13 @@ impl Subject {
         match self {
             Subject::Units => Some("units"),
             Subject::Commands => Some("commands"),
-            Subject::Bridge => None,
+            Subject::Sidecar | Subject::Bridge | Subject::Client => None,
         }
+    }
+
+    /// Whether it is declared with commands.
+    pub fn takes_commands(self) -> bool {
+        !matches!(self, Subject::Bridge | Subject::Client)
     }
 }
 

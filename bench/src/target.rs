@@ -94,7 +94,15 @@ impl Target {
         }
     }
 
-    /// How many times the bridge's records a second the module is to reach.
+    /// Who is to be outdone.
+    pub fn rival(self) -> Subject {
+        match self {
+            Target::Join => Subject::Client,
+            _ => Subject::Bridge,
+        }
+    }
+
+    /// How many times the rival's records a second the module is to reach.
     pub fn wanted_speed(self) -> f64 {
         match self {
             Target::Stream | Target::Hash | Target::Counters | Target::Zset | Target::List => 1.4,
@@ -110,10 +118,11 @@ impl Target {
     }
 }
 
-/// Who takes part: without an append-only file and replicas nothing is
+/// Who takes part in a target: without an append-only file and replicas nothing is
 /// propagated, so that the module runs once, whichever ways were asked for.
-pub fn subjects(asked: &[Subject]) -> Vec<Subject> {
+pub fn subjects(asked: &[Subject], target: Target) -> Vec<Subject> {
     let module = asked.iter().copied().find(|subject| subject.propagation().is_some());
-    let bridge = asked.iter().copied().find(|subject| subject.propagation().is_none());
-    module.into_iter().chain(bridge).collect()
+    let bridge = asked.iter().copied().find(|subject| *subject == Subject::Bridge);
+    let client = bridge.filter(|_| target == Target::Join).map(|_| Subject::Client);
+    module.into_iter().chain(bridge).chain(client).collect()
 }

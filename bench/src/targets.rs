@@ -23,7 +23,7 @@ pub fn run(lab: &Lab) -> Result<Section> {
     for round in 1..=lab.options.rounds {
         // All cases in each round, so that a slow minute hits them alike.
         for &target in &lab.options.targets {
-            for subject in subjects(&lab.options.subjects) {
+            for subject in subjects(&lab.options.subjects, target) {
                 let run = sample(lab, &fold, target, subject)
                     .with_context(|| format!("{}, {}", target.title(), subject.title()))?;
                 samples.add(round, subject, target, records, &run);
@@ -73,13 +73,15 @@ fn sample(lab: &Lab, fold: &Fold, target: Target, subject: Subject) -> Result<In
 
 fn goals(case: &Case<Target>, cases: &[Case<Target>]) -> Vec<Goal> {
     let target = case.condition;
-    let Some(bridge) = find(cases, Subject::Bridge, target) else { return Vec::new() };
+    let rival = target.rival();
+    let Some(beside) = find(cases, rival, target) else { return Vec::new() };
     if case.subject.propagation().is_none() {
         return Vec::new();
     }
+    let unit = if rival == Subject::Client { "x client" } else { "x bridge" };
     let goal = |what: &str, bound: Bound, figure: fn(&Case<Target>) -> f64| {
         let what = format!("{}, {}: {what}", target.title(), case.subject.title());
-        Goal::new(what, bound, "x bridge", figure(case) / figure(&bridge))
+        Goal::new(what, bound, unit, figure(case) / figure(&beside))
     };
     let speed = goal("speed", Bound::AtLeast(target.wanted_speed()), |c| c.records_per_second);
     let cpu = target.wanted_cpu();

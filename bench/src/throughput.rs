@@ -60,6 +60,13 @@ fn goals(cases: &[Case<Aof>]) -> Vec<Goal> {
             goals.push(Goal::new(what.clone() + "speed", Bound::AtLeast(1.5), "x bridge", speed));
             goals.push(Goal::new(what + "CPU", Bound::AtMost(0.65), "x bridge", cpu));
         }
+        if let Some(sidecar) = find(cases, Subject::Sidecar, aof) {
+            let speed = sidecar.records_per_second / bridge.records_per_second;
+            let cpu = sidecar.cpu_per_million / bridge.cpu_per_million;
+            let what = format!("sidecar, {}: ", aof.title());
+            goals.push(Goal::new(what.clone() + "speed", Bound::AtLeast(0.9), "x bridge", speed));
+            goals.push(Goal::new(what + "CPU", Bound::AtMost(1.1), "x bridge", cpu));
+        }
         if let Some(commands) = find(cases, Subject::Commands, aof) {
             let speed = commands.records_per_second / bridge.records_per_second;
             let least = match aof {

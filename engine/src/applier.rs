@@ -63,8 +63,22 @@ pub enum Applied {
     },
     /// Some writes would be refused; nothing was written.
     Clash(Vec<Clash>),
+    /// The unit and the ledger's advance are written but for these writes, which Redis refused
+    /// only while it wrote: an applier that cannot take writes back has no other way to tell.
+    PartlyRefused(Vec<Clash>),
     /// The unit could not be applied for a reason that is not the records'; nothing was written.
     Failed(String),
+    /// Nothing was written, and nothing is to be: the lane's generation changed meanwhile.
+    Dropped,
+}
+
+/// Whether an applier makes ready for a unit while the one before it is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookahead {
+    /// One unit after the other.
+    None,
+    /// It wants to see the next unit, where it is there already.
+    Next,
 }
 
 /// Applies units to Redis. One implementation a way to reach Redis.
@@ -75,7 +89,13 @@ pub trait Applier {
     /// Answers open questions about hashes, as many as go into one turn ([`Lookup::turn`]).
     fn resolve(&mut self, lookup: &mut Lookup);
 
+    /// Whether [`Applier::apply`] makes use of the next unit.
+    fn lookahead(&self) -> Lookahead {
+        Lookahead::None
+    }
+
     /// Writes the unit and advances the ledger as one, or does nothing. Refuses a
-    /// unit whose start is not exactly the ledger's next offset.
-    fn apply(&mut self, unit: &mut Unit) -> Applied;
+    /// unit whose start is not exactly the ledger's next offset. `ahead` is the unit that is
+    /// probably applied next; nothing of it may be written.
+    fn apply(&mut self, unit: &mut Unit, ahead: Option<&Unit>) -> Applied;
 }

@@ -20,6 +20,26 @@ pub fn partition_key(subscription: &str, topic: &str, partition: i32) -> String 
     format!("kafka:ledger:{subscription}:{topic}/{partition}")
 }
 
+/// All keys of a subscription's ledger: of the partitions that its list names (`listed`, the fields
+/// as they stand there), of those known otherwise, as the list may have been lost, and the list itself.
+pub fn keys<'a>(
+    subscription: &str,
+    listed: impl Iterator<Item = &'a str>,
+    known: &[(Arc<str>, i32)],
+) -> Vec<String> {
+    let of_field = |field: &str| {
+        let (topic, partition) = field.rsplit_once('/')?;
+        Some(partition_key(subscription, topic, partition.parse().ok()?))
+    };
+    let of_known =
+        |(topic, partition): &(Arc<str>, i32)| partition_key(subscription, topic, *partition);
+    let mut keys: Vec<_> = listed.filter_map(of_field).chain(known.iter().map(of_known)).collect();
+    keys.push(known_key(subscription));
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// The key of a subscription's dead letters (a stream).
 pub fn dead_letters_key(subscription: &str) -> String {
     format!("kafka:deadletters:{subscription}")
@@ -28,7 +48,10 @@ pub fn dead_letters_key(subscription: &str) -> String {
 /// Keys that no route may write: ledgers, definitions and dead letters.
 pub fn is_reserved(key: &[u8]) -> bool {
     let Some(rest) = key.strip_prefix(b"kafka:") else { return false };
-    rest == b"definitions" || rest.starts_with(b"ledger:") || rest.starts_with(b"deadletters:")
+    rest == b"definitions"
+        || rest.starts_with(b"definitions:")
+        || rest.starts_with(b"ledger:")
+        || rest.starts_with(b"deadletters:")
 }
 
 /// What became of the records of a partition. `consumed` is the sum of the others.
@@ -206,12 +229,13 @@ pub struct Cursor {
     standing: Standing,
     /// Where the unit being built began.
     unit_start: i64,
+    timestamp: Option<i64>,
 }
 
 impl Cursor {
     /// A cursor at what the ledger holds.
     pub fn new(topic: Arc<str>, partition: i32, standing: Standing) -> Cursor {
-        Cursor { topic, partition, standing, unit_start: standing.next }
+        Cursor { topic, partition, standing, unit_start: standing.next, timestamp: None }
     }
 
     /// The next offset wanted.
@@ -249,6 +273,16 @@ impl Cursor {
         self.standing.next = offset.saturating_add(1);
         self.standing.epoch = epoch.or(self.standing.epoch);
         self.standing.counters.count(outcome);
+    }
+
+    /// Says when Kafka got the record taken last, in ms since 1970, where that is known.
+    pub fn stamp(&mut self, timestamp: Option<i64>) {
+        self.timestamp = timestamp.or(self.timestamp);
+    }
+
+    /// When Kafka got the record taken last, in ms since 1970; none while unknown.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.timestamp
     }
 
     /// Moves to `position` when it is further on, past control records and compacted tails.
@@ -305,9 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_a_ledger_are_those_listed_and_those_known() {
+        let listed = ["a/b/0", "t/1", "no partition", "t/x"];
+        let known = [(Arc::from("t"), 1), (Arc::from("t"), 2)];
+        let expected = ["", ":a/b/0", ":t/1", ":t/2"].map(|end| format!("kafka:ledger:s{end}"));
+        assert_eq!(keys("s", listed.into_iter(), &known), expected);
+    }
+
+    #[test]
     fn reserved_keys_are_ours_alone() {
         assert!(
             is_reserved(b"kafka:definitions")
+                && is_reserved(b"kafka:definitions:ended:a")
                 && is_reserved(b"kafka:ledger:a:t/0")
                 && is_reserved(b"kafka:deadletters:a")
         );

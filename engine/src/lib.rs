@@ -11,9 +11,10 @@
 //! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
 //! 8. [`target`]: what a route writes; one file a target
 //! 9. [`command`]: statements as one table, parsed without side effects
-//! 10. [`lookup`]: what joins ask of hashes, and what was answered
+//! 10. [`watch`], [`lookup`]: what joins ask of hashes, what was answered, and whether it holds
 //! 11. [`applier`]: the seam to Redis
 //! 12. [`worker`]: one subscription's loop
+//! 13. [`control`]: what commands do to subscriptions and routes
 //!
 //! The engine knows neither a Redis client nor the module API.
 
@@ -22,6 +23,7 @@
 
 pub mod applier;
 pub mod command;
+pub mod control;
 pub mod expression;
 pub mod format;
 pub mod grammar;
@@ -34,4 +36,5 @@ pub mod registry;
 pub mod state;
 pub mod target;
 pub mod unit;
+pub mod watch;
 pub mod worker;

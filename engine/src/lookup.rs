@@ -4,6 +4,7 @@
 //! their order, and their buffers from batch to batch.
 
 use crate::expression::Reads;
+use crate::watch::{Mark, Watch};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -19,7 +20,7 @@ pub const MAX_ANSWERS: usize = 8 << 20;
 const KEYS_A_TURN: usize = 512;
 
 /// The applier ends its turn behind so many bytes.
-const BYTES_A_TURN: usize = 1 << 20;
+pub const BYTES_A_TURN: usize = 1 << 20;
 
 /// Questions with the answers known so far.
 #[derive(Debug)]
@@ -30,17 +31,33 @@ pub struct Lookup {
     pub questions: Questions,
     /// What was answered: as many as the first so many questions.
     pub answers: Answers,
+    /// What tells whether a marked answer still holds; none where nobody does.
+    pub watch: Option<Arc<Watch>>,
+    /// How many answers [`Kept`] has seen.
+    seen: usize,
 }
 
 impl Lookup {
     /// Without questions. `reads` says what is read, by the join's number.
     pub fn new(reads: Arc<[Reads]>) -> Lookup {
-        Lookup { reads, questions: Questions::default(), answers: Answers::default() }
+        let (questions, answers) = (Questions::default(), Answers::default());
+        Lookup { reads, questions, answers, watch: None, seen: 0 }
     }
 
     /// Whether questions are open.
     pub fn is_open(&self) -> bool {
         self.answers.list.len() < self.questions.list.len()
+    }
+
+    /// The open questions that go into one turn, as far as their number counts: the key, and the
+    /// number of the join. Their answers are put into `answers` in this order; a turn ends behind
+    /// [`BYTES_A_TURN`] of them.
+    pub fn open(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let open = self.questions.list.iter().skip(self.answers.list.len()).take(KEYS_A_TURN);
+        open.map(|question| {
+            let key = self.questions.keys.get(question.key.clone()).unwrap_or_default();
+            (key, question.join as usize)
+        })
     }
 
     /// Answers by `answer` what is open, as much as goes into one turn; it is given a key and
@@ -76,15 +93,12 @@ impl Lookup {
     pub fn clear(&mut self) {
         self.questions.clear();
         self.answers.clear();
+        self.seen = 0;
     }
 
     /// Bytes it holds on to.
     pub fn memory(&self) -> usize {
-        self.questions.keys.capacity()
-            + self.questions.list.capacity() * size_of::<Question>()
-            + self.answers.bytes.capacity()
-            + self.answers.parts.capacity() * size_of::<Part>()
-            + self.answers.list.capacity() * size_of::<Answer>()
+        self.questions.memory() + self.answers.memory()
     }
 }
 
@@ -129,22 +143,38 @@ impl Questions {
 
     /// The number of the question about the key in the buffer; asked if it is new.
     pub fn number(&mut self, join: u32) -> usize {
+        if let Some(at) = self.find(join, &self.buffer) {
+            return at;
+        }
         let Questions { keys, list, index, hasher, buffer } = self;
         let hash = hasher.hash_one((join, &buffer[..]));
-        let is = |&at: &u32| {
-            list.get(at as usize).is_some_and(|question| {
-                question.join == join && keys.get(question.key.clone()) == Some(&buffer[..])
-            })
-        };
-        if let Some(&at) = index.find(hash, is) {
-            return at as usize;
-        }
         let at = list.len();
         let start = keys.len();
         keys.extend_from_slice(buffer);
         list.push(Question { key: start..keys.len(), join });
         index.insert_unique(hash, at as u32, |&at| hash_of(hasher, list, keys, at));
         at
+    }
+
+    /// The number of the question about a key, where it was asked.
+    fn find(&self, join: u32, key: &[u8]) -> Option<usize> {
+        let Questions { keys, list, index, hasher, .. } = self;
+        let found =
+            index.find(hasher.hash_one((join, key)), |&at| is_about(list, keys, at, join, key));
+        found.map(|at| *at as usize)
+    }
+
+    /// Forgets what was asked about one key.
+    fn remove(&mut self, join: u32, key: &[u8]) {
+        let Questions { keys, list, index, hasher, .. } = self;
+        let hash = hasher.hash_one((join, key));
+        if let Ok(entry) = index.find_entry(hash, |&at| is_about(list, keys, at, join, key)) {
+            entry.remove();
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.keys.capacity() + self.list.capacity() * (size_of::<Question>() + size_of::<u32>())
     }
 
     /// Forgets what was asked about keys that `is_stale` names, so that they are asked anew.
@@ -172,6 +202,12 @@ impl Questions {
     }
 }
 
+fn is_about(list: &[Question], keys: &[u8], at: u32, join: u32, key: &[u8]) -> bool {
+    list.get(at as usize).is_some_and(|question| {
+        question.join == join && keys.get(question.key.clone()) == Some(key)
+    })
+}
+
 fn hash_of(hasher: &DefaultHashBuilder, list: &[Question], keys: &[u8], at: u32) -> u64 {
     let question = list.get(at as usize);
     let key = question.and_then(|question| keys.get(question.key.clone())).unwrap_or_default();
@@ -184,6 +220,8 @@ pub struct Answers {
     bytes: Vec<u8>,
     parts: Vec<Part>,
     list: Vec<Answer>,
+    /// The marks of the answers that may be kept, by their number.
+    marks: Vec<(usize, Mark)>,
 }
 
 /// Where a name or a value stands; none for a field that the hash has not.
@@ -255,6 +293,18 @@ impl Answers {
         self.bytes.len()
     }
 
+    /// The last answer holds until the watch says otherwise.
+    pub fn mark(&mut self, mark: Mark) {
+        self.marks.push((self.list.len().saturating_sub(1), mark));
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.parts.capacity() * size_of::<Part>()
+            + self.list.capacity() * size_of::<Answer>()
+            + self.marks.capacity() * size_of::<(usize, Mark)>()
+    }
+
     /// The key does not exist.
     pub fn absent(&mut self) {
         self.list.push(Answer::Absent);
@@ -280,6 +330,7 @@ impl Answers {
         self.bytes.clear();
         self.parts.clear();
         self.list.clear();
+        self.marks.clear();
     }
 }
 
@@ -307,100 +358,36 @@ impl HashAnswer<'_> {
 
     /// Completes it; what is larger than [`MAX_HASH`] is refused.
     pub fn end(self) {
-        let HashAnswer { answers, first_part, first_byte } = self;
-        if answers.bytes.len() - first_byte <= MAX_HASH {
-            answers.list.push(Answer::Found(first_part..answers.parts.len()));
-            return;
+        if self.size() > MAX_HASH {
+            return self.refuse_large();
         }
+        let HashAnswer { answers, first_part, .. } = self;
+        answers.list.push(Answer::Found(first_part..answers.parts.len()));
+    }
+
+    /// Forgets its parts: it is larger than [`MAX_HASH`], and refused.
+    pub fn refuse_large(self) {
+        let problem = format!("what is joined of it is larger than {MAX_HASH} bytes");
+        self.forget().refuse(&problem);
+    }
+
+    /// Forgets its parts: there is no such key.
+    pub fn absent(self) {
+        self.forget().absent();
+    }
+}
+
+impl<'l> HashAnswer<'l> {
+    fn forget(self) -> &'l mut Answers {
+        let HashAnswer { answers, first_part, first_byte } = self;
         answers.bytes.truncate(first_byte);
         answers.parts.truncate(first_part);
-        answers.refuse(&format!("what is joined of it is larger than {MAX_HASH} bytes"));
+        answers
     }
 }
 
+mod kept;
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    fn lookup() -> Lookup {
-        Lookup::new([Reads::Fields(vec!["name".to_owned()]), Reads::Whole].into())
-    }
-
-    fn ask(lookup: &mut Lookup, join: u32, key: &str) -> usize {
-        lookup.questions.key_buffer().extend_from_slice(key.as_bytes());
-        lookup.questions.number(join)
-    }
-
-    #[test]
-    fn each_hash_is_asked_once_and_answered_in_order() {
-        let mut lookup = lookup();
-        let asked = [(0, "a"), (1, "a"), (0, "b"), (0, "a")];
-        let numbers = asked.map(|(join, key)| ask(&mut lookup, join, key));
-        assert_eq!(numbers, [0, 1, 2, 0]);
-        let mut seen = Vec::new();
-        lookup.turn(|key, join, answers| {
-            seen.push((key.to_vec(), join));
-            let mut hash = answers.hash();
-            hash.part(Some(b"x"));
-            hash.part(None);
-            hash.end();
-        });
-        let expected = [("a", 0), ("a", 1), ("b", 0)];
-        assert_eq!(seen, expected.map(|(key, join)| (key.as_bytes().to_vec(), join)));
-        assert!(!lookup.is_open());
-        let Some(Found::Hash(found)) = lookup.answers.get(2) else { panic!("no hash") };
-        assert_eq!(found.parts().collect::<Vec<_>>(), [Some(&b"x"[..]), None]);
-    }
-
-    #[test]
-    fn a_turn_ends_after_so_many_keys_or_bytes() {
-        let mut lookup = lookup();
-        for key in 0..=KEYS_A_TURN {
-            ask(&mut lookup, 0, &key.to_string());
-        }
-        lookup.turn(|_, _, answers| answers.absent());
-        assert_eq!(lookup.answers.len(), KEYS_A_TURN);
-        assert!(lookup.is_open());
-        lookup.turn(|_, _, answers| answers.absent());
-        assert!(!lookup.is_open());
-        for key in ["large", "next"] {
-            ask(&mut lookup, 1, key);
-        }
-        let large = vec![0; BYTES_A_TURN];
-        lookup.turn(|_, _, answers| {
-            let mut hash = answers.hash();
-            hash.part(Some(&large));
-            hash.end();
-        });
-        assert!(lookup.is_open());
-        lookup.drop_open();
-        assert!(!lookup.is_open());
-        let next = lookup.questions.len();
-        assert_eq!(ask(&mut lookup, 1, "next"), next, "dropped, and asked anew");
-    }
-
-    #[test]
-    fn a_hash_that_is_too_large_is_refused_and_leaves_nothing() {
-        let mut answers = Answers::default();
-        let mut hash = answers.hash();
-        hash.part(Some(&vec![0; MAX_HASH + 1]));
-        hash.end();
-        let problem = "what is joined of it is larger than 1048576 bytes";
-        assert_eq!(answers.get(0), Some(Found::Refused(problem)));
-        assert!(answers.size() < 100);
-    }
-
-    #[test]
-    fn what_was_written_since_is_asked_anew() {
-        let mut lookup = lookup();
-        ask(&mut lookup, 0, "a");
-        ask(&mut lookup, 0, "b");
-        lookup.turn(|_, _, answers| answers.absent());
-        lookup.questions.forget(|key| key == b"a");
-        assert_eq!(ask(&mut lookup, 0, "b"), 1);
-        assert_eq!(ask(&mut lookup, 0, "a"), 2);
-        assert!(lookup.is_open());
-        lookup.clear();
-        assert_eq!(ask(&mut lookup, 0, "b"), 0);
-    }
-}
+pub use kept::Kept;

@@ -2,7 +2,7 @@
 
 use crate::redis::Context;
 use redis_kafka_engine::command::docs::{ArgumentDocs, ArgumentKind, CommandDocs};
-use redis_kafka_engine::command::{ENTRIES, Flag, docs};
+use redis_kafka_engine::command::{ENTRIES, Flag, categories, docs};
 use redis_kafka_engine::grammar::{Presence, Repetition};
 use redis_module::raw;
 use std::ffi::{CStr, CString, c_int};
@@ -51,11 +51,11 @@ pub fn register(context: Context, handler: Handler) -> Result<(), &'static str> 
 /// Puts a command into Redis's ACL categories, where the server can (Redis 7.2 and later; on 7.0
 /// module commands are in none, and users are granted them by name).
 fn categorise(context: Context, name: &CStr, flags: &[Flag]) {
-    let categories = match (flags.contains(&Flag::Admin), flags.contains(&Flag::ReadOnly)) {
-        (true, _) => c"admin dangerous",
-        (false, true) => c"read",
-        (false, false) => return,
-    };
+    let categories = categories(flags);
+    if categories.is_empty() {
+        return;
+    }
+    let Ok(categories) = CString::new(categories.join(" ")) else { return };
     // SAFETY: the command was just created, and the module is still being loaded.
     let status = unsafe {
         match (raw::RedisModule_GetCommand, raw::RedisModule_SetCommandACLCategories) {

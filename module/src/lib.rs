@@ -1,34 +1,29 @@
 //! redis-kafka as a Redis module: the engine's workers in the server's own process, their units
 //! applied on its main thread.
 //!
-//! [`turn`] is the heart: one unit a turn of the event loop. [`apply`] writes it; [`registry`]
-//! knows the subscriptions; [`commands`] changes them; [`guard`] says when writing must wait.
+//! [`turn`] is the heart: one unit a turn of the event loop. [`apply`] writes it; [`host`] does for
+//! the engine's commands what they need of the server; [`guard`] says when writing must wait.
 
-mod abilities;
 mod apply;
 mod callback;
-mod commands;
 mod describe;
 mod events;
-mod gates;
 mod guard;
+mod host;
 mod load;
 mod logging;
 #[cfg(feature = "panic-injection")]
 mod panic_injection;
 mod redis;
-mod registry;
 mod report;
 mod rights;
 mod torn;
 mod turn;
-mod waiting;
 
 use callback::guarded;
 use redis::Context;
 use redis_kafka_engine::applier::Applied;
 use redis_module::raw;
-use registry::Registry;
 use std::ffi::{c_char, c_int};
 use torn::TornTail;
 use turn::Module;
@@ -107,7 +102,7 @@ fn load(context: Context, arguments: &[&[u8]]) -> Result<(), String> {
         );
     }
     let torn = TornTail::watch(context);
-    turn::install(Module::new(Registry::new(config), torn));
+    turn::install(Module::new(config, torn));
     Ok(())
 }
 
@@ -144,7 +139,7 @@ unsafe extern "C" fn on_command(
     let done = guarded("command", || {
         // SAFETY: Redis passes what this callback was called with.
         let arguments = unsafe { redis::arguments(argv, argc) };
-        turn::with(|module| commands::run(module, context, &arguments))
+        turn::with(|module| module.run(context, &arguments))
     });
     match done {
         Some(Some(())) => {}
@@ -205,9 +200,7 @@ unsafe extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_repor
         return;
     }
     guarded("info", || {
-        let fields = turn::with(|module| {
-            report::server_info(&module.registry, module.guard.hold(), &module.replay)
-        });
+        let fields = turn::with(|module| report::server_info(module));
         redis::write_info(info, &fields.unwrap_or_default());
     });
 }

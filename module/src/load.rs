@@ -1,6 +1,8 @@
 //! The module's load arguments: `loadmodule …/libredis_kafka.so CONNECTIONS path PROPAGATE units USER name UNIT n`.
 
-use redis_kafka_engine::kafka::Profiles;
+use redis_kafka_engine::control;
+use redis_kafka_engine::kafka::{Membership, Profiles};
+use redis_kafka_engine::worker::UnitRecords;
 
 /// How units reach replicas and the AOF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,13 +15,18 @@ pub enum Propagate {
 }
 
 impl Propagate {
-    /// Records a unit at most, unless UNIT says otherwise. Larger units ingest faster and let
+    /// How many records a unit takes, unless UNIT says it. Larger units ingest faster and let
     /// other clients wait longer; plain commands take longer to apply a record.
-    fn unit_records(self) -> usize {
-        match self {
+    fn unit_records(self) -> UnitRecords {
+        UnitRecords::Entries(match self {
             Propagate::Commands => 256,
             Propagate::Units => 384,
-        }
+        })
+    }
+
+    /// Whether replicas and later starts of this server need the module.
+    pub fn needs_module(self) -> bool {
+        self == Propagate::Units
     }
 
     /// The word of the load argument.
@@ -34,14 +41,12 @@ impl Propagate {
 /// What the load arguments say.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The admin's connection profiles.
-    pub profiles: Profiles,
+    /// What the engine needs to know.
+    pub control: control::Config,
     /// How units reach replicas and the AOF.
     pub propagate: Propagate,
     /// The ACL user whose rights the writes have; none may write everywhere.
     pub user: Option<String>,
-    /// Records a unit at most.
-    pub unit_records: usize,
 }
 
 /// The greatest UNIT: a unit is applied in one go, during which nobody else is served.
@@ -72,7 +77,8 @@ impl Config {
             }
         }
         let unit_records = unit_records.unwrap_or_else(|| propagated.unit_records());
-        Ok(Config { profiles, propagate: propagated, user, unit_records })
+        let control = control::Config { profiles, unit_records, membership: Membership::Manual };
+        Ok(Config { control, propagate: propagated, user })
     }
 }
 
@@ -83,9 +89,9 @@ fn propagate(word: &str) -> Result<Propagate, String> {
         .ok_or_else(|| format!("PROPAGATE is commands or units, not '{word}'"))
 }
 
-fn unit(word: &str) -> Result<usize, String> {
+fn unit(word: &str) -> Result<UnitRecords, String> {
     match word.parse() {
-        Ok(records) if (1..=UNIT_LIMIT).contains(&records) => Ok(records),
+        Ok(records) if (1..=UNIT_LIMIT).contains(&records) => Ok(UnitRecords::AtMost(records)),
         _ => Err(format!("UNIT is a number of records from 1 to {UNIT_LIMIT}, not '{word}'")),
     }
 }

@@ -1,10 +1,11 @@
 //! The module on the main thread: one state, and one unit a turn of the event loop.
 
 use crate::guard::Guard;
-use crate::redis::{self, Context};
-use crate::registry::Registry;
+use crate::host::ModuleHost;
+use crate::load::{Config, Propagate};
+use crate::redis::{self, Blocked, Context};
 use crate::torn::TornTail;
-use crate::waiting::Waiting;
+use redis_kafka_engine::control::{self, Host, Registry, Role, Subscription, Waiting};
 use redis_kafka_engine::worker::Turn;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -23,18 +24,20 @@ pub struct ReplayCounts {
 
 /// Everything the module keeps; belongs to the main thread.
 pub struct Module {
+    /// The load arguments.
+    pub config: Config,
     /// Definitions and lanes.
     pub registry: Registry,
     /// Whether units may be applied.
     pub guard: Guard,
     /// Clients that wait.
-    pub waiting: Waiting,
+    pub waiting: Waiting<Blocked>,
     /// Units replayed.
     pub replay: ReplayCounts,
     /// Mends an AOF that lost the end of a MULTI.
     pub torn: TornTail,
     /// Whether the definitions must be read again before anything else.
-    pub is_unsynchronised: bool,
+    is_unsynchronised: bool,
     /// The last lane served, by name: the next one in order is next.
     served: String,
     /// When the timer that looks again goes off, while one is set.
@@ -58,9 +61,10 @@ pub fn with<T>(work: impl FnOnce(&mut Module) -> T) -> Option<T> {
 
 impl Module {
     /// The state at load.
-    pub fn new(registry: Registry, torn: TornTail) -> Module {
+    pub fn new(config: Config, torn: TornTail) -> Module {
         Module {
-            registry,
+            registry: Registry::new(config.control.clone()),
+            config,
             guard: Guard::default(),
             waiting: Waiting::default(),
             replay: ReplayCounts::default(),
@@ -77,6 +81,41 @@ impl Module {
         self.is_unsynchronised = true;
     }
 
+    /// Runs one command and answers its client.
+    pub fn run(&mut self, context: Context, arguments: &[&[u8]]) {
+        let role = ModuleHost { context, config: &self.config }.role();
+        if !matches!(role, Role::Refuses(_)) && !context.flags().is_loading() {
+            self.synchronise(context);
+        }
+        let Module { config, registry, waiting, guard, .. } = self;
+        let mut host = ModuleHost { context, config };
+        if let Some(reply) = control::run(registry, waiting, &mut host, guard.hold(), arguments) {
+            context.replies().give(&reply);
+        }
+    }
+
+    /// Reads the definitions again where that is due.
+    fn synchronise(&mut self, context: Context) {
+        if !std::mem::take(&mut self.is_unsynchronised) {
+            return;
+        }
+        let mut host = ModuleHost { context, config: &self.config };
+        if let Err(problem) = self.registry.synchronise(&mut host) {
+            log::warn!("{problem}; it is tried again");
+            self.is_unsynchronised = true;
+        }
+    }
+
+    /// How units are sent to replicas and AOF: those of a route that runs a COMMAND as plain
+    /// commands in any case.
+    fn sent(&self) -> Propagate {
+        let mut routes = self.registry.routes.values();
+        match routes.any(|route| route.declared.target.runs_command()) {
+            true => Propagate::Commands,
+            false => self.config.propagate,
+        }
+    }
+
     /// One turn, before the event loop sleeps.
     pub fn turn(&mut self, context: Context) {
         let flags = context.flags();
@@ -89,11 +128,9 @@ impl Module {
         if flags.is_cluster() {
             return;
         }
-        if self.is_unsynchronised {
-            self.is_unsynchronised = false;
-            self.registry.synchronise(context);
-        }
-        if self.torn.is_mending(context, self.registry.sent()) {
+        self.synchronise(context);
+        let sent = self.sent();
+        if self.torn.is_mending(context, sent) {
             self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
             return self.look_again_later(context);
         }
@@ -110,9 +147,8 @@ impl Module {
 
     /// The next lane with work, going round by name.
     fn next_lane(&mut self) -> Option<String> {
-        let has_work = |known: &&crate::registry::Subscription| {
-            known.lane.as_ref().is_some_and(|lane| lane.has_work())
-        };
+        let has_work =
+            |known: &Subscription| known.lane.as_ref().is_some_and(|lane| lane.has_work());
         let mut ready = self.registry.subscriptions.iter().filter(|(_, known)| has_work(known));
         let first = ready.next()?.0;
         let name = if *first > self.served {
@@ -124,11 +160,9 @@ impl Module {
     }
 
     fn serve(&mut self, context: Context, name: String) {
-        let Registry { config, subscriptions, .. } = &mut self.registry;
-        if let Some((db, lane)) =
-            subscriptions.get_mut(&name).and_then(|known| Some((known.db, known.lane.as_mut()?)))
-        {
-            let mut applier = Registry::applier(config, context, db);
+        let known = self.registry.subscriptions.get_mut(&name);
+        if let Some((db, lane)) = known.and_then(|known| Some((known.db, known.lane.as_mut()?))) {
+            let mut applier = ModuleHost { context, config: &self.config }.applier(db);
             if lane.turn(&name, &mut applier) == Turn::Worked && !self.waiting.is_empty() {
                 self.waiting.look(&self.registry, self.guard.hold());
             }

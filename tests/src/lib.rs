@@ -2,7 +2,7 @@
 //! module, a load of numbered records and the oracle that counts them.
 //!
 //! `make setup` fetches Kafka's jars (`tests/kafka/setup.sh`) and Redis Stack
-//! (`tests/redis-stack/setup.sh`); the scenarios are in `tests/scenarios`. Environment:
+//! (`tests/servers/setup.sh`); the scenarios are in `tests/scenarios`. Environment:
 //!
 //! - `REDIS_KAFKA_CACHE`: where they are (`~/.cache/redis-kafka`)
 //! - `REDIS_KAFKA_MODULE`: the module to load (`target/release/libredis_kafka.so`)
@@ -24,7 +24,9 @@ pub mod proxy;
 pub mod registry;
 pub mod reply;
 pub mod server;
-pub mod stack;
+pub mod servers;
+mod setup;
+pub mod sidecar;
 pub mod subject;
 pub mod wait;
 pub mod watch;

@@ -6,7 +6,7 @@
 
 mod http;
 mod store;
-mod tls;
+pub mod tls;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

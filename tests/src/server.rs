@@ -2,102 +2,26 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use redis::Value;
 use tempfile::TempDir;
 
+use crate::aof;
 use crate::client::{Client, Protocol, expect_ok};
 use crate::network::free_port;
 use crate::process::{Process, run_directory};
 use crate::reply::{Info, field, items, text};
-use crate::stack::Stack;
+pub use crate::setup::{Append, Setup};
+use crate::sidecar::{Sidecar, SidecarSetup};
 use crate::wait::wait_for;
 
 const START: Duration = Duration::from_secs(60);
 
-/// `appendonly` and `appendfsync`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Append {
-    Off,
-    Everysec,
-    Always,
-}
-
-/// How a server is started; cloned to start another one like it.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    append: Append,
-    stack: Option<Stack>,
-    module: Option<(PathBuf, Vec<String>)>,
-    config: Vec<(String, String)>,
-    envs: Vec<(String, String)>,
-}
-
 impl Setup {
-    /// A plain server: no persistence, no module, DEBUG allowed.
-    pub fn plain() -> Setup {
-        let config = [
-            ("save", ""),
-            ("enable-debug-command", "yes"),
-            ("loglevel", "verbose"),
-            // A primary waits 5 s for further replicas before it sends its data.
-            ("repl-diskless-sync-delay", "0"),
-        ];
-        Setup {
-            append: Append::Off,
-            stack: None,
-            module: None,
-            config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
-            envs: Vec::new(),
-        }
-    }
-
-    /// Redis Stack's server, with the commands of JSON and TimeSeries.
-    pub fn stack(mut self) -> Setup {
-        let stack = Stack::fetched();
-        self = self.env("LD_LIBRARY_PATH", &stack.libraries());
-        self.stack = Some(stack);
-        self
-    }
-
-    /// Loads a module with these arguments.
-    pub fn module(mut self, path: &Path, args: &[&str]) -> Setup {
-        self.module = Some((path.to_path_buf(), args.iter().map(|a| a.to_string()).collect()));
-        self
-    }
-
-    /// Adds arguments to the module's.
-    pub fn module_args(mut self, args: &[&str]) -> Setup {
-        let (_, all) = self.module.as_mut().expect("a module");
-        all.extend(args.iter().map(|a| a.to_string()));
-        self
-    }
-
-    pub fn append(mut self, append: Append) -> Setup {
-        self.append = append;
-        self
-    }
-
-    /// One configuration directive.
-    pub fn config(mut self, name: &str, value: &str) -> Setup {
-        self.config.push((name.into(), value.into()));
-        self
-    }
-
-    /// A replica of the server at this port.
-    pub fn replica_of(self, port: u16) -> Setup {
-        self.config("replicaof", &format!("127.0.0.1 {port}"))
-    }
-
-    /// One environment variable of the server.
-    pub fn env(mut self, name: &str, value: &str) -> Setup {
-        self.envs.push((name.into(), value.into()));
-        self
-    }
-
     /// Starts a server in a new directory and waits until it answers.
     pub fn start(&self) -> RedisServer {
         let directory = tempfile::Builder::new().prefix("redis-").tempdir_in(run_directory());
@@ -117,6 +41,9 @@ impl Setup {
     /// Starts a server that must refuse to (bad load arguments), and gives its log.
     pub fn refused_at_start(&self) -> String {
         let directory = tempfile::tempdir_in(run_directory()).expect("create a directory");
+        if let Some(sidecar) = &self.sidecar {
+            return sidecar.refused_at_start("redis://127.0.0.1:1", directory.path());
+        }
         let mut process = launch(self, directory.path(), free_port());
         let status = process.wait_ended(START);
         assert!(!status.success(), "redis-server started and ended with {status}");
@@ -125,50 +52,19 @@ impl Setup {
 
     fn start_in(&self, directory: TempDir, port: u16) -> RedisServer {
         let process = launch(self, directory.path(), port);
-        let client = RefCell::new(None);
-        let mut server = RedisServer { client, process, setup: self.clone(), directory, port };
+        let (client, setup) = (RefCell::new(None), self.clone());
+        let mut server = RedisServer { client, process, sidecar: None, setup, directory, port };
         server.wait_ready();
         server
     }
-
-    fn args(&self, directory: &Path, port: u16) -> Vec<String> {
-        let (append, fsync) = match self.append {
-            Append::Off => ("no", "everysec"),
-            Append::Everysec => ("yes", "everysec"),
-            Append::Always => ("yes", "always"),
-        };
-        let (port, directory) = (port.to_string(), directory.display().to_string());
-        let fixed = [
-            ("bind", "127.0.0.1"),
-            ("port", &port),
-            ("dir", &directory),
-            ("appendonly", append),
-            ("appendfsync", fsync),
-        ];
-        let mut args: Vec<String> = Vec::new();
-        for (name, value) in fixed {
-            args.extend([format!("--{name}"), value.to_string()]);
-        }
-        for (name, value) in &self.config {
-            args.push(format!("--{name}"));
-            args.push(value.clone());
-        }
-        for path in self.stack.iter().flat_map(Stack::modules) {
-            args.extend(["--loadmodule".into(), path.display().to_string()]);
-        }
-        if let Some((path, module_args)) = &self.module {
-            args.extend(["--loadmodule".into(), path.display().to_string()]);
-            args.extend(module_args.iter().cloned());
-        }
-        args
-    }
 }
 
-/// A running (or killed) redis-server. Dropping it kills it and removes its
-/// files; its log is printed when the test failed.
+/// A running (or killed) redis-server, with its sidecar if it has one. Dropping it kills it and
+/// removes its files; its log is printed when the test failed.
 pub struct RedisServer {
     client: RefCell<Option<Client>>,
     process: Process,
+    sidecar: Option<Sidecar>,
     setup: Setup,
     directory: TempDir,
     port: u16,
@@ -183,25 +79,65 @@ impl RedisServer {
         self.process.pid()
     }
 
+    /// The process of its sidecar, if it has one.
+    pub fn sidecar_pid(&self) -> Option<u32> {
+        self.sidecar.as_ref().map(Sidecar::pid)
+    }
+
     /// The server's working directory (RDB, `appendonlydir`, log).
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The server's log so far.
+    /// The server's log so far, and its sidecar's.
     pub fn log(&self) -> String {
-        self.process.log()
+        let sidecar = self.sidecar.as_ref().map(Sidecar::log).unwrap_or_default();
+        self.process.log() + &sidecar
     }
 
-    /// The names of the server's threads.
+    /// The names of the threads of the process that consumes.
     pub fn threads(&self) -> Vec<String> {
-        self.process.threads()
+        match &self.sidecar {
+            Some(sidecar) => sidecar.threads(),
+            None => self.process.threads(),
+        }
     }
 
-    /// kill -9.
+    /// The sidecar; panics where there is none.
+    pub fn sidecar(&mut self) -> &mut Sidecar {
+        self.sidecar.as_mut().expect("a sidecar")
+    }
+
+    /// kill -9, of the sidecar as well.
     pub fn kill(&mut self) {
+        self.sidecar = None;
+        self.kill_redis();
+    }
+
+    /// kill -9 of redis-server alone.
+    pub fn kill_redis(&mut self) {
         self.process.kill();
         self.client.replace(None);
+    }
+
+    /// kill -9 of the sidecar, and a new one in its place.
+    pub fn restart_sidecar(&mut self) {
+        self.client.replace(None);
+        self.sidecar().kill();
+        self.start_sidecar();
+    }
+
+    /// Runs a sidecar that reaches this Redis in a way of its own.
+    pub fn attach_sidecar(&mut self, setup: SidecarSetup, url: &str) {
+        self.client.replace(None);
+        self.sidecar = Some(setup.start(url, "attached", self.directory.path()));
+    }
+
+    fn start_sidecar(&mut self) {
+        let url = format!("redis://127.0.0.1:{}", self.port);
+        let name = format!("sidecar-{}", self.port);
+        let setup = self.setup.sidecar.as_ref();
+        self.sidecar = setup.map(|setup| setup.start(&url, &name, self.directory.path()));
     }
 
     /// Sends a signal by name.
@@ -250,14 +186,21 @@ impl RedisServer {
 
     /// A new connection.
     pub fn connect(&self, protocol: Protocol) -> Client {
-        Client::connect(self.port, protocol).expect("connect to redis-server")
+        self.try_connect(protocol).expect("connect to redis-server")
+    }
+
+    fn try_connect(&self, protocol: Protocol) -> Result<Client, String> {
+        match &self.sidecar {
+            Some(sidecar) => Client::connect_both(self.port, sidecar.port(), protocol),
+            None => Client::connect(self.port, protocol),
+        }
     }
 
     /// Sends a line on the server's own connection; `Err` is the error line.
     pub fn try_line(&self, line: &str) -> Result<Value, String> {
         let mut slot = self.client.borrow_mut();
         if slot.is_none() {
-            *slot = Some(Client::connect(self.port, Protocol::Resp3)?);
+            *slot = Some(self.try_connect(Protocol::Resp3)?);
         }
         let reply = slot.as_mut().expect("just connected").line(line);
         if matches!(&reply, Err(e) if !e.chars().next().is_some_and(|c| c.is_ascii_uppercase())) {
@@ -461,7 +404,8 @@ impl RedisServer {
         format!("{key}: here {}, there {}", show(self), show(other))
     }
 
-    /// Waits until the server answers PING and has loaded its data.
+    /// Waits until the server answers PING and has loaded its data; starts its sidecar where that
+    /// does not run.
     pub fn wait_ready(&mut self) {
         wait_for("redis-server to answer", START, || {
             if let Some(status) = self.process.ended() {
@@ -469,13 +413,41 @@ impl RedisServer {
             }
             self.try_line("PING")
         });
+        if self.sidecar.is_none() && self.setup.sidecar.is_some() {
+            self.client.replace(None);
+            self.start_sidecar();
+        }
     }
 }
 
+/// What docs/operations.md has people do beside a sidecar after a crash: Redis itself would cut the
+/// torn end of a transaction off and leave its beginning.
+fn mend_aof(directory: &Path) {
+    let manifest = directory.join("appendonlydir/appendonly.aof.manifest");
+    let increments = std::fs::read_to_string(manifest).unwrap_or_default();
+    if !increments.lines().any(|line| line.ends_with(" type i")) {
+        return;
+    }
+    // The file that is written to alone: an older redis-check-aof reads no newer server's base file.
+    let file = aof::incremental(directory);
+    let mut check = Command::new("redis-check-aof");
+    check.arg("--fix").arg(&file).stdin(Stdio::piped());
+    let mut check = check.stdout(Stdio::piped()).spawn().expect("redis-check-aof");
+    // It asks before it cuts; it has ended by itself where nothing is torn.
+    let _ = check.stdin.take().expect("its input").write_all(b"y\n");
+    let output = check.wait_with_output().expect("redis-check-aof");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "redis-check-aof --fix: {said}");
+}
+
 fn launch(setup: &Setup, directory: &Path, port: u16) -> Process {
+    if setup.sidecar.is_some() {
+        mend_aof(directory);
+    }
     let args = setup.args(directory, port);
-    let program = setup.stack.as_ref().map_or_else(|| "redis-server".into(), Stack::server);
-    Process::start(&program, &args, &setup.envs, &directory.join("redis.log"))
+    let mut envs = setup.envs.clone();
+    envs.extend(setup.server.libraries().map(|path| ("LD_LIBRARY_PATH".to_owned(), path)));
+    Process::start(&setup.server.program(), &args, &envs, &directory.join("redis.log"))
 }
 
 fn copy_files(from: &Path, to: &Path) {

@@ -5,15 +5,17 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::server::Setup;
+use crate::sidecar::SidecarSetup;
 
-/// The software under test, one way of running it. Each scenario is a function
-/// of it, so that the sidecar becomes one more variant here.
+/// The software under test, one way of running it. Each scenario is a function of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The module, each unit propagated as one packed command.
     ModuleUnits,
     /// The module, each unit propagated as plain commands in MULTI.
     ModuleCommands,
+    /// The sidecar.
+    Sidecar,
 }
 
 impl Subject {
@@ -28,6 +30,7 @@ impl Subject {
         let propagate = match self {
             Subject::ModuleUnits => "units",
             Subject::ModuleCommands => "commands",
+            Subject::Sidecar => return Setup::plain().sidecar(SidecarSetup::of_units(records)),
         };
         let args = ["PROPAGATE", propagate, "UNIT", &records.to_string()];
         Setup::plain().module(&module(), &args)
@@ -87,11 +90,12 @@ fn target() -> PathBuf {
     std::env::var("CARGO_TARGET_DIR").map_or_else(|_| workspace().join("target"), PathBuf::from)
 }
 
-/// Makes a scenario `fn name(subject: Subject)` into a test for each subject:
-/// `name::module_units` and `name::module_commands`.
+/// Makes a scenario `fn name(subject: Subject)` into a test for each subject: `name::module_units`,
+/// `name::module_commands` and `name::sidecar`. A scenario that cannot be one of the sidecar is
+/// followed by `: not_sidecar "why"`; docs/testing.md lists those.
 #[macro_export]
 macro_rules! for_each_subject {
-    ($($(#[$attribute:meta])* $scenario:ident),* $(,)?) => {$(
+    ($($(#[$attribute:meta])* $scenario:ident $(: not_sidecar $why:literal)?),* $(,)?) => {$(
         mod $scenario {
             $(#[$attribute])*
             #[test]
@@ -104,6 +108,38 @@ macro_rules! for_each_subject {
             fn module_commands() {
                 super::$scenario($crate::subject::Subject::ModuleCommands);
             }
+
+            $crate::sidecar_test!($(#[$attribute])* $scenario $($why)?);
         }
     )*};
+}
+
+/// As [`for_each_subject`], for what does not depend on how the module propagates units:
+/// `name::module` and `name::sidecar`.
+#[macro_export]
+macro_rules! for_module_and_sidecar {
+    ($($(#[$attribute:meta])* $scenario:ident $(: not_sidecar $why:literal)?),* $(,)?) => {$(
+        mod $scenario {
+            $(#[$attribute])*
+            #[test]
+            fn module() {
+                super::$scenario($crate::subject::Subject::ModuleUnits);
+            }
+
+            $crate::sidecar_test!($(#[$attribute])* $scenario $($why)?);
+        }
+    )*};
+}
+
+/// The sidecar's test of a scenario; none where there is a reason.
+#[macro_export]
+macro_rules! sidecar_test {
+    ($(#[$attribute:meta])* $scenario:ident $why:literal) => {};
+    ($(#[$attribute:meta])* $scenario:ident) => {
+        $(#[$attribute])*
+        #[test]
+        fn sidecar() {
+            super::$scenario($crate::subject::Subject::Sidecar);
+        }
+    };
 }

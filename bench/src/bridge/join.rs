@@ -11,7 +11,7 @@ use super::{POLL, Positions};
 use crate::native::BatchConsumer;
 
 /// What stands in place of a name that is not in the table.
-const UNKNOWN: &[u8] = b"unknown";
+pub(super) const UNKNOWN: &[u8] = b"unknown";
 
 /// A batch whose look-ups are sent.
 #[derive(Default)]

@@ -5,6 +5,7 @@
 //! after a crash, what was written since the last commit is written again.
 
 mod encode;
+mod in_turn;
 mod join;
 mod pipeline;
 mod progress;
@@ -14,7 +15,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::native::BatchConsumer;
 use crate::target::Target;
@@ -46,9 +47,21 @@ pub struct BridgeArgs {
     /// What to write; without it, readings to streams
     #[arg(long, value_enum)]
     target: Option<Target>,
+    /// How look-ups and writes of a join follow each other
+    #[arg(long, value_enum, default_value = "overlapped")]
+    join: JoinWay,
     /// End after this many records; never without it
     #[arg(long)]
     until: Option<u64>,
+}
+
+/// How the look-ups and writes of a join follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JoinWay {
+    /// A batch's look-ups travel with an earlier one's writes, while the next is read
+    Overlapped,
+    /// A batch's look-ups, their replies, its writes, their replies, then the next
+    InTurn,
 }
 
 /// Reads the topic into Redis. Prints `first <n>` when the first n records are
@@ -60,7 +73,10 @@ pub fn run(args: &BridgeArgs) -> Result<()> {
     let progress = Progress::new(args.until);
     match Encoder::of(args.target) {
         Some(encoder) => write(consumer, redis, progress, encoder)?,
-        None => join::write(consumer, redis, progress)?,
+        None => match args.join {
+            JoinWay::Overlapped => join::write(consumer, redis, progress)?,
+            JoinWay::InTurn => in_turn::write(consumer, redis, progress)?,
+        },
     }
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())

@@ -21,7 +21,7 @@ pub use help::help;
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
-pub use table::{ENTRIES, Entry, Flag, find};
+pub use table::{ENTRIES, Entry, Flag, categories, find};
 
 use crate::grammar::{Arguments, COMMAND_PREFIX, match_clause, shown};
 use crate::nearest::nearest;

@@ -57,9 +57,10 @@ What stands behind `TO` in KAFKA.ROUTE. The options may follow in any order, als
 among those of the command; only COMMAND takes all that follows it to the end of the line.
 
 A unit holds the writes of many records. Of the writes that one unit makes to a key of STRING
-or JSON, or to a hash with OVERWRITE, only the last is applied: nobody could see the earlier
-ones. Every write of the other targets is applied, in the order of the records. Messages of one
-unit are published channel by channel, in the order of the records within each.
+or JSON only the last is applied, and those to one hash (without aggregates and NEWER) are
+applied as the one that leaves the same: nobody could see the earlier ones. Hash writes of which
+one deletes a field (a null, with MERGE) are applied one by one. Every write of the other targets is applied, in the order of the records.
+Messages of one unit are published channel by channel, in the order of the records within each.
 
 SET, ZSET and GEO keep members of many records in one key: what removes a key elsewhere
 (TOMBSTONE DELETE, DELETE WHEN) removes the record's member there.

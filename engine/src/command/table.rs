@@ -90,6 +90,15 @@ impl Entry {
     }
 }
 
+/// The ACL categories of commands with these flags, without `@`.
+pub fn categories(flags: &[Flag]) -> &'static [&'static str] {
+    match (flags.contains(&Flag::Admin), flags.contains(&Flag::ReadOnly)) {
+        (true, _) => &["admin", "dangerous"],
+        (false, true) => &["read"],
+        (false, false) => &[],
+    }
+}
+
 impl PartialEq for Entry {
     fn eq(&self, other: &Entry) -> bool {
         self.clause.name == other.clause.name

@@ -7,8 +7,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use super::profile::Profiles;
 use super::properties::{
-    DEFAULTS, DEFAULTS_CONSUMER, DEFAULTS_PRODUCER, FIXED, FIXED_ALWAYS, FIXED_PRODUCER, Setting,
-    User,
+    DEFAULTS, DEFAULTS_CONSUMER, DEFAULTS_PRODUCER, FIXED, FIXED_ALWAYS, FIXED_MEMBER,
+    FIXED_PRODUCER, MEMBER_REFRESH_MS, Setting, User,
 };
 
 /// How a subscription reaches its cluster.
@@ -105,6 +105,22 @@ pub fn consumer_config(
     let mut config = config(connection, profiles, User::Consumer, DEFAULTS_CONSUMER)?;
     config.set("group.id", group);
     Ok(fixed(config, FIXED))
+}
+
+/// What a member of the group runs with. With an `instance` it is a static member (KIP-345): one
+/// that ends without leaving has its partitions back at once when it comes again.
+pub fn member_config(
+    connection: &Connection,
+    profiles: &Profiles,
+    group: &str,
+    instance: Option<&str>,
+) -> Result<ClientConfig, ConnectionError> {
+    let mut config = fixed(consumer_config(connection, profiles, group)?, FIXED_MEMBER);
+    config.set("topic.metadata.refresh.interval.ms", MEMBER_REFRESH_MS);
+    if let Some(instance) = instance {
+        config.set("group.instance.id", instance);
+    }
+    Ok(config)
 }
 
 /// The same for a producer.

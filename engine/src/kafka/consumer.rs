@@ -310,15 +310,12 @@ impl Consumer {
 
     /// Commits without waiting; a refusal is logged and becomes the last problem.
     pub fn commit(&self, offsets: &[Commit<'_>]) -> Result<(), Failure> {
-        let operation = Operation::Commit;
-        let names = c_topics(offsets.iter().map(|commit| commit.topic), operation)?;
-        let entries = names.iter().zip(offsets).map(|(topic, commit)| PartitionOffset {
-            topic,
-            partition: commit.partition,
-            offset: commit.next,
-            leader_epoch: commit.leader_epoch,
-        });
-        self.handle.commit(entries).map_err(named(operation))
+        hand_over(&self.handle, offsets)
+    }
+
+    /// Whether a commit has failed since the last call.
+    pub fn take_commit_failure(&self) -> bool {
+        self.handle.take_commit_failure()
     }
 
     /// Reads these partitions, and only these, from now on; each one's slot is its index. Nothing of
@@ -384,6 +381,19 @@ impl Consumer {
     pub fn last_problem(&self) -> Option<Problem> {
         self.handle.last_problem()
     }
+}
+
+/// Hands commits to a client.
+pub(super) fn hand_over(handle: &Handle, offsets: &[Commit<'_>]) -> Result<(), Failure> {
+    let operation = Operation::Commit;
+    let names = c_topics(offsets.iter().map(|commit| commit.topic), operation)?;
+    let entries = names.iter().zip(offsets).map(|(topic, commit)| PartitionOffset {
+        topic,
+        partition: commit.partition,
+        offset: commit.next,
+        leader_epoch: commit.leader_epoch,
+    });
+    handle.commit(entries).map_err(named(operation))
 }
 
 fn named(operation: Operation) -> impl Fn(Problem) -> Failure {

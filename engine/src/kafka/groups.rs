@@ -29,3 +29,20 @@ pub fn delete_group(
     }
     Ok(())
 }
+
+/// Whether a static member of this instance id is in the group, alive or not yet given up by it.
+/// Blocks for the time given at most.
+///
+/// By the members' ids, as brokers make that of a static member of its instance id (KIP-345).
+pub fn has_instance(
+    config: &ClientConfig,
+    group: &str,
+    instance: &str,
+    timeout: Duration,
+) -> Result<bool, KafkaError> {
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let listed = admin.inner().fetch_group_list(Some(group), timeout)?;
+    let is_it = |id: &str| id.strip_prefix(instance).is_some_and(|rest| rest.starts_with('-'));
+    let mut members = listed.groups().iter().flat_map(|found| found.members());
+    Ok(members.any(|member| is_it(member.id())))
+}

@@ -5,6 +5,7 @@
 pub mod connection;
 mod consumer;
 mod groups;
+mod member;
 #[allow(unsafe_code)]
 mod native;
 pub mod position;
@@ -16,9 +17,12 @@ mod registry;
 mod schemas;
 mod topic_id;
 
-pub use connection::{Connection, ConnectionError, consumer_config, producer_config};
+pub use connection::{
+    Connection, ConnectionError, consumer_config, member_config, producer_config,
+};
 pub use consumer::{Assignment, Commit, Consumer, TopicInfo, TopicsError, Watermarks};
-pub use groups::delete_group;
+pub use groups::{delete_group, has_instance};
+pub use member::{Assigned, Member, Membership};
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};

@@ -18,10 +18,11 @@ use rdkafka::error::KafkaError;
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_resp_err_t as Code;
 
-use super::problem::{Problem, ProblemKind, Reports};
+use super::problem::{Problem, ProblemKind, Rebalance, Reports};
 
 mod batch;
 mod callbacks;
+mod group;
 mod list;
 mod topic_ids;
 
@@ -29,6 +30,7 @@ use list::PartitionList;
 
 pub(super) use batch::Slots;
 pub use batch::{Batch, Event, Headers, Record};
+pub(super) use group::Acknowledged;
 pub(super) use list::PartitionOffset;
 
 /// How long the end of a client is waited for; it then ends by itself (a name look-up may block it).
@@ -130,6 +132,7 @@ impl Handle {
             sys::rd_kafka_conf_set_log_cb(conf, Some(callbacks::on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
             sys::rd_kafka_conf_set_offset_commit_cb(conf, Some(callbacks::on_commit));
+            sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             sys::rd_kafka_new(
                 sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,
                 conf,
@@ -161,6 +164,16 @@ impl Handle {
     pub(super) fn last_problem(&self) -> Option<Problem> {
         self.poll_events();
         self.reports.last()
+    }
+
+    /// Takes what the group has decided since the last call.
+    pub(super) fn take_rebalances(&self) -> Vec<Rebalance> {
+        self.reports.take_rebalances()
+    }
+
+    /// Whether a commit has failed since the last call.
+    pub(super) fn take_commit_failure(&self) -> bool {
+        self.reports.take_commit_failure()
     }
 
     /// Runs the callbacks that wait on the main queue (errors, results of commits).
@@ -348,8 +361,12 @@ impl Handle {
         // SAFETY: the client lives; the buffer's size is given.
         let code =
             unsafe { sys::rd_kafka_fatal_error(self.rk.as_ptr(), words.as_mut_ptr(), words.len()) };
+        let kind = match code {
+            Code::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID => ProblemKind::Fenced,
+            _ => ProblemKind::Fatal,
+        };
         check(code).err().map(|_| Problem {
-            kind: ProblemKind::Fatal,
+            kind,
             // SAFETY: with an error, a NUL-terminated text has been written.
             ..Problem::new(code as i32, &unsafe { text(words.as_ptr()) })
         })
@@ -393,7 +410,7 @@ unsafe fn elements<'a, T>(first: *const T, count: c_int) -> &'a [T] {
 }
 
 impl Drop for Handle {
-    /// Ends the client without a word to the group (there is no membership), within
+    /// Ends the client without a word to the group (a member has left it before), within
     /// [`CLOSE_TIMEOUT`] as far as the caller waits.
     fn drop(&mut self) {
         if let Some(queue) = self.queue.0.lock().take() {

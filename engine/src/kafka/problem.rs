@@ -1,6 +1,7 @@
 //! What went wrong at Kafka, in the broker's or librdkafka's own words, and what kind of thing it is.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -32,6 +33,8 @@ pub enum Operation {
     Fetch,
     /// Sending messages.
     Send,
+    /// Joining a consumer group.
+    Join,
 }
 
 impl fmt::Display for Operation {
@@ -46,6 +49,7 @@ impl fmt::Display for Operation {
             Operation::Assign => "taking partitions",
             Operation::Fetch => "reading records",
             Operation::Send => "sending messages",
+            Operation::Join => "joining the consumer group",
         })
     }
 }
@@ -72,6 +76,8 @@ pub enum ProblemKind {
     Transport,
     /// The client can do nothing more and must be made anew.
     Fatal,
+    /// The same, because another member of the group joined with the same instance id.
+    Fenced,
     /// Anything else.
     Other,
 }
@@ -206,10 +212,30 @@ const TRANSPORT: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
 ];
 
+/// What a group does with some partitions of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// They are its own from now on.
+    Assigned,
+    /// They are to be given up.
+    Revoked,
+    /// They are not its own any more; somebody else may have them already.
+    Lost,
+}
+
+/// What a group has decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rebalance {
+    pub(super) change: Change,
+    pub(super) partitions: Vec<(String, i32)>,
+}
+
 /// What librdkafka's callbacks write and the consumer reads. Any thread.
 pub(super) struct Reports {
     last: Mutex<Option<Problem>>,
     lines: Mutex<LineRate>,
+    rebalances: Mutex<Vec<Rebalance>>,
+    commit_failed: AtomicBool,
 }
 
 struct LineRate {
@@ -223,7 +249,25 @@ impl Reports {
         Self {
             last: Mutex::new(None),
             lines: Mutex::new(LineRate { since: Instant::now(), passed: 0, held_back: 0 }),
+            rebalances: Mutex::default(),
+            commit_failed: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn rebalance(&self, rebalance: Rebalance) {
+        self.rebalances.lock().push(rebalance);
+    }
+
+    pub(super) fn take_rebalances(&self) -> Vec<Rebalance> {
+        std::mem::take(&mut *self.rebalances.lock())
+    }
+
+    pub(super) fn commit_failed(&self) {
+        self.commit_failed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn take_commit_failure(&self) -> bool {
+        self.commit_failed.swap(false, Ordering::AcqRel)
     }
 
     /// The last problem reported, whatever has happened since.

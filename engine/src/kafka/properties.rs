@@ -179,6 +179,22 @@ pub const FIXED: &[Setting] = &[
     ("queued.max.messages.kbytes", "16384"),
 ];
 
+/// What every member of a consumer group runs with beside [`FIXED`], whatever a profile says.
+///
+/// A member that is silent for `session.timeout.ms` loses its partitions, so this bounds how long
+/// they rest when it does not come again; it learns within a heartbeat that others join or leave.
+/// The group waits for a member in a rebalance for `max.poll.interval.ms` at most.
+pub const FIXED_MEMBER: &[Setting] = &[
+    ("group.protocol", "classic"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "1000"),
+    ("max.poll.interval.ms", "60000"),
+];
+
+/// How often a member looks for new partitions, in ms: they belong to nobody until it does.
+pub const MEMBER_REFRESH_MS: &str = "5000";
+
 /// What every producer runs with beside [`FIXED_ALWAYS`], whatever a profile says: each message is
 /// written once and in order by all replicas in sync, and no message is given up by the clock, as a
 /// unit waits for its messages.
@@ -214,7 +230,7 @@ pub const DEFAULTS_PRODUCER: &[Setting] = &[
 
 const COMMAND: &str = "it loads code or runs a command in the server";
 const STATEMENT: &str = "the statement decides it (GROUP, START)";
-const GROUPLESS: &str = "partitions are assigned by us, not by the group";
+const GROUPLESS: &str = "how partitions are shared is fixed, delivery depends on it";
 
 /// Properties refused for a reason worth telling; a trailing `*` stands for any ending.
 const DENIED: &[(&str, &str)] = &[
@@ -240,10 +256,6 @@ const DENIED: &[(&str, &str)] = &[
     ("metadata.broker.list", "write bootstrap.servers"),
     ("group.id", STATEMENT),
     ("group.*", GROUPLESS),
-    ("partition.assignment.strategy", GROUPLESS),
-    ("session.timeout.ms", GROUPLESS),
-    ("heartbeat.interval.ms", GROUPLESS),
-    ("max.poll.interval.ms", GROUPLESS),
     ("auto.commit.*", "offsets are kept in Redis, with the data"),
     ("offset.store.*", "offsets are kept in Redis, with the data"),
     ("queued.*", "it bounds the memory of a subscription and is fixed"),
@@ -292,7 +304,7 @@ pub fn allowed(name: &str) -> Result<&'static Property, PropertyError> {
         return Ok(property);
     }
     let owned = name.to_owned();
-    let mut fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+    let mut fixed = [FIXED, FIXED_MEMBER, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
     if let Some((_, value)) = fixed.find(|(fixed, _)| *fixed == name) {
         return Err(PropertyError::Fixed { name: owned, value });
     }
@@ -321,6 +333,8 @@ mod tests {
             ("sasl.kerberos.kinit.cmd", "runs a command"),
             ("enable.auto.commit", "always false"),
             ("isolation.level", "always read_committed"),
+            ("session.timeout.ms", "always 10000"),
+            ("group.instance.id", "shared"),
             ("group.id", "GROUP"),
             ("debug", "credentials"),
             ("sasl.pasword", "did you mean 'sasl.password'"),
@@ -334,7 +348,8 @@ mod tests {
     #[test]
     fn no_allowed_property_is_fixed_or_denied() {
         for property in ALLOWED {
-            let mut fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+            let mut fixed =
+                [FIXED, FIXED_MEMBER, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
             assert!(fixed.all(|(name, _)| *name != property.name));
             assert_eq!(allowed(property.name), Ok(property));
         }
@@ -355,7 +370,7 @@ mod tests {
             }
         }
         let mut config = ClientConfig::new();
-        let fixed = [FIXED, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
+        let fixed = [FIXED, FIXED_MEMBER, FIXED_PRODUCER, FIXED_ALWAYS].into_iter().flatten();
         let defaults = [DEFAULTS, DEFAULTS_CONSUMER, DEFAULTS_PRODUCER].into_iter().flatten();
         for (name, value) in fixed.chain(defaults) {
             config.set(*name, *value);

@@ -1,24 +1,29 @@
 //! Builds a unit record by record, grouped by key, without allocating once its buffers have grown.
 
+mod merge;
+mod pack;
 mod pending;
 
 pub use pending::{Change, Pending, PendingHash, Since};
 
 use super::messages::{Messages, MessagesMark, Part};
 use super::packed::{
-    self, DELETE_KEY, EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER,
-    PackedAdvance, PlainWrite, REPLACE_IF_NEWER, put_group, put_text, put_varint,
+    EntryTime, Expiry, FOLD, GroupKind, HashOperation, Keep, MERGE_IF_NEWER, PlainWrite,
+    REPLACE_IF_NEWER, put_text,
 };
 use super::{RecordRef, Unit};
 use crate::ledger::{self, Advance};
 use crate::record::{NameId, Names};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use merge::Merging;
 use std::fmt;
 use std::hash::BuildHasher;
 
 mod entry;
+mod routes;
 
 pub use entry::Entry;
+use routes::RouteCounts;
 
 const NONE: u32 = u32::MAX;
 
@@ -143,6 +148,7 @@ struct Write {
 /// A point to go back to when a record turns out bad after its first write.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
+    load: usize,
     writes: usize,
     arena: usize,
     records: usize,
@@ -158,6 +164,8 @@ pub struct Builder {
     keys: Vec<u8>,
     groups: Vec<Group>,
     writes: Vec<Write>,
+    /// See [`Builder::load`].
+    load: usize,
     records: Vec<RecordRef>,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -171,6 +179,15 @@ pub struct Builder {
     text: Vec<u8>,
     /// What stands behind the fields of the write being filled in.
     behind: Vec<u8>,
+    routes: RouteCounts,
+    merging: Merging,
+}
+
+/// Whether only what a write and the earlier ones of its key come to together is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Merges {
+    WithEarlier,
+    No,
 }
 
 impl Builder {
@@ -182,12 +199,14 @@ impl Builder {
     /// Starts the next record; its writes carry this reference.
     pub fn begin_record(&mut self, record: RecordRef) -> Mark {
         let mark = Mark {
+            load: self.load,
             writes: self.writes.len(),
             arena: self.arena.len(),
             records: self.records.len(),
             messages: self.messages.mark(),
         };
         self.records.push(record);
+        self.routes.begin_record();
         mark
     }
 
@@ -203,6 +222,7 @@ impl Builder {
                 None => group.first = NONE,
             }
         }
+        self.load = mark.load;
         self.arena.truncate(mark.arena);
         self.records.truncate(mark.records);
         self.messages.roll_back(mark.messages);
@@ -211,10 +231,21 @@ impl Builder {
     /// Whether the record begun at `mark` has written or sent something. When it has not, it is forgotten.
     pub fn end_record(&mut self, mark: Mark) -> bool {
         let wrote = self.writes.len() > mark.writes || self.messages.has_grown(mark.messages);
-        if !wrote {
-            self.records.truncate(mark.records);
+        match wrote {
+            true => self.routes.end_record(),
+            false => self.records.truncate(mark.records),
         }
         wrote
+    }
+
+    /// How much was written and sent so far; grows with every write and message.
+    pub fn extent(&self) -> usize {
+        self.writes.len() + self.messages.len()
+    }
+
+    /// Says that this route, by its number, wrote something of the record begun last.
+    pub fn count_route(&mut self, route: usize) {
+        self.routes.count(route);
     }
 
     /// The buffer for the next write's key, emptied.
@@ -272,7 +303,11 @@ impl Builder {
         let group = self.group(kind, upkeep.keep)?;
         let start = self.arena.len();
         write.put(&mut self.arena);
-        self.link(group, start, upkeep.expiry);
+        let merges = match kind {
+            GroupKind::String | GroupKind::Json => Merges::WithEarlier,
+            _ => Merges::No,
+        };
+        self.link(group, start, upkeep.expiry, merges);
         Ok(())
     }
 
@@ -346,6 +381,13 @@ impl Builder {
         self.arena.len() + self.keys.len() + self.messages.size()
     }
 
+    /// How long the unit will hold Redis's main thread, estimated: each write counts as
+    /// [`GroupKind::load`] says, those that merge into one count once; so does each message to
+    /// Kafka, which is to be acknowledged meanwhile.
+    pub fn load(&self) -> usize {
+        self.load + self.messages.len() * GroupKind::Stream.load()
+    }
+
     /// Whether nothing is written yet.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
@@ -362,72 +404,15 @@ impl Builder {
         unit.advances.extend(advances);
         self.pack(subscription, names, unit);
         unit.records.append(&mut self.records);
+        self.routes.finish(&mut unit.applied);
         self.arena.clear();
         self.keys.clear();
         self.groups.clear();
         self.writes.clear();
+        self.load = 0;
         self.index.clear();
         self.used.clear();
         self.unit += 1;
-    }
-
-    fn pack(&self, subscription: &str, names: &Names, unit: &mut Unit) {
-        let out = &mut unit.packed;
-        out.push(packed::VERSION);
-        put_text(out, subscription.as_bytes());
-        put_varint(out, unit.advances.len() as u64);
-        for Advance { topic, partition, expected, standing } in &unit.advances {
-            let (partition, expected, standing) = (*partition, *expected, *standing);
-            PackedAdvance { topic, partition, expected, standing }.put(out);
-        }
-        put_varint(out, self.used.len() as u64);
-        for &name in &self.used {
-            put_text(out, names.get(name));
-        }
-        let written = |group: &&Group| group.writes > 0;
-        let kinds = self.groups.iter().filter(written).fold(0u16, |all, g| all | g.kind.bit());
-        put_varint(out, self.groups.iter().filter(written).count() as u64);
-        for kind in GroupKind::ALL.into_iter().filter(|kind| kinds & kind.bit() != 0) {
-            let groups = self.groups.iter().filter(|group| group.kind == kind);
-            for group in groups.filter(written) {
-                self.pack_group(group, out, &mut unit.writers);
-                unit.undecided += usize::from(kind == GroupKind::Undecided);
-                unit.groups.push(group.writes);
-            }
-        }
-    }
-
-    /// The group's writes in order, with their bytes.
-    fn writes_of(&self, group: &Group) -> impl Iterator<Item = (&Write, &[u8])> {
-        let mut at = group.first;
-        std::iter::from_fn(move || {
-            let write = self.writes.get(at as usize)?;
-            at = write.next;
-            Some((write, self.arena.get(write.start..write.end).unwrap_or_default()))
-        })
-    }
-
-    fn pack_group(&self, group: &Group, out: &mut Vec<u8>, writers: &mut Vec<u32>) {
-        // What stands before a write that makes the key anew cannot be seen.
-        let (mut seen_from, mut expiry) = (0, Expiry::Unchanged);
-        for (number, (write, bytes)) in self.writes_of(group).enumerate() {
-            writers.push(write.record);
-            if makes_anew(group.kind, bytes) {
-                (seen_from, expiry) = (number, Expiry::Unchanged);
-            }
-            if write.expiry != Expiry::Unchanged {
-                expiry = write.expiry;
-            }
-        }
-        let key = self.keys.get(group.key_start..group.key_end).unwrap_or_default();
-        let writes = group.writes as usize - seen_from;
-        let bytes_at = put_group(out, key, group.kind, group.keep, expiry, writes);
-        let start = out.len();
-        for (_, bytes) in self.writes_of(group).skip(seen_from) {
-            out.extend_from_slice(bytes);
-        }
-        let bytes = out.len() - start;
-        patch_u32(out, bytes_at, bytes as u32);
     }
 
     /// Bytes its buffers hold on to.
@@ -436,14 +421,18 @@ impl Builder {
             + self.keys.capacity()
             + self.writes.capacity() * size_of::<Write>()
             + self.groups.capacity() * size_of::<Group>()
+            + self.merging.memory()
             + self.messages.memory()
     }
 }
 
 impl Builder {
-    fn link(&mut self, group: u32, start: usize, expiry: Expiry) {
+    fn link(&mut self, group: u32, start: usize, expiry: Expiry, merges: Merges) {
         let at = self.writes.len() as u32;
         let Some(place) = self.groups.get_mut(group as usize) else { return };
+        if merges == Merges::No || place.writes == 0 {
+            self.load += place.kind.load();
+        }
         let previous = place.last;
         place.last = at;
         place.writes += 1;
@@ -461,19 +450,6 @@ impl Builder {
             record,
             expiry,
         });
-    }
-}
-
-/// Whether a write leaves nothing of what the key held.
-fn makes_anew(kind: GroupKind, write: &[u8]) -> bool {
-    let operation = write.first().copied();
-    match kind {
-        GroupKind::String | GroupKind::Json => true,
-        GroupKind::Hash | GroupKind::Undecided => {
-            operation == Some(DELETE_KEY) || operation == Some(HashOperation::Replace as u8)
-        }
-        GroupKind::Channel | GroupKind::Command => false,
-        _ => operation == Some(DELETE_KEY),
     }
 }
 

@@ -50,6 +50,13 @@ pub struct Unit {
     pub undecided: usize,
     /// The worker's partitions, by slot: topic and partition number.
     pub slots: Arc<[(Arc<str>, i32)]>,
+    /// For each of `advances`, when Kafka got the last record before its end, in ms since 1970; may be
+    /// empty.
+    pub timestamps: Vec<Option<i64>>,
+    /// The worker's routes, in the order they were made.
+    pub routes: Arc<[Arc<str>]>,
+    /// For each of `routes`, of how many records it wrote something; trailing zeros may be left out.
+    pub applied: Vec<u64>,
 }
 
 impl Unit {
@@ -62,6 +69,8 @@ impl Unit {
         self.groups.clear();
         self.writers.clear();
         self.undecided = 0;
+        self.timestamps.clear();
+        self.applied.clear();
     }
 
     /// Bytes its buffers hold on to.

@@ -1,7 +1,9 @@
 //! What is built reads back as it was meant, whatever was rolled back in between.
 
+mod read;
+
 use super::decide::Wanted;
-use super::packed::{self, HashOperation, Reader, StreamWrite, Undecided};
+use super::packed::{self, HashOperation, Reader, Undecided};
 use super::{
     Builder, End, EntryTime, Expiry, FieldsWrite, Fold, GroupKind, Keep, KeyError, Operand,
     PlainWrite, RecordRef, Unit, Upkeep,
@@ -12,6 +14,7 @@ use crate::kafka::TopicId;
 use crate::ledger::{Advance, Expected, Standing};
 use crate::record::{Decimal, Names, TimeUnit, Value};
 use proptest::prelude::*;
+use read::{Read, Written, read_back};
 use std::collections::BTreeMap;
 
 /// What a write does, as a test says it.
@@ -149,94 +152,6 @@ fn plain(deed: Deed) -> PlainWrite<'static> {
     }
 }
 
-/// A write as read back.
-#[derive(Debug, Clone, PartialEq)]
-enum Read {
-    Entry(EntryTime, Vec<(String, String)>),
-    Hash(HashOperation, Vec<(String, String)>, Vec<String>),
-    /// With what stands behind the fields.
-    Undecided(Undecided, Vec<(String, String)>, Vec<String>, String),
-    Plain(String),
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("the tests write text")
-}
-
-fn read_one(reader: &mut Reader<'_>, head: &packed::Head<'_>, kind: GroupKind) -> Read {
-    let fields = |reader: &mut Reader<'_>, count| -> Vec<(String, String)> {
-        let field = |_| {
-            let (name, value) = packed::read_field(reader, head).expect("a field");
-            (text(head.names[name]), text(value))
-        };
-        (0..count).map(field).collect()
-    };
-    match kind {
-        GroupKind::Stream => match packed::read_stream_write(reader).expect("a write") {
-            StreamWrite::Delete => Read::Plain(format!("{:?}", PlainWrite::Delete)),
-            StreamWrite::Add { time, fields: count, .. } => {
-                Read::Entry(time, fields(reader, count))
-            }
-        },
-        GroupKind::Hash => {
-            let (operation, count) = packed::read_hash_write(reader).expect("a write");
-            let fields = fields(reader, count);
-            let deleted = packed::read_deleted_count(reader, operation).expect("a count");
-            let deleted = (0..deleted)
-                .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]));
-            Read::Hash(operation, fields, deleted.collect())
-        }
-        GroupKind::Undecided => {
-            let (write, count) = packed::read_undecided(reader).expect("a write");
-            let fields = fields(reader, count);
-            if write == Undecided::Plain(HashOperation::Delete) {
-                return Read::Plain(format!("{:?}", PlainWrite::Delete));
-            }
-            let deleted = packed::read_deleted_count(reader, HashOperation::Merge);
-            let deleted = (0..deleted.expect("a count"))
-                .map(|_| text(head.names[packed::read_name(reader, head).expect("a name")]))
-                .collect();
-            Read::Undecided(write, fields, deleted, read_behind(reader, head, write))
-        }
-        _ => Read::Plain(format!("{:?}", packed::read_plain_write(reader, kind).expect("a write"))),
-    }
-}
-
-fn read_behind(reader: &mut Reader<'_>, head: &packed::Head<'_>, write: Undecided) -> String {
-    if write != Undecided::Fold {
-        let newer = packed::read_newer(reader, head).expect("a condition");
-        assert_eq!(head.names[newer.field], b"kept");
-        return format!("{:?}", newer.operand);
-    }
-    // The count stands in four bytes.
-    reader.skip(4).expect("a count");
-    let fold = |_| {
-        let fold = packed::read_fold(reader, head).expect("a fold");
-        format!("{:?}", fold.named(|name| assert_eq!(head.names[name], b"kept")))
-    };
-    FOLDS.iter().map(fold).collect()
-}
-
-/// What a group says of its key: the records that wrote it, and the writes.
-type Written = (Vec<u32>, Vec<Read>);
-
-/// Reads all writes by key, with the records they came from.
-fn read_back(unit: &Unit) -> BTreeMap<String, Written> {
-    let mut reader = Reader::new(&unit.packed);
-    let head = packed::read_head(&mut reader).expect("a head");
-    let (mut writers, mut counts) = (unit.writers.iter().copied(), unit.groups.iter());
-    let mut keys = BTreeMap::new();
-    for _ in 0..head.groups {
-        let group = packed::read_group(&mut reader).expect("a group");
-        let writes = (0..group.writes).map(|_| read_one(&mut reader, &head, group.kind)).collect();
-        let count = *counts.next().expect("a count for every group") as usize;
-        let records = writers.by_ref().take(count).collect();
-        let earlier = keys.insert(text(group.key), (records, writes));
-        assert!(earlier.is_none(), "one group a key");
-    }
-    keys
-}
-
 fn expected(wish: &Wish) -> Read {
     let fields = wish.fields.iter().map(|(field, text)| (field_name(*field), text.clone()));
     let deleted = wish.deleted.iter().map(|field| field_name(*field));
@@ -269,6 +184,40 @@ fn expected(wish: &Wish) -> Read {
 fn makes_anew(wish: &Wish) -> bool {
     let anew = [Deed::Set, Deed::Fields(FieldsWrite::HashReplace)];
     anew.contains(&wish.deed) || matches!(wish.deed, Deed::Delete(_))
+}
+
+/// What is packed of a hash's writes: one that leaves the same, unless a field is deleted of a
+/// hash that may hold others, which might lose its time to live with its last one.
+fn merged(writes: Vec<Read>) -> Vec<Read> {
+    let hash = |read: &Read| match read {
+        Read::Hash(operation, fields, deleted) => {
+            Some((*operation, fields.clone(), deleted.clone()))
+        }
+        _ => None,
+    };
+    let Some(hashes) = writes.iter().map(hash).collect::<Option<Vec<_>>>() else { return writes };
+    let Some((first, ..)) = hashes.first().filter(|_| hashes.len() > 1) else { return writes };
+    if *first == HashOperation::Merge && hashes.iter().any(|(_, _, deleted)| !deleted.is_empty()) {
+        return writes;
+    }
+    let mut held: Vec<(String, String)> = Vec::new();
+    for (_, fields, deleted) in &hashes {
+        for (name, text) in fields {
+            match held.iter_mut().find(|(known, _)| known == name) {
+                Some((_, value)) => *value = text.clone(),
+                None => held.push((name.clone(), text.clone())),
+            }
+        }
+        held.retain(|(name, _)| !deleted.contains(name));
+    }
+    let operation = match first {
+        HashOperation::Delete if !held.is_empty() => HashOperation::Replace,
+        first => *first,
+    };
+    let setting = hashes.iter().filter(|(_, fields, _)| !fields.is_empty()).count();
+    let again = if held.is_empty() { 0 } else { setting.saturating_sub(1) };
+    let again = vec![Read::Hash(HashOperation::Again, Vec::new(), Vec::new()); again];
+    [vec![Read::Hash(operation, held, Vec::new())], again].concat()
 }
 
 fn advance() -> Advance {
@@ -306,6 +255,7 @@ proptest! {
             unit.clear();
             builder.finish("s", &names, std::iter::once(advance()), &mut unit);
             prop_assert_eq!(packed::check(&unit.packed), Ok(()));
+            model.values_mut().for_each(|(_, writes)| *writes = merged(std::mem::take(writes)));
             prop_assert_eq!(read_back(&unit), model);
             prop_assert_eq!(unit.records.len() as u32, kept);
         }
@@ -440,6 +390,38 @@ fn the_last_expiry_stands_unless_the_key_is_made_anew_behind_it() {
         builder.finish("s", &Names::default(), std::iter::empty(), &mut unit);
         assert_eq!(first_group(&unit).expiry, expected, "{writes:?}");
     }
+}
+
+#[test]
+fn writes_that_merge_into_one_hold_redis_for_one() {
+    let (mut builder, mut names) = (Builder::new(), Names::default());
+    let wish = |key, deed, deleted| Wish { key, deed, fields: vec![(1, "v".to_owned())], deleted };
+    let merge = Deed::Fields(FieldsWrite::HashMerge);
+    let (hash, string, list) =
+        (GroupKind::Hash.load(), GroupKind::String.load(), GroupKind::List.load());
+    let mut loads = Vec::new();
+    let cases = [
+        (wish(1, merge, vec![]), hash),
+        (wish(1, merge, vec![]), 0),
+        (wish(1, merge, vec![2]), hash),
+        (wish(2, Deed::Set, vec![]), string),
+        (wish(2, Deed::Set, vec![]), 0),
+        (wish(3, Deed::Push(End::Left), vec![]), list),
+        (wish(3, Deed::Push(End::Left), vec![]), list),
+    ];
+    for (wish, load) in &cases {
+        let before = builder.load();
+        let mark = builder.begin_record(RecordRef { slot: 0, offset: 0 });
+        write(&mut builder, &mut names, wish);
+        builder.roll_back(mark);
+        assert_eq!(builder.load(), before, "{wish:?}");
+        builder.begin_record(RecordRef { slot: 0, offset: 0 });
+        write(&mut builder, &mut names, wish);
+        loads.push((builder.load() - before, *load));
+    }
+    assert!(loads.iter().all(|(found, expected)| found == expected), "{loads:?}");
+    builder.finish("s", &names, std::iter::empty(), &mut Unit::default());
+    assert_eq!(builder.load(), 0);
 }
 
 #[test]

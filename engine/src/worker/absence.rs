@@ -38,6 +38,7 @@ impl Worker {
         };
         let until = Instant::now() + pause;
         while Instant::now() < until {
+            self.make_way(flow)?;
             self.tick(flow, Pace::Waiting)?;
             let left = until.saturating_duration_since(Instant::now());
             self.lane.shared.wait_question(flow.generation, left.min(TICK));

@@ -1,21 +1,22 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
-use super::gather::{Ahead, Gathered, Place};
+use super::gather::{Ahead, Gathered, Gathering, Place};
 use super::letters::Letters;
+use super::membership::{Others, Standings};
 use super::outgoing::Outbox;
 use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
 use super::session::trouble_of;
 use super::shared::{Control, RecordId};
 use super::values::ValueSource;
-use super::{Keep, StopCause, Trouble, Worker};
+use super::{Keep, StopCause, Trouble, UnitRecords, Worker};
 use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
 use crate::lookup::{Lookup, MAX_ANSWERS};
 use crate::state::{State, Status};
-use crate::unit::{Builder, RecordRef};
+use crate::unit::{Builder, GroupKind, RecordRef};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 /// A unit is closed when it holds this many bytes, however few its records.
 const UNIT_BYTES: usize = 1 << 20;
 
+/// A unit is closed when it has taken about so many records, however many of them merge.
+const UNIT_RECORDS: usize = 4096;
+
 /// How often applied offsets are committed and lag is refreshed.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
@@ -33,11 +37,22 @@ pub(super) struct Flow {
     pub(super) generation: u64,
     pub(super) cursors: Vec<Cursor>,
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
+    /// The names of the plan's routes, by number.
+    routes: Arc<[Arc<str>]>,
+    /// Every partition of the subscription, also those of other members of its group.
+    pub(super) known: Arc<[(Arc<str>, i32)]>,
+    /// Where each slot stands among them, and in what is shown.
+    pub(super) shown: Vec<usize>,
+    pub(super) rebalances: u64,
+    pub(super) others: Others,
     pub(super) plan: Plan,
     pub(super) builder: Builder,
+    /// Records that the unit being built has taken.
+    taken: usize,
     /// Whether `next` is filled.
     pub(super) ahead: Ahead,
     pub(super) next: Batch,
+    pub(super) gathering: Gathering,
     /// A lookup whose buffers are free.
     pub(super) spare: Option<Box<Lookup>>,
     letters: Letters,
@@ -59,15 +74,17 @@ enum Policy {
 
 impl Worker {
     /// Fetches and queues units until something ends the session.
-    pub(super) fn consume(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
-        let mut flow = match self.flow(control, cursors) {
+    pub(super) fn consume(&mut self, control: &Control, standings: Standings) -> Trouble {
+        let mut flow = match self.flow(control, standings) {
             Ok(flow) => flow,
             Err(trouble) => return trouble,
         };
         self.lane.shared.say(flow.generation, Status::new(State::Running, "", ""));
+        self.lane.shared.set_partitions_read(flow.slots.len());
         let mut batch = Batch::new();
         loop {
             if let Err(trouble) = self.step(&mut flow, &mut batch) {
+                self.lane.shared.set_partitions_read(0);
                 self.commit(&mut flow);
                 self.abandon_messages();
                 return trouble;
@@ -75,24 +92,14 @@ impl Worker {
         }
     }
 
-    fn flow(&mut self, control: &Control, mut cursors: Vec<Cursor>) -> Result<Flow, Trouble> {
+    fn flow(&mut self, control: &Control, standings: Standings) -> Result<Flow, Trouble> {
+        let (known, rebalances) = (standings.known(), standings.share.rebalances());
+        let (shown, mut cursors) = standings.own();
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
         }
         let outbox = self.open_outbox(control)?;
-        let schemas = self.schemas()?;
-        let formats = Formats {
-            key: self.spec.key,
-            key_schemas: schemas.key,
-            value: ValueSource {
-                format: self.spec.value,
-                envelope: self.spec.envelope,
-                schemas: schemas.value,
-            },
-        };
-        let encoders = self.encoders(control)?;
-        let plan = Plan::with_encoders(formats, &control.routes, &encoders)
-            .map_err(|error| self.mend_schemas(error.to_string()))?;
+        let plan = self.plan(control)?;
         let assignments: Vec<_> = cursors
             .iter()
             .map(|cursor| Assignment {
@@ -111,12 +118,19 @@ impl Worker {
         Ok(Flow {
             generation: control.generation,
             slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
+            routes: control.routes.iter().map(|route| Arc::from(route.name.as_str())).collect(),
             committed: vec![-1; cursors.len()],
+            others: Others::new(&self.spec.membership),
+            known,
+            shown,
+            rebalances,
             cursors,
             plan,
             builder: Builder::new(),
+            taken: 0,
             ahead: Ahead::Nothing,
             next: Batch::new(),
+            gathering: Gathering::Ahead,
             spare: None,
             outbox,
             letters: Letters::new(&self.spec.name),
@@ -127,30 +141,53 @@ impl Worker {
         })
     }
 
+    fn plan(&mut self, control: &Control) -> Result<Plan, Trouble> {
+        let schemas = self.schemas()?;
+        let formats = Formats {
+            key: self.spec.key,
+            key_schemas: schemas.key,
+            value: ValueSource {
+                format: self.spec.value,
+                envelope: self.spec.envelope,
+                schemas: schemas.value,
+            },
+        };
+        let encoders = self.encoders(control)?;
+        Plan::with_encoders(formats, &control.routes, &encoders)
+            .map_err(|error| self.mend_schemas(error.to_string()))
+    }
+
     fn step(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
+        self.make_way(flow)?;
         self.next_batch(flow, batch)?;
-        let mut idle = true;
+        let mut taken = 0;
         for (at, event) in batch.events().enumerate() {
             match event {
                 Event::Record(record) => {
-                    idle = false;
+                    taken += 1;
                     self.take(flow, &record, Place::new(batch, at))?;
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
         }
         batch.clear();
-        // What a hash holds is asked again for every batch.
+        // What a hash holds is asked again for every batch, unless it is known to be as it was.
         flow.plan.lookup.clear();
-        let is_due = idle || self.lane.shared.is_asked() || flow.ticked.elapsed() >= TICK;
+        let idle = taken == 0;
+        let is_due = idle
+            || self.lane.shared.is_asked()
+            || flow.others.is_due()
+            || flow.ticked.elapsed() >= TICK;
         // What is fetched ahead is handed out, and not taken.
         if is_due && flow.ahead.is_nothing() {
             self.pass_control_records(flow);
         }
-        self.flush(flow)?;
+        if is_due || !self.spec.unit_records.takes_more(taken, flow) {
+            self.flush(flow)?;
+        }
         self.release(flow)?;
         if is_due {
             self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
@@ -203,12 +240,14 @@ impl Worker {
             Ok(outcome) => outcome,
             Err(error) => self.deal_with_bad(flow, record, error)?,
         };
+        flow.taken += 1;
         if let Some(cursor) = flow.cursors.get_mut(record.slot) {
             cursor.take(
                 record.offset,
                 (record.leader_epoch >= 0).then_some(record.leader_epoch),
                 outcome,
             );
+            cursor.stamp(record.timestamp_ms);
         }
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
@@ -303,13 +342,17 @@ impl Worker {
 
     /// Queues what was built, if it writes or moves anything.
     pub(super) fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
-        if !flow.cursors.iter().any(Cursor::has_moved) {
+        flow.taken = 0;
+        if !flow.has_taken() {
             return Ok(());
         }
-        flow.forget_joined();
+        flow.plan.forget_joined(&flow.builder);
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
         unit.slots = flow.slots.clone();
+        unit.routes = flow.routes.clone();
+        let moved = flow.cursors.iter().filter(|cursor| cursor.has_moved());
+        unit.timestamps.extend(moved.map(Cursor::timestamp));
         let moved =
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
         flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
@@ -354,9 +397,10 @@ impl Worker {
                 self.drain(flow)?;
                 Err(trouble_of(problem))
             }
-            ProblemKind::Fatal | ProblemKind::Authentication | ProblemKind::Tls => {
-                Err(trouble_of(problem))
-            }
+            ProblemKind::Fatal
+            | ProblemKind::Fenced
+            | ProblemKind::Authentication
+            | ProblemKind::Tls => Err(trouble_of(problem)),
             ProblemKind::Authorization | ProblemKind::Transport | ProblemKind::Other => {
                 self.lane.shared.set_last_error(format!("{at}{problem}"));
                 Ok(())
@@ -365,7 +409,33 @@ impl Worker {
     }
 }
 
+impl UnitRecords {
+    /// Records fetched at once, at most.
+    pub(super) fn batch(self) -> usize {
+        let (UnitRecords::AtMost(records) | UnitRecords::Entries(records)) = self;
+        records
+    }
+
+    /// Whether the unit takes a further batch behind one of so many records.
+    fn takes_more(self, taken: usize, flow: &Flow) -> bool {
+        match self {
+            UnitRecords::AtMost(_) => false,
+            UnitRecords::Entries(entries) => {
+                let is_full = flow.taken + entries > UNIT_RECORDS;
+                taken >= entries
+                    && !is_full
+                    && flow.builder.load() < entries * GroupKind::Stream.load()
+            }
+        }
+    }
+}
+
 impl Flow {
+    /// Whether the unit being built moves any partition.
+    pub(super) fn has_taken(&self) -> bool {
+        self.cursors.iter().any(Cursor::has_moved)
+    }
+
     /// Asks for what a record is joined with.
     pub(super) fn gather(&mut self, record: &Record<'_>) {
         let Some(cursor) = self.cursors.get(record.slot) else { return };

@@ -3,9 +3,9 @@
 //! The applier's side keeps the [`Gate`], because only it knows the other subscription; the worker
 //! finds it closed, and stays before its first record until it is opened.
 
+use super::membership::Standings;
 use super::shared::{Control, Ends, Shared};
 use super::{Trouble, Worker};
-use crate::ledger::Cursor;
 use crate::state::{State, Status};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -136,18 +136,18 @@ impl Gate {
 impl Worker {
     /// Consumes, or stays before a closed gate. One that has consumed already goes on: it began
     /// before this server did.
-    pub(super) fn begin_to_consume(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
+    pub(super) fn begin_to_consume(&mut self, control: &Control, standings: Standings) -> Trouble {
         if control.gate == Passage::Closed {
-            if cursors.iter().all(|cursor| cursor.counters().consumed == 0) {
+            if standings.all.iter().all(|cursor| cursor.counters().consumed == 0) {
                 self.lane.shared.set_at_gate(true);
                 let status = Status::new(State::Waiting, "AFTER another subscription", "");
-                let trouble = self.stay(control, status, &cursors);
+                let trouble = self.stay(control, status, &standings);
                 self.lane.shared.set_at_gate(false);
                 return trouble;
             }
             self.lane.shared.pass_gate();
         }
-        self.consume(control, cursors)
+        self.take_part(control, standings)
     }
 }
 

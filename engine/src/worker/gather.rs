@@ -18,6 +18,15 @@ pub(super) enum Ahead {
     Fetched(Option<Asked>),
 }
 
+/// When hashes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// For a whole batch, before any of it is written: each record is decoded twice.
+    Ahead,
+    /// Once a record is met that lacks one: all of the batch before had what they needed.
+    WhenMet,
+}
+
 /// Which records of a batch are gathered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
@@ -60,12 +69,14 @@ impl Worker {
     /// one is written. Where no write of the subscription can matter to them, the hashes of the
     /// batch behind it are asked for already: they are looked up while this one is written.
     pub(super) fn next_batch(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+        // What is taken already must not wait for what may not come.
+        let wait = if flow.has_taken() { Duration::ZERO } else { FETCH_WAIT };
         let asked = match std::mem::take(&mut flow.ahead) {
             Ahead::Fetched(asked) => {
                 std::mem::swap(batch, &mut flow.next);
                 asked
             }
-            Ahead::Nothing => self.fetch_and_ask(flow, batch, FETCH_WAIT)?,
+            Ahead::Nothing => self.fetch_and_ask(flow, batch, wait)?,
         };
         let Some(asked) = asked else { return Ok(()) };
         if flow.plan.may_look_ahead() {
@@ -77,7 +88,7 @@ impl Worker {
             flow.next = next;
         }
         let answered = self.lane.answered(&asked, flow.generation)?;
-        flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
+        flow.spare = Some(flow.plan.take_answers(answered));
         self.look_up(flow)
     }
 
@@ -89,9 +100,9 @@ impl Worker {
     ) -> Result<Option<Asked>, Trouble> {
         let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
         consumer
-            .fetch(batch, self.spec.unit_records, wait)
+            .fetch(batch, self.spec.unit_records.batch(), wait)
             .map_err(|problem| trouble_of(&problem))?;
-        if !flow.plan.has_joins() {
+        if !flow.plan.has_joins() || flow.gathering == Gathering::WhenMet {
             return Ok(None);
         }
         for event in batch.events() {
@@ -101,7 +112,10 @@ impl Worker {
         }
         match flow.plan.lookup.is_open() {
             true => Ok(Some(self.ask(flow)?)),
-            false => Ok(None),
+            false => {
+                flow.gathering = Gathering::WhenMet;
+                Ok(None)
+            }
         }
     }
 
@@ -122,6 +136,7 @@ impl Worker {
         flow: &mut Flow,
         place: &mut Place<'_>,
     ) -> Result<Gathered, Trouble> {
+        flow.gathering = Gathering::Ahead;
         if flow.plan.lookup.answers.size() > MAX_ANSWERS {
             if place.reach == Reach::One {
                 return Ok(Gathered::TooMuch);
@@ -163,23 +178,11 @@ impl Worker {
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;
-            flow.spare = Some(std::mem::replace(&mut flow.plan.lookup, answered));
+            flow.spare = Some(flow.plan.take_answers(answered));
             if flow.plan.lookup.answers.size() > MAX_ANSWERS {
                 flow.plan.lookup.drop_open();
             }
         }
         Ok(())
-    }
-}
-
-impl Flow {
-    /// What the unit being built writes is no longer as it was looked up once the unit is closed.
-    pub(super) fn forget_joined(&mut self) {
-        if self.builder.runs_command() {
-            self.plan.lookup.clear();
-        } else if self.plan.has_joins() {
-            let builder = &self.builder;
-            self.plan.lookup.questions.forget(|key| builder.writes(key));
-        }
     }
 }

@@ -5,7 +5,7 @@ use crate::command::Join;
 use crate::expression::{
     Context, EvaluationError, ExpressionError, Layout, Reads, Template, TemplateProgram,
 };
-use crate::lookup::{Answers, Found, FoundFields, Questions};
+use crate::lookup::{Answers, Found, FoundFields, Kept, Questions};
 use crate::record::{Arena, Names, Value};
 use crate::target::{Place, WriteError};
 use crate::unit::{Builder, Change, Pending, PendingHash, Since};
@@ -32,6 +32,8 @@ pub(super) struct Hashes<'h, 'a> {
     pub questions: &'h mut Questions,
     /// What Redis held.
     pub answers: &'a Answers,
+    /// What is known of earlier batches, and holds.
+    pub kept: &'a Kept,
 }
 
 /// What the unit being built will do to hashes.
@@ -54,6 +56,17 @@ pub(super) enum Halt {
 impl<E: Into<WriteError>> From<E> for Halt {
     fn from(error: E) -> Halt {
         Halt::Error(error.into())
+    }
+}
+
+impl<'a> Hashes<'_, 'a> {
+    /// What is known of the key in the buffer; it is asked where that is nothing.
+    fn find(&mut self, join: u32) -> Option<Found<'a>> {
+        if let Some(found) = self.kept.get(join, self.questions.key()) {
+            return Some(found);
+        }
+        let number = self.questions.number(join);
+        self.answers.get(number)
     }
 }
 
@@ -98,8 +111,7 @@ impl JoinProgram {
             Err(EvaluationError::Null(_)) => return Ok(Value::Null),
             Err(error) => return Err(error.into()),
         }
-        let number = hashes.questions.number(self.number);
-        let Some(found) = hashes.answers.get(number) else {
+        let Some(found) = hashes.find(self.number) else {
             return Err(Halt::Unresolved);
         };
         let key = hashes.questions.key();

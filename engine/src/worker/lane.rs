@@ -7,19 +7,21 @@
 
 use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Positions};
+use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
-use crossbeam_channel::{
-    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, bounded,
-};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
+
+/// So many writes are told one by one that were refused too late.
+const TOLD: usize = 5;
 
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
@@ -46,6 +48,8 @@ pub struct LaneWorker {
     work: Sender<Work>,
     empties: Receiver<Box<Unit>>,
     wake_applier: Arc<dyn Fn() + Send + Sync>,
+    patience: Duration,
+    is_stuck: AtomicBool,
     /// Dropped with the worker, which tells the lane that the thread has ended.
     _alive: Sender<()>,
 }
@@ -78,9 +82,18 @@ impl LaneWorker {
 
     /// Asks the applier for the ledger.
     pub fn load(&self, generation: u64) -> Result<Result<Positions, String>, Changed> {
+        let answer = self.ask_positions(generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Asks the applier for the ledger, for an answer that comes after the units queued so far.
+    pub fn ask_positions(
+        &self,
+        generation: u64,
+    ) -> Result<Receiver<Result<Positions, String>>, Changed> {
         let (reply, answer) = bounded(1);
         self.push(Work::Load(reply), generation)?;
-        self.answer(&answer, generation)
+        Ok(answer)
     }
 
     /// Asks the applier about hashes, behind all units queued so far.
@@ -95,24 +108,48 @@ impl LaneWorker {
         self.answer(&asked.0, generation)
     }
 
+    /// Waits for the applier so long at most, then ends the session ([`LaneWorker::take_stuck`]).
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whether the applier was waited for in vain since the last call.
+    pub fn take_stuck(&self) -> bool {
+        self.is_stuck.swap(false, Ordering::Relaxed)
+    }
+
+    /// Looks whether it is worth waiting for the applier any longer.
+    fn look(&self, generation: u64, since: Instant) -> Result<(), Changed> {
+        if self.shared.generation() != generation {
+            return Err(Changed);
+        }
+        if since.elapsed() > self.patience {
+            return Err(self.give_up());
+        }
+        Ok(())
+    }
+
+    /// Says that the applier was waited for in vain.
+    pub fn give_up(&self) -> Changed {
+        self.is_stuck.store(true, Ordering::Relaxed);
+        Changed
+    }
+
     fn answer<T>(&self, answer: &Receiver<T>, generation: u64) -> Result<T, Changed> {
+        let since = Instant::now();
         loop {
             match answer.recv_timeout(Duration::from_millis(50)) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Changed),
-                Err(RecvTimeoutError::Timeout) if self.shared.generation() != generation => {
-                    return Err(Changed);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(generation, since)?,
             }
         }
     }
 
     fn push(&self, mut work: Work, generation: u64) -> Result<(), Changed> {
+        let since = Instant::now();
         loop {
-            if self.shared.generation() != generation {
-                return Err(Changed);
-            }
+            self.look(generation, since)?;
             match self.work.send_timeout(work, Duration::from_millis(50)) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Timeout(back)) => work = back,
@@ -122,6 +159,17 @@ impl LaneWorker {
         self.wake_applier();
         Ok(())
     }
+}
+
+/// What waits in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    /// Something.
+    Work,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, for ever: the worker has ended.
+    Ended,
 }
 
 /// What a turn of a lane did.
@@ -140,10 +188,8 @@ pub struct Lane {
     work: Receiver<Work>,
     empties: Sender<Box<Unit>>,
     alive: Receiver<()>,
-    /// Units applied since the lane was made.
-    pub applied: u64,
-    /// Units refused because the ledger stood elsewhere.
-    pub stale: u64,
+    /// What was taken off the queue before its turn.
+    ahead: Option<Work>,
 }
 
 /// A new lane; `wake_applier` is called from the worker's thread after every unit queued.
@@ -164,12 +210,25 @@ pub fn lane(
         work: work_sender,
         empties,
         wake_applier,
+        patience: Duration::MAX,
+        is_stuck: AtomicBool::new(false),
         _alive: alive_sender,
     };
-    (worker, Lane { shared, work, empties: empties_sender, alive, applied: 0, stale: 0 })
+    (worker, Lane { shared, work, empties: empties_sender, alive, ahead: None })
 }
 
 impl Lane {
+    /// The same lane for somebody who looks at it: only one of the two may take its turns.
+    pub fn share(&self) -> Lane {
+        Lane {
+            shared: self.shared.clone(),
+            work: self.work.clone(),
+            empties: self.empties.clone(),
+            alive: self.alive.clone(),
+            ahead: None,
+        }
+    }
+
     /// Tells the worker to end.
     pub fn exit(&self, farewell: Farewell) {
         self.shared.change(|control| control.wanted = Wanted::Exit(farewell));
@@ -182,35 +241,60 @@ impl Lane {
 
     /// Whether something is queued.
     pub fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        self.queued() > 0
     }
 
     /// Units and questions queued.
     pub fn queued(&self) -> usize {
-        self.work.len()
+        self.work.len() + usize::from(self.ahead.is_some())
+    }
+
+    /// Waits until something is queued; what there is when the time is up, or the worker has ended.
+    pub fn wait(&mut self, time: Duration) -> Queued {
+        if self.ahead.is_none() {
+            match self.work.recv_timeout(time) {
+                Ok(work) => self.ahead = Some(work),
+                Err(RecvTimeoutError::Timeout) => return Queued::Nothing,
+                Err(RecvTimeoutError::Disconnected) => return Queued::Ended,
+            }
+        }
+        Queued::Work
+    }
+
+    fn next(&mut self) -> Option<Work> {
+        self.ahead.take().or_else(|| self.work.try_recv().ok())
     }
 
     /// Answers ledger questions and drops void units until one unit was applied or refused, or
     /// questions about hashes were answered.
     pub fn turn(&mut self, subscription: &str, applier: &mut dyn Applier) -> Turn {
         loop {
-            match self.work.try_recv() {
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Turn::Idle,
-                Ok(Work::Load(reply)) => {
+            match self.next() {
+                None => return Turn::Idle,
+                Some(Work::Load(reply)) => {
                     // A worker that gave up waiting has dropped the other end; its next session asks anew.
                     let _ = reply.send(applier.load(subscription));
                 }
-                Ok(Work::Resolve(mut lookup, reply)) => {
+                Some(Work::Resolve(mut lookup, reply)) => {
                     applier.resolve(&mut lookup);
                     // As above.
                     let _ = reply.send(lookup);
                     return Turn::Worked;
                 }
-                Ok(Work::Unit(mut unit)) => {
+                Some(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
                     if current {
-                        let applied = applier.apply(&mut unit);
-                        self.settle(subscription, &unit, applied);
+                        if applier.lookahead() == Lookahead::Next {
+                            self.ahead = self.work.try_recv().ok();
+                        }
+                        match applier.apply(&mut unit, self.unit_ahead()) {
+                            Applied::Ledger { partition, fault: LedgerFault::Unlisted }
+                                if is_listed(applier, subscription, &partition) =>
+                            {
+                                self.yield_to_faster(&partition);
+                            }
+                            applied => self.settle(subscription, &unit, applied),
+                        }
                     }
                     unit.clear();
                     // A full pool only means that this unit's buffers are not needed again.
@@ -223,21 +307,36 @@ impl Lane {
         }
     }
 
+    /// The next unit, where it is built on the one before it.
+    fn unit_ahead(&self) -> Option<&Unit> {
+        match &self.ahead {
+            Some(Work::Unit(unit)) if unit.generation == self.shared.generation() => Some(unit),
+            _ => None,
+        }
+    }
+
     /// Drops all that is queued and voids what the worker still builds: nothing of it was applied,
     /// so the ledger leads the worker back to it.
     pub fn discard(&mut self) {
         self.shared.change(|_| {});
-        while self.work.try_recv().is_ok() {}
+        while self.next().is_some() {}
+    }
+
+    /// Another member of the group has made the ledger since the worker looked: it looks again.
+    fn yield_to_faster(&self, partition: &str) {
+        self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
+        log::info!("the ledger of {partition} was made by another member; reading it");
+        self.shared.change(|_| {});
     }
 
     fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
-                self.applied += 1;
-                self.shared.advance(&unit.advances);
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
+                self.shared.advance(unit);
             }
             Applied::Stale { partition, expected, found } => {
-                self.stale += 1;
+                self.shared.units.stale.fetch_add(1, Ordering::Relaxed);
                 log::warn!(
                     "unit refused: {partition} stands at {found}, not {expected}; reading the ledger again"
                 );
@@ -254,6 +353,12 @@ impl Lane {
             }
             Applied::Ledger { partition, fault } => {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
+            }
+            Applied::Dropped => {}
+            Applied::PartlyRefused(clashes) => {
+                self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
+                self.shared.advance(unit);
+                self.stop(refused_late(unit, clashes), "write what is missing, then KAFKA.RESUME");
             }
             Applied::Failed(problem) => {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
@@ -283,6 +388,12 @@ impl Lane {
     }
 }
 
+/// Whether the ledger's list knows a partition, `topic/partition`, now.
+fn is_listed(applier: &mut dyn Applier, subscription: &str, partition: &str) -> bool {
+    let same = |known: &Known| format!("{}/{}", known.topic, known.partition) == partition;
+    applier.load(subscription).is_ok_and(|positions| positions.partitions.iter().any(same))
+}
+
 /// Whether a record lies at or behind the place where the unit begins, so that it comes again.
 pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
     let advance = unit
@@ -293,6 +404,23 @@ pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
         Some(Expected::Next(next)) => record.offset >= next,
         Some(Expected::Absent { .. }) | None => true,
     }
+}
+
+/// Names the writes that are missing of a unit that was written.
+fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let more = clashes.len().saturating_sub(TOLD);
+    for clash in clashes.into_iter().take(TOLD) {
+        let problem = clash.problem.clone();
+        words.push(match verdict(unit, clash) {
+            Some((record, _)) => format!("{record}: {problem}"),
+            None => problem,
+        });
+    }
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    format!("refused while the rest of the unit was written: {}", words.join("; "))
 }
 
 /// The record that a clash is about, by its place in Kafka.

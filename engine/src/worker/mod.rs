@@ -11,8 +11,10 @@ mod gap;
 mod gate;
 mod gather;
 mod join;
+mod lag;
 mod lane;
 mod letters;
+mod membership;
 mod outgoing;
 mod plan;
 mod route;
@@ -23,16 +25,19 @@ mod types;
 mod values;
 
 pub use gate::{Awaited, Gate, Passage};
-pub use lane::{Changed, Lane, LaneWorker, Turn, lane};
+pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
-pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, Wanted};
+pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
+
+use membership::Rival;
 
 use crate::command::{Additions, Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
-    self, Connection, Consumer, Position, Producer, Profiles, RegistryName, SchemaSources, Topics,
+    self, Connection, Consumer, Member, Membership, Position, Producer, Profiles, RegistryName,
+    SchemaSources, Topics,
 };
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
@@ -64,8 +69,21 @@ pub struct Spec {
     pub on_error: OnError,
     /// The consumer group to commit to.
     pub group: String,
-    /// Records a unit at most.
-    pub unit_records: usize,
+    /// Whether the members of that group share the partitions.
+    pub membership: Membership,
+    /// How many records a unit takes.
+    pub unit_records: UnitRecords,
+}
+
+/// How many records a unit takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitRecords {
+    /// So many at most.
+    AtMost(usize),
+    /// Where Kafka has more at hand, as many as hold Redis as long as so many entries of a
+    /// stream do ([`Builder::load`](crate::unit::Builder::load)): writes that merge into one
+    /// count once, and most are quicker than an entry.
+    Entries(usize),
 }
 
 /// One route as a worker needs it.
@@ -122,6 +140,10 @@ const IDLE_LOOK: Duration = Duration::from_secs(5);
 /// First and longest pause between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// How long a member of a group waits for the applier before it lets others have its partitions:
+/// Redis may be away from here alone.
+const STUCK: Duration = Duration::from_secs(30);
+
 /// How long the broker may take to delete a group.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -129,6 +151,10 @@ struct Worker {
     spec: Spec,
     lane: LaneWorker,
     consumer: Option<Consumer>,
+    /// Takes part in the group while the subscription consumes, where its members share the work.
+    member: Option<Member>,
+    /// Whether another member has joined with our instance id, and may be there still.
+    rival: Rival,
     /// Sends what TOPIC targets write; none where no route has one.
     producer: Option<Producer>,
     backoff: Duration,
@@ -164,7 +190,10 @@ impl StopCause {
 }
 
 /// Starts the worker's thread.
-pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
+    if spec.membership != Membership::Manual {
+        lane.set_patience(STUCK);
+    }
     // Linux keeps 15 characters of a thread's name.
     let name = format!("kafka-{}", spec.name).chars().take(15).collect();
     std::thread::Builder::new().name(name).spawn(move || {
@@ -173,6 +202,8 @@ pub fn spawn(spec: Spec, lane: LaneWorker) -> std::io::Result<JoinHandle<()>> {
             spec,
             lane,
             consumer: None,
+            member: None,
+            rival: Rival::None,
             producer: None,
             backoff: BACKOFF.0,
             beyond_since: None,
@@ -210,6 +241,9 @@ impl Worker {
                 }
                 _ => self.session(&control),
             };
+            if self.lane.take_stuck() {
+                self.member = None;
+            }
             self.lane.shared.forget_verdicts(control.generation);
             self.deal_with(trouble, &control);
         }
@@ -245,10 +279,12 @@ impl Worker {
     /// Waits for the next change, fetching nothing but keeping the lag up to date. Questions
     /// stay: the next session answers them.
     fn hold(&mut self, generation: u64) {
+        self.member = None;
         if self.consumer.as_mut().is_some_and(|consumer| consumer.unassign().is_err()) {
             self.drop_consumer();
         }
         while self.lane.shared.generation() == generation {
+            self.refresh_standings(generation);
             self.refresh_lag();
             self.lane.shared.wait_change(generation, IDLE_LOOK);
         }
@@ -265,6 +301,7 @@ impl Worker {
         // It wakes this consumer, and has the same credentials.
         self.producer = None;
         self.consumer = None;
+        self.member = None;
     }
 
     /// The connected consumer; makes one when there is none.

@@ -11,7 +11,7 @@ use crate::format::{
     Absence, Decoder, Failure, Format, Headers, Input, Making, Part, Schemas, SetupError,
 };
 use crate::ledger::Outcome;
-use crate::lookup::Lookup;
+use crate::lookup::{Kept, Lookup};
 use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
 use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
@@ -117,6 +117,8 @@ pub struct Plan {
     pub names: Names,
     /// The hashes that records are joined with.
     pub lookup: Box<Lookup>,
+    /// Those of earlier batches that are as they were.
+    kept: Kept,
     /// Whether no route writes what another one joins.
     may_look_ahead: bool,
     arena: Arena,
@@ -214,6 +216,7 @@ impl Plan {
             runs_commands,
             names: Names::default(),
             lookup,
+            kept: Kept::default(),
             may_look_ahead,
             arena: Arena::new(),
             rows: Rows::default(),
@@ -230,7 +233,7 @@ impl Plan {
 
     /// Bytes that it holds on to for records and their names.
     pub fn memory(&self) -> usize {
-        self.arena.memory() + self.names.memory() + self.lookup.memory()
+        self.arena.memory() + self.names.memory() + self.lookup.memory() + self.kept.memory()
     }
 
     /// To be called between units: bounds the memory that names and large records take.
@@ -284,7 +287,7 @@ impl Plan {
             let mut work = Work {
                 selected,
                 output: Output { builder, names: parts.names, key: record.key },
-                hashes: Hashes { questions, answers },
+                hashes: Hashes { questions, answers, kept: parts.kept },
             };
             write_all(parts.routes, context, occasion, &mut work)
         });
@@ -302,12 +305,32 @@ impl Plan {
         self.may_look_ahead
     }
 
+    /// Takes over answered questions, and keeps what of them may be known beyond the batch; the
+    /// lookup that they take the place of.
+    pub fn take_answers(&mut self, answered: Box<Lookup>) -> Box<Lookup> {
+        let former = std::mem::replace(&mut self.lookup, answered);
+        self.kept.take(&mut self.lookup);
+        former
+    }
+
+    /// To be called before a unit is closed: what it writes is no longer as it was looked up.
+    pub fn forget_joined(&mut self, builder: &Builder) {
+        if builder.runs_command() {
+            self.lookup.clear();
+            self.kept.clear();
+        } else if !self.may_look_ahead {
+            let joins = self.lookup.reads.len();
+            self.lookup.questions.forget(|key| builder.writes(key));
+            builder.written_keys().for_each(|key| self.kept.forget(joins, key));
+        }
+    }
+
     /// Asks for the hashes that a record is joined with, as far as they can be known now. What is
     /// wrong with the record is told when it is written.
     pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder) {
         let _ = self.with_decoded(record, |parts, context, occasion, _| {
             let Lookup { questions, answers, .. } = parts.lookup;
-            let mut hashes = Hashes { questions, answers };
+            let mut hashes = Hashes { questions, answers, kept: parts.kept };
             let unwritten = Unwritten { builder, names: parts.names };
             for route in parts.routes {
                 if route.gather(context, occasion, &mut hashes, unwritten).is_err() {
@@ -331,7 +354,7 @@ impl Plan {
     ) -> Result<Result<(), Obstacle>, Refusal> {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
-        let lookup = &mut *self.lookup;
+        let (lookup, kept) = (&mut *self.lookup, &self.kept);
         let mut now: Rows<'_> = std::mem::take(rows);
         let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
             .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
@@ -355,7 +378,7 @@ impl Plan {
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let parts = Parts { routes, names, lookup };
+            let parts = Parts { routes, names, lookup, kept };
             let shown = show(parts, &context, occasion, &mut fields);
             *selected = fields.recycle();
             shown
@@ -394,6 +417,7 @@ struct Parts<'a, 'p> {
     routes: &'a [RouteProgram],
     names: &'p mut Names,
     lookup: &'a mut Lookup,
+    kept: &'a Kept,
 }
 
 fn write_all<'a>(
@@ -402,12 +426,16 @@ fn write_all<'a>(
     occasion: Occasion,
     work: &mut Work<'_, 'a>,
 ) -> Result<(), Obstacle> {
-    for route in routes {
+    for (number, route) in routes.iter().enumerate() {
+        let before = work.output.builder.extent();
         route.write(context, occasion, work).map_err(|halt| match halt {
             Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),
             Halt::Undecided => Obstacle::Refusal(Refusal::Undecided),
             Halt::Error(error) => Obstacle::Route { route: route.name().to_owned(), error },
         })?;
+        if work.output.builder.extent() > before {
+            work.output.builder.count_route(number);
+        }
     }
     Ok(())
 }

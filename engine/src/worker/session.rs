@@ -1,8 +1,9 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
 use super::gap::{Gap, Misfit, jump, misfit_of};
-use super::shared::{Control, Ends, Progress, Wanted};
-use super::{BACKOFF, IDLE_LOOK, Keep, StopCause, Trouble, Worker};
+use super::membership::{Share, Standings};
+use super::shared::{Control, Wanted};
+use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
     self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
@@ -27,15 +28,17 @@ impl Worker {
     /// Runs until something ends it.
     pub(super) fn session(&mut self, control: &Control) -> Trouble {
         match self.begin(control) {
-            Ok(cursors) => self.continue_with(control, cursors),
+            Ok(standings) => self.continue_with(control, standings),
             Err(trouble) => trouble,
         }
     }
 
-    fn begin(&mut self, control: &Control) -> Result<Vec<Cursor>, Trouble> {
+    fn begin(&mut self, control: &Control) -> Result<Standings, Trouble> {
         let topics = self.discover()?;
         self.learn_type(&topics)?;
         loop {
+            // Before the ledger is read: whoever had them is done with them by then.
+            let share = self.share()?;
             let positions = self
                 .lane
                 .load(control.generation)?
@@ -45,12 +48,12 @@ impl Worker {
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
-                self.check(&topics, &positions, &mut advances)?;
+                self.check(&topics, &positions, &share, &mut advances)?;
             } else {
-                self.register(&topics, &positions, &missing, &mut advances)?;
+                self.register(control, &topics, &positions, &missing, &mut advances)?;
             }
             if advances.is_empty() {
-                return self.cursors(&topics, &positions);
+                return Ok(Standings { all: self.cursors(&topics, &positions)?, share });
             }
             self.send_advances(control, advances)?;
             // What was accepted is on its way; another gap is another question.
@@ -92,6 +95,7 @@ impl Worker {
     /// Resolves where new partitions start: START for the subscription's first ones, EARLIEST for later ones.
     fn register(
         &mut self,
+        control: &Control,
         topics: &[TopicInfo],
         positions: &Positions,
         missing: &[(Arc<str>, i32)],
@@ -100,7 +104,7 @@ impl Worker {
         let first = positions.partitions.is_empty();
         let start = if first { self.spec.start } else { Position::Earliest };
         if first && start != Position::Committed {
-            self.refuse_orphaned_commits(missing)?;
+            self.refuse_orphaned_commits(control, missing)?;
         }
         let since = jiff::Timestamp::now().as_millisecond();
         for (topic, partition) in missing {
@@ -121,7 +125,11 @@ impl Worker {
     }
 
     /// A commit without a ledger means that Redis lost what this subscription had applied.
-    fn refuse_orphaned_commits(&mut self, missing: &[(Arc<str>, i32)]) -> Result<(), Trouble> {
+    fn refuse_orphaned_commits(
+        &mut self,
+        control: &Control,
+        missing: &[(Arc<str>, i32)],
+    ) -> Result<(), Trouble> {
         let group = self.spec.group.clone();
         let name = self.spec.name.clone();
         let partitions: Vec<_> =
@@ -135,6 +143,10 @@ impl Worker {
             .zip(&partitions)
             .find_map(|(offset, (topic, partition))| Some((topic, partition, (*offset)?)));
         let Some((topic, partition, offset)) = found else { return Ok(()) };
+        if self.lane.load(control.generation)?.is_ok_and(|now| !now.partitions.is_empty()) {
+            // Another member of the group has begun since the ledger was read.
+            return Err(Trouble::Recheck);
+        }
         let reason = format!(
             "the consumer group {group} has committed {topic}/{partition} up to {offset}, but Redis holds no ledger (flushed, or an older dump)"
         );
@@ -180,7 +192,7 @@ impl Worker {
     }
 
     /// What a failed question means. A time-out's cause is what the connection last complained of.
-    fn explain(&self, failure: &Failure) -> Trouble {
+    pub(super) fn explain(&self, failure: &Failure) -> Trouble {
         let last = || self.consumer.as_ref()?.last_problem();
         match failure.problem.kind {
             ProblemKind::Transport => {
@@ -199,11 +211,15 @@ impl Worker {
         &mut self,
         topics: &[TopicInfo],
         positions: &Positions,
+        share: &Share,
         advances: &mut Vec<Advance>,
     ) -> Result<(), Trouble> {
         let (mut beyond, mut told, mut gaps) = (None, Vec::new(), Vec::new());
         for known in &positions.partitions {
             let Ok(standing) = &known.standing else { continue };
+            if !share.includes(&known.topic, known.partition) {
+                continue;
+            }
             let Some(topic) = topics.iter().find(|topic| {
                 topic.name == known.topic && topic.partitions.contains(&known.partition)
             }) else {
@@ -295,113 +311,22 @@ impl Worker {
         Ok(cursors)
     }
 
-    fn continue_with(&mut self, control: &Control, cursors: Vec<Cursor>) -> Trouble {
+    fn continue_with(&mut self, control: &Control, standings: Standings) -> Trouble {
         self.backoff = BACKOFF.0;
-        self.show(&cursors);
+        self.show(&standings.all);
         self.lane.shared.greet(Ok(()));
         self.lane.wake_applier();
         match control.wanted {
-            Wanted::Run if !control.routes.is_empty() => self.begin_to_consume(control, cursors),
+            Wanted::Run if !control.routes.is_empty() => self.begin_to_consume(control, standings),
             Wanted::Run => {
                 let action = format!("KAFKA.ROUTE name FROM {} TO …", self.spec.name);
-                self.stay(control, Status::new(State::Waiting, "no route yet", action), &cursors)
+                self.stay(control, Status::new(State::Waiting, "no route yet", action), &standings)
             }
             _ => {
                 let action = format!("KAFKA.RESUME {}", self.spec.name);
-                self.stay(control, Status::new(State::Paused, "paused", action), &cursors)
+                self.stay(control, Status::new(State::Paused, "paused", action), &standings)
             }
         }
-    }
-
-    /// Publishes where the ledger stands.
-    fn show(&self, cursors: &[Cursor]) {
-        let known = self.lane.shared.progress();
-        let end = |cursor: &Cursor| {
-            let same = |p: &&Progress| p.partition == cursor.partition && p.topic == cursor.topic;
-            known.iter().find(same)?.end
-        };
-        let progress = cursors.iter().map(|cursor| Progress {
-            topic: cursor.topic.clone(),
-            partition: cursor.partition,
-            next: cursor.next(),
-            epoch: cursor.epoch(),
-            end: end(cursor),
-            counters: cursor.counters(),
-        });
-        self.lane.shared.set_progress(progress.collect());
-    }
-
-    /// Holds with a status, keeping lag up to date and answering questions.
-    pub(super) fn stay(
-        &mut self,
-        control: &Control,
-        status: Status,
-        cursors: &[Cursor],
-    ) -> Trouble {
-        self.lane.shared.say(control.generation, status);
-        loop {
-            if let Err(trouble) = self.answer_questions(cursors) {
-                return trouble;
-            }
-            self.lane.shared.wait_question(control.generation, IDLE_LOOK);
-            if self.lane.shared.generation() != control.generation {
-                return Trouble::Changed;
-            }
-        }
-    }
-
-    /// Shows the lag of what is known while nothing is consumed, as far as the broker answers.
-    pub(super) fn refresh_lag(&mut self) {
-        let progress = self.lane.shared.progress();
-        let partitions: Vec<_> = progress.iter().map(|p| (&*p.topic, p.partition)).collect();
-        // Without an answer the lag stays as it was known last.
-        if let Some(Ok(ends)) = self.consumer.as_ref().map(|known| known.ends(&partitions, ASK)) {
-            let end = |(p, end): (&Progress, i64)| (p.topic.clone(), p.partition, end);
-            self.publish_lag(&progress.iter().zip(ends).map(end).collect::<Vec<_>>());
-        }
-    }
-
-    /// The last stable offset of every cursor's partition, from the broker.
-    pub(super) fn ask_ends(
-        &mut self,
-        cursors: &[Cursor],
-    ) -> Result<Vec<(Arc<str>, i32, i64)>, Trouble> {
-        let partitions: Vec<_> = cursors.iter().map(|c| (&*c.topic, c.partition)).collect();
-        let ends =
-            self.connect()?.ends(&partitions, ASK).map_err(|failure| self.explain(&failure))?;
-        let end = |(cursor, end): (&Cursor, i64)| (cursor.topic.clone(), cursor.partition, end);
-        Ok(cursors.iter().zip(ends).map(end).collect())
-    }
-
-    /// Asks where the partitions end, shows it as lag, and answers those who asked before this
-    /// question: what came to Kafka after it need not be in the answer.
-    pub(super) fn answer_questions(&mut self, cursors: &[Cursor]) -> Result<(), Trouble> {
-        let questions = self.lane.shared.take_questions();
-        let ends = match self.ask_ends(cursors) {
-            Ok(ends) => ends,
-            Err(trouble) => {
-                self.lane.shared.put_back(questions);
-                return Err(trouble);
-            }
-        };
-        self.publish_lag(&ends);
-        for question in questions {
-            *question.lock() = Ends::Known(ends.clone());
-            self.lane.wake_applier();
-        }
-        Ok(())
-    }
-
-    /// Shows where partitions end.
-    pub(super) fn publish_lag(&self, ends: &[(Arc<str>, i32, i64)]) {
-        self.lane.shared.update_progress(|progress| {
-            let same = |(topic, partition, _): &&(Arc<str>, i32, i64)| {
-                *partition == progress.partition && *topic == progress.topic
-            };
-            if let Some((_, _, end)) = ends.iter().find(same) {
-                progress.end = Some(*end);
-            }
-        });
     }
 }
 
@@ -448,7 +373,7 @@ pub(super) fn trouble_of(problem: &Problem) -> Trouble {
         ProblemKind::Authorization => {
             (Keep::Keep, "grant READ on the topic and the group to the user")
         }
-        ProblemKind::Fatal => (Keep::Reconnect, ""),
+        ProblemKind::Fatal | ProblemKind::Fenced => (Keep::Reconnect, ""),
         _ => (Keep::Keep, "check that the broker runs and can be reached from here"),
     };
     Trouble::Wait { reason: problem.words.clone(), action: action.to_owned(), connection }

@@ -2,12 +2,14 @@
 
 use super::gate::Passage;
 use super::plan::RecordError;
-use crate::command::Settle;
+use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
-use crate::ledger::{Advance, Counters};
+use crate::ledger::Counters;
 use crate::record::Type;
 use crate::state::{State, Status};
+use crate::unit::Unit;
 use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -68,6 +70,15 @@ pub enum Farewell {
     Forget,
 }
 
+impl From<Offsets> for Farewell {
+    fn from(offsets: Offsets) -> Farewell {
+        match offsets {
+            Offsets::Keep => Farewell::Leave,
+            Offsets::Delete => Farewell::Forget,
+        }
+    }
+}
+
 /// How far one partition is, for people and for WAIT.
 #[derive(Debug, Clone)]
 pub struct Progress {
@@ -83,6 +94,8 @@ pub struct Progress {
     pub end: Option<i64>,
     /// The ledger's counters.
     pub counters: Counters,
+    /// When Kafka got the last record that was applied here, in ms since 1970; none while unknown.
+    pub timestamp: Option<i64>,
 }
 
 impl Progress {
@@ -101,8 +114,30 @@ pub enum Ends {
     Known(Vec<(Arc<str>, i32, i64)>),
 }
 
+/// Units dealt with since the lane was made.
+#[derive(Debug, Default)]
+pub struct UnitCounts {
+    /// Applied.
+    pub applied: AtomicU64,
+    /// Refused because the ledger stood elsewhere.
+    pub stale: AtomicU64,
+}
+
+/// Whether those who ask where the topics end can be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Questions {
+    /// At once.
+    Answered,
+    /// Not before something else is known.
+    Wait,
+}
+
 /// Shared by a worker and the applier's side.
 pub struct Shared {
+    /// Units dealt with.
+    pub units: UnitCounts,
+    routes: Mutex<BTreeMap<Arc<str>, u64>>,
+    hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
     changed: Condvar,
     generation: AtomicU64,
@@ -116,6 +151,8 @@ pub struct Shared {
     memory: AtomicUsize,
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
+    rebalances: AtomicU64,
+    partitions_read: AtomicUsize,
 }
 
 impl Shared {
@@ -131,6 +168,9 @@ impl Shared {
         };
 
         Shared {
+            units: UnitCounts::default(),
+            routes: Mutex::default(),
+            hold: Mutex::new(None),
             control: Mutex::new(control),
             changed: Condvar::new(),
             generation: AtomicU64::new(1),
@@ -144,6 +184,8 @@ impl Shared {
             memory: AtomicUsize::new(0),
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
+            rebalances: AtomicU64::new(0),
+            partitions_read: AtomicUsize::new(0),
         }
     }
 
@@ -158,13 +200,54 @@ impl Shared {
     }
 
     /// Blocks until the generation is another or the time is up.
-    pub(super) fn wait_change(&self, generation: u64, time: Duration) {
+    pub fn wait_change(&self, generation: u64, time: Duration) {
         self.wait_while(time, |control| control.generation == generation);
     }
 
     /// Blocks until the generation is another, a question is asked, or the time is up.
     pub(super) fn wait_question(&self, generation: u64, time: Duration) {
         self.wait_while(time, |control| control.generation == generation && !self.is_asked());
+    }
+
+    /// Blocks until something ends [`Shared::wait_question`], the group has spoken again, or the time
+    /// is up.
+    pub(super) fn wait_rebalance(
+        &self,
+        generation: u64,
+        rebalances: u64,
+        questions: Questions,
+        time: Duration,
+    ) {
+        self.wait_while(time, |control| {
+            control.generation == generation
+                && self.rebalances() == rebalances
+                && (questions == Questions::Wait || !self.is_asked())
+        });
+    }
+
+    /// How often the consumer group has changed what belongs to this member.
+    pub(super) fn rebalances(&self) -> u64 {
+        self.rebalances.load(Ordering::Acquire)
+    }
+
+    /// Tells the worker that the group has spoken.
+    pub(super) fn rebalanced(&self) {
+        {
+            // The condition variable's lock, so that it cannot fall between look and wait.
+            let _control = self.control.lock();
+            self.rebalances.fetch_add(1, Ordering::Release);
+            self.changed.notify_all();
+        }
+        self.wake();
+    }
+
+    /// How many partitions are read here: others may be other members' of the consumer group.
+    pub fn partitions_read(&self) -> usize {
+        self.partitions_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_partitions_read(&self, partitions: usize) {
+        self.partitions_read.store(partitions, Ordering::Relaxed);
     }
 
     fn wait_while(&self, time: Duration, mut condition: impl FnMut(&mut Control) -> bool) {
@@ -248,6 +331,20 @@ impl Shared {
         self.status.lock().change(status);
     }
 
+    /// Why the applier cannot write now; none where it can.
+    pub fn hold(&self) -> Option<Status> {
+        self.hold.lock().clone()
+    }
+
+    /// Says why the applier cannot write now; keeps `since` while the reason stays.
+    pub fn set_hold(&self, status: Option<Status>) {
+        let mut hold = self.hold.lock();
+        match (&mut *hold, status) {
+            (Some(hold), Some(status)) => hold.change(status),
+            (hold, status) => *hold = status,
+        }
+    }
+
     /// The last reason for a stop or a bad record; empty when there was none.
     pub fn last_error(&self) -> String {
         self.last_error.lock().clone()
@@ -280,18 +377,33 @@ impl Shared {
         self.progress.lock().iter_mut().for_each(&mut update);
     }
 
-    /// Takes over what an applied unit did to the ledger.
-    pub(super) fn advance(&self, advances: &[Advance]) {
+    /// Takes over what an applied unit did: to the ledger, and for which routes.
+    pub(super) fn advance(&self, unit: &Unit) {
+        let timestamps = unit.timestamps.iter().copied().chain(std::iter::repeat(None));
         let mut progress = self.progress.lock();
-        for advance in advances {
+        for (advance, timestamp) in unit.advances.iter().zip(timestamps) {
             let same =
                 |p: &&mut Progress| p.partition == advance.partition && p.topic == advance.topic;
             if let Some(progress) = progress.iter_mut().find(same) {
                 progress.next = advance.standing.next;
                 progress.epoch = advance.standing.epoch;
                 progress.counters = advance.standing.counters;
+                progress.timestamp = timestamp.or(progress.timestamp);
             }
         }
+        drop(progress);
+        let mut routes = self.routes.lock();
+        for (name, records) in unit.routes.iter().zip(&unit.applied) {
+            match routes.get_mut(name) {
+                Some(sum) => *sum += records,
+                None => drop(routes.insert(name.clone(), *records)),
+            }
+        }
+    }
+
+    /// Records of which a route wrote something, since the lane was made.
+    pub fn applied_by(&self, route: &str) -> u64 {
+        self.routes.lock().get(route).copied().unwrap_or(0)
     }
 
     /// Asks the worker where every partition ends; it answers in its own time.

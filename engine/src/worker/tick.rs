@@ -7,6 +7,7 @@ use super::{Trouble, Worker};
 use crate::kafka::{Commit, ProblemKind, TopicsError};
 use crate::ledger::Cursor;
 use crate::state::{State, Status};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often topics and partitions are looked up again: librdkafka itself reads on in a topic made
@@ -20,18 +21,20 @@ impl Worker {
     /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
     pub(super) fn tick(&mut self, flow: &mut Flow, pace: Pace) -> Result<(), Trouble> {
         if self.lane.shared.is_asked() {
+            flow.others.watch();
             if flow.discovered.elapsed() >= TICK {
                 flow.discovered = Instant::now();
-                self.rediscover(flow)?;
+                self.rediscover(&flow.known, &flow.cursors)?;
             }
             // Without an answer the question stays for the next tick; who asked has a time limit.
-            if self.answer_questions(&flow.cursors).is_err() {
+            if self.answer_questions(&flow.known).is_err() {
                 log::debug!(
                     "subscription {}: the broker did not say where it ends",
                     self.spec.name
                 );
             }
         }
+        self.follow_others(flow)?;
         if flow.ticked.elapsed() < TICK {
             return Ok(());
         }
@@ -46,7 +49,7 @@ impl Worker {
         }
         if flow.discovered.elapsed() >= REDISCOVER {
             flow.discovered = Instant::now();
-            self.rediscover(flow)?;
+            self.rediscover(&flow.known, &flow.cursors)?;
         }
         Ok(())
     }
@@ -61,7 +64,7 @@ impl Worker {
                 .is_some_and(|end| end > cursor.next())
         };
         if idle && flow.cursors.iter().any(is_behind) {
-            if let Ok(ends) = self.ask_ends(&flow.cursors) {
+            if let Ok(ends) = self.ask_ends(&flow.slots) {
                 self.publish_lag(&ends);
             }
             return;
@@ -78,11 +81,11 @@ impl Worker {
 
     /// Commits what is applied, for lag tools and as a witness of the ledger.
     pub(super) fn commit(&mut self, flow: &mut Flow) {
-        let Some(consumer) = &self.consumer else { return };
         let progress = self.lane.shared.progress();
-        let again = flow.committed_at.elapsed() >= COMMIT_AGAIN;
+        let again = self.take_commit_failure() || flow.committed_at.elapsed() >= COMMIT_AGAIN;
         let mut offsets = Vec::new();
-        for (progress, committed) in progress.iter().zip(&mut flow.committed) {
+        let own = flow.shown.iter().filter_map(|shown| progress.get(*shown));
+        for (progress, committed) in own.zip(&mut flow.committed) {
             if progress.next != *committed || again {
                 *committed = progress.next;
                 offsets.push(Commit {
@@ -95,7 +98,7 @@ impl Worker {
         }
         if !offsets.is_empty() {
             flow.committed_at = Instant::now();
-            if let Err(failure) = consumer.commit(&offsets) {
+            if let Err(failure) = self.hand_over(&offsets) {
                 log::warn!("subscription {}: {failure}", self.spec.name);
             }
         }
@@ -113,7 +116,7 @@ impl Worker {
                 ) {
                     return Err(trouble_of(&problem));
                 }
-                let first = flow.cursors.get(..1).unwrap_or_default();
+                let first = flow.slots.get(..1).unwrap_or_default();
                 let status = match self.ask_ends(first) {
                     Err(Trouble::Wait { reason, action, .. }) => {
                         Status::new(State::Waiting, reason, action)
@@ -127,8 +130,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Ends the session when topics or partitions are other ones than those assigned.
-    fn rediscover(&mut self, flow: &Flow) -> Result<(), Trouble> {
+    /// Ends the session when topics or partitions are other ones than those known, or those of
+    /// `cursors` are of another topic of that name.
+    pub(super) fn rediscover(
+        &mut self,
+        known: &[(Arc<str>, i32)],
+        cursors: &[Cursor],
+    ) -> Result<(), Trouble> {
         let topics = match self.ask_topics()? {
             Ok(topics) => topics,
             Err(error @ TopicsError::Missing { .. }) => return Err(broker_trouble(&error)),
@@ -138,13 +146,13 @@ impl Worker {
         let now = topics.iter().flat_map(|topic| {
             topic.partitions.iter().map(move |partition| (topic.name.as_str(), *partition))
         });
-        let assigned = flow.slots.iter().map(|(topic, partition)| (&**topic, *partition));
+        let known = known.iter().map(|(topic, partition)| (&**topic, *partition));
         let same_ids = topics.iter().all(|topic| {
-            flow.cursors
+            cursors
                 .iter()
                 .filter(|cursor| *cursor.topic == *topic.name)
                 .all(|cursor| cursor.is_of(topic.id))
         });
-        if now.eq(assigned) && same_ids { Ok(()) } else { Err(Trouble::Recheck) }
+        if now.eq(known) && same_ids { Ok(()) } else { Err(Trouble::Recheck) }
     }
 }

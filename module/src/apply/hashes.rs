@@ -10,6 +10,10 @@ impl<'a> Writer<'_, 'a> {
         let mut reader = open.of.writes.clone();
         for _ in 0..open.of.group.writes {
             let (operation, fields) = packed::read_hash_write(&mut reader)?;
+            if operation == HashOperation::Again {
+                self.tell_set(open);
+                continue;
+            }
             self.begin(open);
             self.read_fields(&mut reader, fields)?;
             let deleted = packed::read_deleted_count(&mut reader, operation)?;
@@ -32,6 +36,11 @@ impl<'a> Writer<'_, 'a> {
                 open.key.hash_set_raw(field, value);
             }
         }
+        self.tell_set(open);
+    }
+
+    /// Tells of the fields that were set last.
+    fn tell_set(&mut self, open: &OpenGroup<'_, 'a>) {
         self.notices.add(open.number, Event::HashSet, 1);
         if self.origin.sends_commands() {
             self.context.replicate(c"HSET", &self.arguments);
@@ -44,6 +53,9 @@ impl<'a> Writer<'_, 'a> {
         reader: &mut Reader<'a>,
         count: usize,
     ) -> Result<(), PackedError> {
+        if count == 0 {
+            return Ok(());
+        }
         self.begin(open);
         for _ in 0..count {
             let name = packed::read_name(reader, self.head)?;

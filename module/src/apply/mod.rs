@@ -7,6 +7,7 @@
 //! facts are decided already and the unit is passed on as it came.
 
 mod calls;
+mod changes;
 mod channels;
 mod decide;
 mod groups;
@@ -78,7 +79,7 @@ impl Applier for ModuleApplier<'_> {
         }
     }
 
-    fn apply(&mut self, unit: &mut Unit) -> Applied {
+    fn apply(&mut self, unit: &mut Unit, _ahead: Option<&Unit>) -> Applied {
         // A panic between the writes and the ledger leaves neither here nor there: never go on after it.
         let applied = guarded("apply", || self.apply_unit(unit));
         applied.unwrap_or_else(|| {

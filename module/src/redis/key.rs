@@ -254,7 +254,8 @@ impl Key {
 
     /// Whether it has a time to live.
     pub fn expires(&self) -> bool {
-        api!(RedisModule_GetAbsExpire(self.0)) != i64::from(raw::REDISMODULE_NO_EXPIRE)
+        !self.0.is_null()
+            && api!(RedisModule_GetAbsExpire(self.0)) != i64::from(raw::REDISMODULE_NO_EXPIRE)
     }
 
     /// Lets the key expire at this time, milliseconds since 1970 from 0 on.

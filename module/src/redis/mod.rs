@@ -11,13 +11,13 @@ mod text;
 
 pub use call::{CallError, Manner, Reply};
 pub use key::{Access, Change, Key, KeyKind, ListEnd, StreamId, Trimming};
-pub use reply::{Blocked, Replies};
+pub use reply::Blocked;
 pub use rights::{Rights, may_publish, may_read, may_run, may_write};
 pub use scan::Scan;
-pub use text::{Text, arguments, is_text};
+pub use text::{Text, arguments, bytes_of, is_text};
 
 use redis_module::raw;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::time::Duration;
 
 /// Calls a function of the module API. All are checked to exist when the module is loaded.
@@ -300,6 +300,8 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_BlockClient,
         RedisModule_SetDisconnectCallback,
         RedisModule_NotifyKeyspaceEvent,
+        RedisModule_SubscribeToKeyspaceEvents,
+        RedisModule_GetSelectedDb,
         RedisModule_CreateTimer,
         RedisModule_SetModuleOptions,
         RedisModule_RegisterInfoFunc,
@@ -307,6 +309,20 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_GetCurrentUserName,
     );
     None
+}
+
+/// What hears of keys that change.
+pub type KeyHandler = unsafe extern "C" fn(
+    *mut raw::RedisModuleCtx,
+    c_int,
+    *const c_char,
+    *mut raw::RedisModuleString,
+) -> c_int;
+
+/// Has a handler hear of these kinds of keyspace events, for ever. Whether the server agrees.
+pub fn subscribe_to_keys(context: Context, kinds: c_int, handler: KeyHandler) -> bool {
+    let status = api!(RedisModule_SubscribeToKeyspaceEvents(context.0, kinds, Some(handler)));
+    status == raw::REDISMODULE_OK as c_int
 }
 
 /// What the INFO callback gets and writes.

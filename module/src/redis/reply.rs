@@ -1,6 +1,7 @@
 //! Replies to a client: at once, or later to a blocked one.
 
 use super::{Context, api};
+use redis_kafka_engine::control::{Reply as Answer, Waiter};
 use redis_module::raw;
 use std::cell::RefCell;
 use std::ffi::{CString, c_long};
@@ -25,6 +26,27 @@ impl Context {
 }
 
 impl Replies {
+    /// A whole answer to a command.
+    pub fn give(self, reply: &Answer) {
+        match reply {
+            Answer::Simple(line) => self.simple(line),
+            Answer::Error(line) => self.error(line),
+            Answer::Text(text) => self.text(text),
+            Answer::Integer(number) => self.integer(*number),
+            Answer::List(parts) => {
+                self.list(parts.len());
+                parts.iter().for_each(|part| self.give(part));
+            }
+            Answer::Map(pairs) => {
+                self.map(pairs.len());
+                for (name, value) in pairs {
+                    self.text(name);
+                    self.give(value);
+                }
+            }
+        }
+    }
+
     /// A status line such as `OK`.
     pub fn simple(self, line: &str) {
         let line = CString::new(one_line(line)).unwrap_or_default();
@@ -38,22 +60,22 @@ impl Replies {
     }
 
     /// A bulk string.
-    pub fn text(self, text: &str) {
+    fn text(self, text: &str) {
         api!(RedisModule_ReplyWithStringBuffer(self.0, text.as_ptr().cast(), text.len()));
     }
 
     /// A number.
-    pub fn integer(self, number: i64) {
+    fn integer(self, number: i64) {
         api!(RedisModule_ReplyWithLongLong(self.0, number));
     }
 
     /// The head of a list of `length` replies that follow.
-    pub fn list(self, length: usize) {
+    fn list(self, length: usize) {
         api!(RedisModule_ReplyWithArray(self.0, length as c_long));
     }
 
     /// The head of a map of `length` pairs that follow; RESP2 clients get a flat list.
-    pub fn map(self, length: usize) {
+    fn map(self, length: usize) {
         api!(RedisModule_ReplyWithMap(self.0, length as c_long));
     }
 }
@@ -79,17 +101,16 @@ unsafe extern "C" fn on_disconnect(
 #[derive(Debug)]
 pub struct Blocked(*mut raw::RedisModuleBlockedClient);
 
-impl Blocked {
-    /// Whether its connection has closed: answer it all the same, so that Redis forgets it.
-    pub fn is_gone(&self) -> bool {
+impl Waiter for Blocked {
+    fn is_gone(&self) -> bool {
         GONE.with(|gone| gone.borrow().contains(&self.0))
     }
 
     /// Answers and lets the client go on. One that has gone in between is forgotten.
-    pub fn answer(self, answer: impl FnOnce(Replies)) {
+    fn answer(self, reply: Answer) {
         GONE.with(|gone| gone.borrow_mut().retain(|client| *client != self.0));
         let context = api!(RedisModule_GetThreadSafeContext(self.0));
-        answer(Replies(context));
+        Replies(context).give(&reply);
         api!(RedisModule_FreeThreadSafeContext(context));
         api!(RedisModule_UnblockClient(self.0, ptr::null_mut()));
     }

@@ -44,7 +44,7 @@ impl Drop for Text {
 }
 
 /// The bytes of a string that lives as long as the borrow of its pointer.
-pub(super) fn bytes_of(raw: &*mut raw::RedisModuleString) -> &[u8] {
+pub fn bytes_of(raw: &*mut raw::RedisModuleString) -> &[u8] {
     let mut length = 0;
     let start = api!(RedisModule_StringPtrLen(*raw, &mut length));
     if start.is_null() {

@@ -26,6 +26,8 @@ pub enum Clients {
 pub struct Certificates {
     /// Whom clients have to trust.
     pub authority: String,
+    /// The server's certificate and its key (PKCS#8).
+    pub server: (String, String),
     /// A client's certificate and its key (PKCS#8).
     pub client: (String, String),
     acceptor: SslAcceptor,
@@ -50,12 +52,14 @@ impl Certificates {
             acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
         }
         let pem = |bytes: Vec<u8>| String::from_utf8(bytes).expect("PEM is ASCII");
+        let pair = |certificate: &X509, key: &Key| {
+            let key = key.private_key_to_pem_pkcs8().expect("PEM");
+            (pem(certificate.to_pem().expect("PEM")), pem(key))
+        };
         Certificates {
             authority: pem(authority.to_pem().expect("PEM")),
-            client: (
-                pem(client.to_pem().expect("PEM")),
-                pem(client_key.private_key_to_pem_pkcs8().expect("PEM")),
-            ),
+            server: pair(&server, &server_key),
+            client: pair(&client, &client_key),
             acceptor: acceptor.build(),
         }
     }

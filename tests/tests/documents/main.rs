@@ -4,9 +4,12 @@
 
 mod compose;
 mod configuration;
+mod deploy;
 mod layers;
 mod readme;
+mod sidecar;
 mod sources;
+mod subjects;
 
 use std::path::{Path, PathBuf};
 

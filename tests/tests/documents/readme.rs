@@ -22,13 +22,14 @@ fn blocks(name: &str) -> Vec<String> {
 }
 
 /// The embedded broker and the generator, started as the README says but on a free port.
-struct Kafka {
-    address: String,
+pub struct Kafka {
+    /// Where the broker listens.
+    pub address: String,
     _processes: [Process; 2],
 }
 
 impl Kafka {
-    fn start(directory: &std::path::Path) -> Kafka {
+    pub fn start(directory: &std::path::Path) -> Kafka {
         let program = built("redis-kafka").display().to_string();
         let shell = blocks("sh").join("");
         let line = |subcommand: &str| -> Vec<String> {
@@ -127,7 +128,8 @@ fn links_lead_somewhere() {
     let examples = ["airport-sensors", "bus-positions", "customers", "taxi-rides", "purchases", ""];
     let examples = examples.map(|name| format!("examples/{name}/README.md").replace("//", "/"));
     let documents = ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md"];
-    let documents = documents.into_iter().chain(["docs/generate.md"]);
+    let documents =
+        documents.into_iter().chain(["docs/generate.md", "docs/sidecar.md", "docs/testing.md"]);
     for name in documents.chain(examples.iter().map(String::as_str)) {
         let text = read(name);
         let targets =

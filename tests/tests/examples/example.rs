@@ -52,7 +52,7 @@ impl Example {
         let profiles = directory.path().join("kafka.toml");
         if profiles.exists() {
             reach_with_tls(kafka, &profiles);
-            setup = setup.module_args(&["CONNECTIONS", &profiles.display().to_string()]);
+            setup = setup.connections(&profiles);
             for (name, value) in
                 [("CLUSTER_API_KEY", PLAIN_USER), ("CLUSTER_API_SECRET", PLAIN_PASSWORD)]
             {

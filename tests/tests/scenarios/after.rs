@@ -15,6 +15,13 @@ redis_kafka_tests::for_each_subject!(
     killed_while_waiting_and_while_loading,
 );
 
+redis_kafka_tests::for_module_and_sidecar!(
+    an_empty_table_is_no_wait,
+    the_reason_and_the_action_say_what_the_table_lacks,
+    a_table_in_another_database,
+    what_cannot_be_awaited_is_refused,
+);
+
 const ROWS: u64 = 20_000;
 
 /// A topic for the table and one for the stream that waits for it.
@@ -151,23 +158,21 @@ fn killed_while_waiting_and_while_loading(subject: Subject) {
     assert_eq!(seqs, expected);
 }
 
-#[test]
-fn an_empty_table_is_no_wait() {
+fn an_empty_table_is_no_wait(subject: Subject) {
     let topics = Topics::new();
     topics.send(0);
-    let server = server(Subject::ModuleUnits).start();
+    let server = server(subject).start();
     topics.declare(&server, "");
     server.wait_applied("stream");
     assert_eq!(server.stream("s:a").len(), 1);
     assert_eq!(server.subscription("table").state, "paused");
 }
 
-#[test]
-fn the_reason_and_the_action_say_what_the_table_lacks() {
+fn the_reason_and_the_action_say_what_the_table_lacks(subject: Subject) {
     let topics = Topics::new();
     Load::new(topics.kafka, &topics.table).send(3);
     topics.send(0);
-    let server = server(Subject::ModuleUnits).start();
+    let server = server(subject).start();
     topics.declare(&server, "");
     waits(&server, "AFTER table: 3 records to go");
     server.ok("KAFKA.UNROUTE rows");
@@ -203,12 +208,11 @@ fn the_reason_and_the_action_say_what_the_table_lacks() {
     assert_eq!((topics.applied(&server), server.stream("s:a").len()), ((3, 1), 1));
 }
 
-#[test]
-fn a_table_in_another_database() {
+fn a_table_in_another_database(subject: Subject) {
     let topics = Topics::new();
     Load::new(topics.kafka, &topics.table).send(3);
     topics.send(0);
-    let server = server(Subject::ModuleUnits).start();
+    let server = server(subject).start();
     let brokers = topics.kafka.brokers();
     server.ok("SELECT 1");
     server.ok(&format!("KAFKA.SUBSCRIBE table TOPIC {} BROKERS {brokers}", topics.table));
@@ -225,10 +229,9 @@ fn a_table_in_another_database() {
     assert_eq!(server.subscription("table").counters.applied, 3);
 }
 
-#[test]
-fn what_cannot_be_awaited_is_refused() {
+fn what_cannot_be_awaited_is_refused(subject: Subject) {
     let topics = Topics::new();
-    let server = server(Subject::ModuleUnits).start();
+    let server = server(subject).start();
     topics.declare(&server, "");
     let subscribe = |words: &str| {
         let topic = &topics.table;

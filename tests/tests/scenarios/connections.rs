@@ -39,7 +39,7 @@ fn with_profiles(subject: Subject, text: &str) -> (TempDir, Setup) {
     let directory = tempfile::tempdir().expect("create a directory");
     let path = directory.path().join("kafka.toml");
     std::fs::write(&path, text).expect("write the profiles");
-    let setup = subject.setup().module_args(&["CONNECTIONS", &path.display().to_string()]);
+    let setup = subject.setup().connections(&path);
     (directory, setup)
 }
 
@@ -51,15 +51,14 @@ fn subscribe(server: &RedisServer, topic: &str) -> String {
     reply
 }
 
-#[test]
-fn plain_and_scram_over_tls() {
+fn plain_and_scram_over_tls(subject: Subject) {
     let kafka = Kafka::shared();
     for (mechanism, user, password) in
         [("PLAIN", PLAIN_USER, PLAIN_PASSWORD), ("SCRAM-SHA-512", SCRAM_USER, SCRAM_PASSWORD)]
     {
         let topic = kafka.topic("secure", 1);
         let (_files, setup) =
-            with_profiles(Subject::ModuleUnits, &profile(mechanism, user, "env:KAFKA_PASSWORD"));
+            with_profiles(subject, &profile(mechanism, user, "env:KAFKA_PASSWORD"));
         let server = setup.env("KAFKA_PASSWORD", password).start();
         let names = server.line("KAFKA.CONNECTIONS");
         assert_eq!(items(&names).iter().map(text).collect::<Vec<_>>(), ["secure"]);
@@ -70,16 +69,14 @@ fn plain_and_scram_over_tls() {
     }
 }
 
-#[test]
-fn a_wrong_password_says_so_and_heals_when_the_file_is_right() {
+fn a_wrong_password_says_so_and_heals_when_the_file_is_right(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("password", 1);
     let secrets = tempfile::tempdir().expect("create a directory");
     let secret = secrets.path().join("password");
     std::fs::write(&secret, format!("{WRONG_PASSWORD}\n")).expect("write a secret");
     let reference = format!("file:{}", secret.display());
-    let (_files, setup) =
-        with_profiles(Subject::ModuleUnits, &profile("PLAIN", PLAIN_USER, &reference));
+    let (_files, setup) = with_profiles(subject, &profile("PLAIN", PLAIN_USER, &reference));
     let server = setup.config("loglevel", "debug").start();
     subscribe(&server, &topic);
     wait_until("the reason to name authentication", Duration::from_secs(30), || {
@@ -117,8 +114,7 @@ fn shows_no_secret(server: &RedisServer) {
 }
 
 /// What makes librdkafka read files, run code or leave our promises behind.
-#[test]
-fn properties_outside_the_allow_list_and_written_out_secrets_are_refused() {
+fn properties_outside_the_allow_list_and_written_out_secrets_are_refused(subject: Subject) {
     let denied = [
         ("plugin.library.paths = \"/tmp/evil.so\"", "plugin.library.paths"),
         ("enable.auto.commit = \"true\"", "enable.auto.commit"),
@@ -128,12 +124,12 @@ fn properties_outside_the_allow_list_and_written_out_secrets_are_refused() {
     ];
     let base = profile("PLAIN", PLAIN_USER, "env:KAFKA_PASSWORD");
     for (line, name) in denied {
-        let (_files, setup) = with_profiles(Subject::ModuleUnits, &format!("{base}{line}\n"));
+        let (_files, setup) = with_profiles(subject, &format!("{base}{line}\n"));
         let log = setup.env("KAFKA_PASSWORD", PLAIN_PASSWORD).refused_at_start();
         assert!(log.contains(name) && log.contains("'secure'"), "{line}: {log}");
         assert!(!log.contains("l1teral"), "{log}");
     }
-    let (_files, setup) = with_profiles(Subject::ModuleUnits, &base);
+    let (_files, setup) = with_profiles(subject, &base);
     let error = setup.start().refused("KAFKA.SUBSCRIBE rides TOPIC t CONNECTION unknown");
     assert!(error.contains("'unknown'") && error.contains("KAFKA.CONNECTIONS"), "{error}");
 }
@@ -153,6 +149,12 @@ fn load_arguments_that_make_no_sense_are_refused() {
 }
 
 redis_kafka_tests::for_each_subject!(secrets_are_found_nowhere);
+
+redis_kafka_tests::for_module_and_sidecar!(
+    plain_and_scram_over_tls,
+    a_wrong_password_says_so_and_heals_when_the_file_is_right,
+    properties_outside_the_allow_list_and_written_out_secrets_are_refused,
+);
 
 fn secrets_are_found_nowhere(subject: Subject) {
     let kafka = Kafka::shared();

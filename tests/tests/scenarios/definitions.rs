@@ -70,7 +70,10 @@ fn flushed_definitions_refuse_to_resume(subject: Subject) {
     load.send(40);
     server.ok(&format!("KAFKA.UNSUBSCRIBE {SUBSCRIPTION}"));
     assert_eq!(server.text("KAFKA.LIST"), "");
-    assert_eq!(server.keys("*"), [""; 0], "nothing was written after the flush");
+    // Sidecars leave word for one another for a day.
+    let mut keys = server.keys("*");
+    keys.retain(|key| key != "kafka:definitions:ended:rides");
+    assert_eq!(keys, [""; 0], "nothing was written after the flush");
     oracle::declare(&server, Kafka::shared(), load.topic(), "");
     oracle::check(&server, Kafka::shared(), &load);
 }

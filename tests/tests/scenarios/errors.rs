@@ -20,6 +20,12 @@ redis_kafka_tests::for_each_subject!(
     ten_megabytes,
 );
 
+redis_kafka_tests::for_module_and_sidecar!(
+    an_unknown_topic_waits_and_is_taken_when_it_appears,
+    an_unreachable_broker_waits_and_answers_within_two_seconds,
+    a_key_that_is_no_text_and_binary_values_pass_through,
+);
+
 /// `bad` between two good records (offset 1 of partition 0), with the routes
 /// into `s:<key>` and `h:<key>`.
 fn pipeline(subject: Subject, bad: &str, onerror: &str) -> (RedisServer, String) {
@@ -185,12 +191,12 @@ fn ten_megabytes(subject: Subject) {
     assert!(server.is_alive());
 }
 
-#[test]
-fn an_unknown_topic_waits_and_is_taken_when_it_appears() {
+fn an_unknown_topic_waits_and_is_taken_when_it_appears(subject: Subject) {
     let kafka = Kafka::shared();
-    let near = kafka.topic("measurements", 1);
+    // The other subject's test looks for a name of its own at the same time.
+    let near = kafka.topic(&format!("measurements-{subject:?}"), 1);
     let missing = near.replace("measurements", "measurments");
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     let line = format!("KAFKA.SUBSCRIBE rides TOPIC {missing} BROKERS {}", kafka.brokers());
     let reply = server.ok(&line);
     assert!(reply.starts_with("OK waiting: ") && reply.contains("does not exist"), "{reply}");
@@ -204,10 +210,9 @@ fn an_unknown_topic_waits_and_is_taken_when_it_appears() {
     assert_eq!(seqs(&server, "s:a"), ["0"]);
 }
 
-#[test]
-fn an_unreachable_broker_waits_and_answers_within_two_seconds() {
+fn an_unreachable_broker_waits_and_answers_within_two_seconds(subject: Subject) {
     let port = redis_kafka_tests::network::free_port();
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     let asked = Instant::now();
     let line = format!("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:{port}");
     let reply = server.ok(&line);
@@ -223,12 +228,11 @@ fn an_unreachable_broker_waits_and_answers_within_two_seconds() {
     assert_eq!(server.text("KAFKA.LIST"), "");
 }
 
-#[test]
-fn a_key_that_is_no_text_and_binary_values_pass_through() {
+fn a_key_that_is_no_text_and_binary_values_pass_through(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("bytes", 1);
     send_raw(kafka, &topic, &[(Some("k"), Some(b"\xff\x00\r\n"))]);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     let brokers = kafka.brokers();
     server.ok(&format!("KAFKA.SUBSCRIBE rides TOPIC {topic} BROKERS {brokers} VALUE BYTES PAUSED"));
     server.ok(r#"KAFKA.ROUTE raw FROM rides TO HASH "raw:%{_key}""#);

@@ -267,7 +267,7 @@ fn registry_that_refuses_the_login(subject: Subject) {
         secret.display()
     );
     std::fs::write(&profiles, text).expect("write the profiles");
-    let setup = subject.setup().module_args(&["CONNECTIONS", &profiles.display().to_string()]);
+    let setup = subject.setup().connections(&profiles);
     let server = setup.start();
     subscribe(&server, &topic, "VALUE AVRO REGISTRY prod");
     let info = server.wait_reason("rides", "waiting", "Schema Registry");
@@ -325,7 +325,7 @@ fn schema_in_a_local_file(subject: Subject) {
         // Without a registry there are no message indexes either.
         let bare = if case.name == "PROTOBUF" { encoded[1..].to_vec() } else { encoded };
         send(&topic, &[bare]);
-        let setup = subject.setup().module_args(&["CONNECTIONS", &profiles.display().to_string()]);
+        let setup = subject.setup().connections(&profiles);
         let server = setup.start();
         subscribe(&server, &topic, &format!("VALUE {} REGISTRY local", case.name));
         server.wait_applied("rides");

@@ -7,9 +7,16 @@ use redis_kafka_tests::reply::{field, items, text};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
 
-#[test]
-fn command_metadata_comes_with_the_commands() {
-    let server = server();
+redis_kafka_tests::for_module_and_sidecar!(
+    command_metadata_comes_with_the_commands,
+    errors_name_the_argument_and_the_way_out,
+    options_to_come_are_refused_by_name,
+    what_only_replication_or_an_admin_may_do_is_refused: not_sidecar "the command port has no KAFKA.APPLY, and one password and no users of its own",
+    a_cluster_is_told_about_the_sidecar,
+);
+
+fn command_metadata_comes_with_the_commands(subject: Subject) {
+    let server = server(subject);
     let flags = |command: &str| {
         let info = server.line(&format!("COMMAND INFO {command}"));
         let flags = items(&items(&info)[0])[2].clone();
@@ -58,9 +65,8 @@ fn command_metadata_comes_with_the_commands() {
     assert!(format!("{:?}", server.line("KAFKA.HELP KAFKA.ROUTE")).contains("STREAM"));
 }
 
-#[test]
-fn errors_name_the_argument_and_the_way_out() {
-    let (server, topic) = paused();
+fn errors_name_the_argument_and_the_way_out(subject: Subject) {
+    let (server, topic) = paused(subject);
     let brokers = Kafka::shared().brokers();
     let route = |rest: &str| server.refused(&format!("KAFKA.ROUTE r FROM rides TO {rest}"));
     let error = route("STREEM key");
@@ -94,9 +100,8 @@ fn errors_name_the_argument_and_the_way_out() {
 
 /// What is in the grammar but not built says so by name; nothing is parsed and
 /// then ignored. An entry leaves this list when it is built.
-#[test]
-fn options_to_come_are_refused_by_name() {
-    let (server, topic) = paused();
+fn options_to_come_are_refused_by_name(subject: Subject) {
+    let (server, topic) = paused(subject);
     let subscribe =
         format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {} PAUSED", Kafka::shared().brokers());
     let options = [("DEADLETTERMAX 10", "DEADLETTERMAX"), ("DEADLETTERTOPIC t", "DEADLETTERTOPIC")];
@@ -129,9 +134,8 @@ fn not_supported(server: &RedisServer, line: &str, name: &str) {
     assert!(error.contains("not supported yet") && error.contains(name), "{line}: {error}");
 }
 
-#[test]
-fn what_only_replication_or_an_admin_may_do_is_refused() {
-    let (server, _) = paused();
+fn what_only_replication_or_an_admin_may_do_is_refused(subject: Subject) {
+    let (server, _) = paused(subject);
     let error = server.refused("KAFKA.APPLY anything");
     assert!(error.starts_with("ERR KAFKA.APPLY: "), "{error}");
     let error = server.refused("MODULE UNLOAD kafka");
@@ -150,9 +154,8 @@ fn what_only_replication_or_an_admin_may_do_is_refused() {
     assert!(reader.line("KAFKA.PAUSE rides").is_err_and(|error| error.starts_with("NOPERM")));
 }
 
-#[test]
-fn a_cluster_is_told_about_the_sidecar() {
-    let server = Subject::ModuleUnits.setup().config("cluster-enabled", "yes").start();
+fn a_cluster_is_told_about_the_sidecar(subject: Subject) {
+    let server = subject.setup().config("cluster-enabled", "yes").start();
     let error = server.refused("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:1");
-    assert!(error.contains("luster") && error.contains("sidecar"), "{error}");
+    assert!(error.contains("Redis Cluster"), "{error}");
 }

@@ -19,7 +19,7 @@ redis_kafka_tests::for_each_subject!(
     debug_reload,
     memory_full_and_free_again,
     too_few_replicas,
-    a_slow_replica,
+    a_slow_replica: not_sidecar "a sidecar is a client like others: what Redis does about a slow replica is Redis's own",
     memory_full_under_an_evicting_policy,
     failed_snapshots,
     data_gone_under_load,

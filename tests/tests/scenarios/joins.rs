@@ -15,7 +15,7 @@ redis_kafka_tests::for_each_subject!(
     a_table_of_the_same_subscription_is_joined_as_it_stands,
     a_hash_changed_by_a_client_is_seen_by_the_next_batch,
     what_is_no_hash_stops_at_the_record,
-    whoever_may_not_read_may_not_join,
+    whoever_may_not_read_may_not_join: not_sidecar "the command port has one password and no users of its own",
     elements_are_written_one_by_one,
     a_bad_element_keeps_its_record_out,
     joins_across_kills_are_exactly_once,

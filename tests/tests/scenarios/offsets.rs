@@ -18,6 +18,13 @@ redis_kafka_tests::for_each_subject!(
     start_latest_is_resolved_once,
 );
 
+redis_kafka_tests::for_module_and_sidecar!(
+    start_at_an_offset_and_at_a_time,
+    partitions_and_topics_that_appear_later_start_at_their_beginning,
+    the_group_witnesses_what_was_applied,
+    a_commit_without_a_ledger_stops,
+);
+
 fn transactions_aborted_and_committed(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("transactions", 2);
@@ -165,8 +172,7 @@ fn start_latest_is_resolved_once(subject: Subject) {
     assert_eq!(server.hash("h:a")["seq"], "new");
 }
 
-#[test]
-fn start_at_an_offset_and_at_a_time() {
+fn start_at_an_offset_and_at_a_time(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("positions", 1);
     for seq in 0..10 {
@@ -175,7 +181,7 @@ fn start_at_an_offset_and_at_a_time() {
     for (start, first) in
         [("OFFSET 7", Some("7")), ("TIMESTAMP -1h", Some("0")), ("EARLIEST", Some("0"))]
     {
-        let server = Subject::ModuleUnits.setup().start();
+        let server = subject.setup().start();
         oracle::declare(&server, kafka, &topic, &format!("START {start}"));
         server.wait_applied(SUBSCRIPTION);
         let entries = server.stream("s:a");
@@ -184,11 +190,10 @@ fn start_at_an_offset_and_at_a_time() {
     }
 }
 
-#[test]
-fn partitions_and_topics_that_appear_later_start_at_their_beginning() {
+fn partitions_and_topics_that_appear_later_start_at_their_beginning(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("growing", 1);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     let brokers = kafka.brokers();
     server.ok(&format!(
         "KAFKA.SUBSCRIBE {SUBSCRIPTION} PATTERN \"^{topic}(-more)?$\" BROKERS {brokers} START LATEST PAUSED"
@@ -209,11 +214,10 @@ fn partitions_and_topics_that_appear_later_start_at_their_beginning() {
     oracle::check_data(&server, &load);
 }
 
-#[test]
-fn the_group_witnesses_what_was_applied() {
+fn the_group_witnesses_what_was_applied(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("group", 1);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     oracle::declare(&server, kafka, &topic, "");
     Load::new(kafka, &topic).send(10);
     server.wait_applied(SUBSCRIPTION);
@@ -227,11 +231,10 @@ fn the_group_witnesses_what_was_applied() {
 
 /// A commit under the subscription's group without a ledger: its Redis lost
 /// what it had applied.
-#[test]
-fn a_commit_without_a_ledger_stops() {
+fn a_commit_without_a_ledger_stops(subject: Subject) {
     let kafka = Kafka::shared();
     let topic = kafka.topic("witness", 1);
-    let first = Subject::ModuleUnits.setup().start();
+    let first = subject.setup().start();
     oracle::declare(&first, kafka, &topic, "GROUP witness");
     Load::new(kafka, &topic).send(10);
     first.wait_applied(SUBSCRIPTION);
@@ -239,7 +242,7 @@ fn a_commit_without_a_ledger_stops() {
         kafka.committed("witness", &topic, 0) == Some(10)
     });
     drop(first);
-    let second = Subject::ModuleUnits.setup().start();
+    let second = subject.setup().start();
     oracle::declare(&second, kafka, &topic, "GROUP witness");
     let info = second.wait_state(SUBSCRIPTION, "stopped");
     assert!(info.reason.contains("witness") && info.reason.contains("ledger"), "{info:#?}");

@@ -15,7 +15,7 @@ redis_kafka_tests::for_each_subject!(
     a_lagging_replica_is_promoted_and_the_old_primary_back,
     replicas_and_their_aofs_equal_the_primary,
     failover_there_and_back,
-    both_sides_of_a_split_consume,
+    both_sides_of_a_split_consume: not_sidecar "two sidecars are two members of one consumer group, which share the partitions",
 );
 
 fn consumed(server: &RedisServer) -> i64 {

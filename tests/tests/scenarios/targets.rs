@@ -19,10 +19,12 @@ redis_kafka_tests::for_each_subject!(
     hash_merge_and_overwrite,
     tombstones_delete_hashes,
     set_and_delete_in_one_unit,
-    keyspace_events_as_plain_commands_fire,
-    keyspace_events_are_one_a_write,
+    keyspace_events_as_plain_commands_fire: not_sidecar "a sidecar sends one HSET for all that a unit writes to a hash, which fires one event",
+    keyspace_events_are_one_a_write: not_sidecar "a sidecar sends one HSET for all that a unit writes to a hash, which fires one event",
     templates_over_value_and_metadata,
 );
+
+redis_kafka_tests::for_module_and_sidecar!(json_is_strict,);
 
 /// A subscription `rides` with one route `r`, and the records sent.
 fn routed(
@@ -174,8 +176,7 @@ fn templates_over_value_and_metadata(subject: Subject) {
 }
 
 /// Strict JSON: what is no JSON is an error, never a guess.
-#[test]
-fn json_is_strict() {
+fn json_is_strict(subject: Subject) {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let bad: [&[u8]; 8] = [
         b"{\"key\":\"\xff\"}",
@@ -189,12 +190,11 @@ fn json_is_strict() {
     ];
     let records: Vec<_> = bad.iter().map(|value| (None, Some(*value))).collect();
     let target = r#"HASH "h:%{_offset}""#;
-    let (server, _) = routed(Subject::ModuleUnits, "ONERROR SKIP", target, &records);
+    let (server, _) = routed(subject, "ONERROR SKIP", target, &records);
     assert_eq!(server.subscription("rides").counters.skipped, 8);
     assert_eq!(server.keys("h:*"), [""; 0]);
     let odd = r#"{"key":"n","big":123456789012345678901234567890.10,"note":"\u00e9\ud83d\ude00"}"#;
-    let (server, _) =
-        routed(Subject::ModuleUnits, "", r#"HASH "h:%{key}""#, &[(None, Some(odd.as_bytes()))]);
+    let (server, _) = routed(subject, "", r#"HASH "h:%{key}""#, &[(None, Some(odd.as_bytes()))]);
     let hash = server.hash("h:n");
     assert_eq!(hash["big"], "123456789012345678901234567890.10", "numbers keep their text");
     assert_eq!(hash["note"], "é😀");

@@ -19,6 +19,14 @@ redis_kafka_tests::for_each_subject!(
     a_join_sees_units_whose_messages_are_under_way,
 );
 
+redis_kafka_tests::for_module_and_sidecar!(
+    a_broker_that_is_away_is_waited_for,
+    a_topic_that_is_missing_is_waited_for,
+    null_keys_stay_null_and_tombstones_send_nothing,
+    avro_by_the_registered_schema,
+    routes_that_cannot_send_are_refused,
+);
+
 fn subscribe(server: &RedisServer, kafka: &Kafka, topic: &str, options: &str) {
     let brokers = kafka.brokers();
     server.ok(&format!(
@@ -199,11 +207,10 @@ fn a_join_sees_units_whose_messages_are_under_way(subject: Subject) {
     }
 }
 
-#[test]
-fn a_broker_that_is_away_is_waited_for() {
+fn a_broker_that_is_away_is_waited_for(subject: Subject) {
     let mut kafka = Kafka::start();
     let (from, to) = (kafka.topic("away", 2), kafka.topic("back", 1));
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     subscribe(&server, &kafka, &from, "");
     route(&server, "out", &format!("TOPIC {to}"));
     oracle::declare_routes(&server);
@@ -222,13 +229,12 @@ fn a_broker_that_is_away_is_waited_for() {
     assert_eq!(server.subscription(SUBSCRIPTION).state, "running");
 }
 
-#[test]
-fn a_topic_that_is_missing_is_waited_for() {
+fn a_topic_that_is_missing_is_waited_for(subject: Subject) {
     let kafka = Kafka::shared();
     let from = kafka.topic("lonely", 1);
     let to = format!("{from}-later");
     send_texts(kafka, &from, &[r#"{"seq":1}"#]);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     subscribe(&server, kafka, &from, "");
     route(&server, "out", &format!("TOPIC {to}"));
     resume(&server);
@@ -240,13 +246,12 @@ fn a_topic_that_is_missing_is_waited_for() {
     assert_eq!(kafka.messages(&to, 0)[0].text(), r#"{"seq":1}"#);
 }
 
-#[test]
-fn null_keys_stay_null_and_tombstones_send_nothing() {
+fn null_keys_stay_null_and_tombstones_send_nothing(subject: Subject) {
     let kafka = Kafka::shared();
     let (from, to) = (kafka.topic("nulls", 1), kafka.topic("kept", 1));
     let records = [(None, Some(&b"{\"a\":1}"[..])), (Some("gone"), None), (Some(""), Some(b"{}"))];
     send_raw(kafka, &from, &records);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     subscribe(&server, kafka, &from, "");
     route(&server, "out", &format!("TOPIC {to}"));
     resume(&server);
@@ -265,8 +270,7 @@ const SCHEMA: &str = r#"{"type":"record","name":"Enriched","fields":[
     {"name":"name","type":["null","string"]},
     {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}]}"#;
 
-#[test]
-fn avro_by_the_registered_schema() {
+fn avro_by_the_registered_schema(subject: Subject) {
     let kafka = Kafka::shared();
     let (from, to) = (kafka.topic("plain", 1), kafka.topic("avro", 1));
     let registry = Registry::start();
@@ -276,7 +280,7 @@ fn avro_by_the_registered_schema() {
         r#"{"id":32,"price":1.055}"#,
     ];
     send_texts(kafka, &from, &values);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     subscribe(&server, kafka, &from, "ONERROR DEADLETTER");
     let target = format!("TOPIC {to} VALUE AVRO REGISTRY {}", registry.url());
     route(&server, "out", &format!("{target} SELECT \"id, name, price\""));
@@ -298,11 +302,10 @@ fn avro_by_the_registered_schema() {
     assert_eq!((letters.len(), &letters[0]["error"]), (1, &problem));
 }
 
-#[test]
-fn routes_that_cannot_send_are_refused() {
+fn routes_that_cannot_send_are_refused(subject: Subject) {
     let kafka = Kafka::shared();
     let from = kafka.topic("refusals", 1);
-    let server = Subject::ModuleUnits.setup().start();
+    let server = subject.setup().start();
     subscribe(&server, kafka, &from, "");
     let circle = format!(
         "route 'r': '{SUBSCRIPTION}' reads topic '{from}' itself, so that its messages would go round for ever; send to another topic"

@@ -1,6 +1,6 @@
 //! One write with fields, being filled in.
 
-use super::{Builder, FieldsWrite, patch_u32};
+use super::{Builder, FieldsWrite, Merges, patch_u32};
 use crate::format::text::write_text;
 use crate::record::{NameId, Value};
 use crate::unit::packed::{Expiry, Fold, Newer, Operand, put_text, put_varint};
@@ -89,6 +89,10 @@ impl<'b> Entry<'b> {
     pub fn end(self, deleted: impl Iterator<Item = NameId>) {
         let Entry { builder, write, expiry, place, fields, folds } = self;
         patch_u32(&mut builder.arena, place.count_at, fields);
+        let mut merges = match write {
+            FieldsWrite::HashMerge | FieldsWrite::HashReplace => Merges::WithEarlier,
+            _ => Merges::No,
+        };
         if !matches!(write, FieldsWrite::StreamAdd(_)) {
             let deleted_at = builder.arena.len();
             builder.arena.extend_from_slice(&[0; 4]);
@@ -99,12 +103,15 @@ impl<'b> Entry<'b> {
                 count += 1;
             }
             patch_u32(&mut builder.arena, deleted_at, count);
+            if count > 0 {
+                merges = Merges::No;
+            }
         }
         if write == FieldsWrite::HashFold {
             builder.arena.extend_from_slice(&folds.to_le_bytes());
         }
         builder.arena.extend_from_slice(&builder.behind);
-        builder.link(place.group, place.start, expiry);
+        builder.link(place.group, place.start, expiry, merges);
     }
 
     /// Drops the write: nothing of it remains.

@@ -74,6 +74,13 @@ impl Builder {
         self.written(key).is_some()
     }
 
+    /// The keys that something is written to.
+    pub fn written_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let written = |group: &&Group| group.writes > 0 && Space::of(group.kind) == Space::Keys;
+        let key = |group: &Group| self.keys.get(group.key_start..group.key_end);
+        self.groups.iter().filter(written).filter_map(key)
+    }
+
     /// Whether a command is to be run, which may write anything.
     pub fn runs_command(&self) -> bool {
         let is_command = |group: &Group| group.kind == GroupKind::Command && group.writes > 0;

@@ -132,7 +132,7 @@ fn apply(decided: &[u8], hashes: &mut Hashes) {
         let key = text(group.key);
         for _ in 0..group.writes {
             let (operation, fields) = packed::read_hash_write(&mut reader).expect("a write");
-            if operation != HashOperation::Merge {
+            if matches!(operation, HashOperation::Delete | HashOperation::Replace) {
                 hashes.remove(&key);
             }
             let hash = hashes.entry(key.clone()).or_default();

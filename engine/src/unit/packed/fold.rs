@@ -363,6 +363,11 @@ pub fn read_undecided(reader: &mut Reader<'_>) -> Result<(Undecided, usize), Pac
     Ok((undecided, reader.u32()? as usize))
 }
 
+/// Reads how many folds follow the fields of [`Undecided::Fold`].
+pub fn read_fold_count(reader: &mut Reader<'_>) -> Result<usize, PackedError> {
+    Ok(reader.u32()? as usize)
+}
+
 /// Passes over an undecided write.
 pub(super) fn skip_undecided(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<(), PackedError> {
     let (write, fields) = read_undecided(reader)?;
@@ -377,7 +382,7 @@ pub(super) fn skip_undecided(reader: &mut Reader<'_>, head: &Head<'_>) -> Result
         Undecided::Plain(_) => Ok(()),
         Undecided::MergeIfNewer | Undecided::ReplaceIfNewer => read_newer(reader, head).map(drop),
         Undecided::Fold => {
-            let folds = reader.u32()?;
+            let folds = read_fold_count(reader)?;
             (0..folds).try_for_each(|_| read_fold(reader, head).map(drop))
         }
     }

@@ -69,6 +69,18 @@ impl GroupKind {
         }
     }
 
+    /// How long a write of it holds Redis's main thread, measured against an entry of a stream,
+    /// which counts 8.
+    pub fn load(self) -> usize {
+        match self {
+            GroupKind::Command | GroupKind::TimeSeries | GroupKind::Json | GroupKind::Stream => 8,
+            GroupKind::Hash => 5,
+            GroupKind::SortedSet | GroupKind::Undecided => 4,
+            GroupKind::Set | GroupKind::Geo => 3,
+            GroupKind::List | GroupKind::String | GroupKind::Channel => 2,
+        }
+    }
+
     /// Whether its writes go through commands of Redis and not through open keys.
     pub fn is_called(self) -> bool {
         self <= GroupKind::Geo

@@ -14,7 +14,7 @@
 //!   a write             u8 0: delete the key
 //!   a stream's          u8 ID (1 Redis's own, 2 not before ms, 3 decided), u64 ms, u64 seq,
 //!                       u32 fields of (varint name, text value)
-//!   a hash's            u8 1 merge, 2 replace; u32 fields of (varint name, text value),
+//!   a hash's            u8 6 as the one before; u8 1 merge, 2 replace; u32 fields of (varint name, text value),
 //!                       u32 deleted of (varint name)
 //!   an undecided hash's a hash's, or what stands on the primary alone, before it has decided:
 //!                       u8 3 fold, 4 merge if newer, 5 replace if newer; fields and deleted as a hash's;
@@ -45,7 +45,9 @@ mod group;
 mod head;
 mod write;
 
-pub use fold::{Fold, Newer, Operand, Undecided, read_fold, read_newer, read_undecided};
+pub use fold::{
+    Fold, Newer, Operand, Undecided, read_fold, read_fold_count, read_newer, read_undecided,
+};
 pub use group::{Expiry, Group, GroupKind, Keep, read_group};
 pub use head::{Head, PackedAdvance, read_head};
 pub use write::{

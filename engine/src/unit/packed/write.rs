@@ -75,6 +75,9 @@ pub enum HashOperation {
     Merge = 1,
     /// Empties the hash, then sets fields.
     Replace = 2,
+    /// Sets what the write before it holds already: one of several that were packed as one, of
+    /// which listeners hear all the same.
+    Again = 6,
 }
 
 /// Reads a hash's write up to its fields: the operation and how many fields follow.
@@ -83,6 +86,7 @@ pub fn read_hash_write(reader: &mut Reader<'_>) -> Result<(HashOperation, usize)
         DELETE_KEY => return Ok((HashOperation::Delete, 0)),
         1 => HashOperation::Merge,
         2 => HashOperation::Replace,
+        6 => return Ok((HashOperation::Again, 0)),
         other => return Err(PackedError::Code(other)),
     };
     Ok((operation, reader.u32()? as usize))
@@ -94,7 +98,7 @@ pub fn read_deleted_count(
     operation: HashOperation,
 ) -> Result<usize, PackedError> {
     match operation {
-        HashOperation::Delete => Ok(0),
+        HashOperation::Delete | HashOperation::Again => Ok(0),
         HashOperation::Merge | HashOperation::Replace => Ok(reader.u32()? as usize),
     }
 }

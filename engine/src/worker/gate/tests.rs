@@ -7,7 +7,15 @@ use crate::state::{State, Status};
 
 fn progress(next: i64) -> Progress {
     let counters = Counters::default();
-    Progress { topic: "t".into(), partition: 0, next, epoch: None, end: None, counters }
+    Progress {
+        topic: "t".into(),
+        partition: 0,
+        next,
+        epoch: None,
+        end: None,
+        counters,
+        timestamp: None,
+    }
 }
 
 fn running() -> Status {

@@ -7,7 +7,9 @@ use crate::command::{self, Envelope, Statement};
 use crate::expression::Reads;
 use crate::format::{Format, NoHeaders, Schemas};
 use crate::ledger::Outcome;
-use crate::unit::packed::{Reader, read_field, read_group, read_hash_write, read_head};
+use crate::unit::packed::{
+    HashOperation, Reader, read_field, read_group, read_hash_write, read_head,
+};
 use crate::unit::packed::{read_deleted_count, read_name};
 use crate::unit::{Builder, RecordRef, Unit};
 use std::collections::BTreeMap;
@@ -148,7 +150,7 @@ impl Bench {
             let hash = hash.or_default();
             for _ in 0..group.writes {
                 let (operation, fields) = read_hash_write(&mut reader).unwrap();
-                if operation != crate::unit::packed::HashOperation::Merge {
+                if matches!(operation, HashOperation::Delete | HashOperation::Replace) {
                     hash.clear();
                 }
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -2,36 +2,39 @@
 
 use super::super::shared::Wanted;
 use super::{Lane, LaneWorker, Turn, lane};
-use crate::applier::{Applied, Applier, Clash, Positions};
+use crate::applier::{Applied, Applier, Clash, Known, Positions};
 use crate::kafka::TopicId;
 use crate::ledger::{self, Advance, Expected, LedgerFault, Standing};
 use crate::lookup::Lookup;
 use crate::state::State;
 use crate::unit::{RecordRef, Unit};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 struct Scripted {
     answers: Vec<Applied>,
     applied: usize,
+    positions: Positions,
 }
 
 impl Applier for Scripted {
     fn load(&mut self, _subscription: &str) -> Result<Positions, String> {
-        Ok(Positions::default())
+        Ok(self.positions.clone())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {
         lookup.turn(|_, _, answers| answers.absent());
     }
 
-    fn apply(&mut self, _unit: &mut Unit) -> Applied {
+    fn apply(&mut self, _unit: &mut Unit, _ahead: Option<&Unit>) -> Applied {
         self.applied += 1;
         self.answers.remove(0)
     }
 }
 
 fn applier(answers: Vec<Applied>) -> Scripted {
-    Scripted { answers, applied: 0 }
+    Scripted { answers, applied: 0, positions: Positions::default() }
 }
 
 fn ends() -> (LaneWorker, Lane) {
@@ -61,7 +64,7 @@ fn units_of_an_older_generation_are_dropped_unapplied() {
     worker.send(unit(&worker)).expect("room");
     let mut applier = applier(vec![Applied::Done]);
     assert_eq!(lane.turn("s", &mut applier), Turn::Worked);
-    assert_eq!((applier.applied, lane.applied), (1, 1));
+    assert_eq!((applier.applied, lane.shared.units.applied.load(Ordering::Relaxed)), (1, 1));
     assert_eq!(lane.turn("s", &mut applier), Turn::Idle);
 }
 
@@ -74,7 +77,7 @@ fn a_stale_unit_voids_what_is_queued_behind_it() {
     let mut applier = applier(vec![stale]);
     assert_eq!(lane.turn("s", &mut applier), Turn::Worked);
     assert_eq!(lane.turn("s", &mut applier), Turn::Idle);
-    assert_eq!((applier.applied, lane.stale), (1, 1));
+    assert_eq!((applier.applied, lane.shared.units.stale.load(Ordering::Relaxed)), (1, 1));
 }
 
 #[test]
@@ -87,6 +90,31 @@ fn a_missing_ledger_stops_and_says_how_to_go_on() {
     assert_eq!(status.state, State::Stopped);
     assert!(status.reason.contains("t/0 is missing") && !status.action.is_empty(), "{status:?}");
     assert!(matches!(lane.shared.control().wanted, Wanted::Hold(_)));
+}
+
+#[test]
+fn a_ledger_that_another_member_made_first_is_read_and_one_that_no_list_knows_stops() {
+    let unlisted = Applied::Ledger { partition: "t/0".into(), fault: LedgerFault::Unlisted };
+    let (worker, mut lane) = ends();
+    worker.send(unit(&worker)).expect("room");
+    let mut faster = applier(vec![unlisted.clone()]);
+    let standing = Ok(Standing::start(0, TopicId::UNKNOWN));
+    faster.positions.partitions.push(Known { topic: "t".into(), partition: 0, standing });
+    let before = lane.shared.generation();
+    lane.turn("s", &mut faster);
+    assert!(lane.shared.generation() > before && lane.shared.status().state != State::Stopped);
+    worker.send(unit(&worker)).expect("room");
+    lane.turn("s", &mut applier(vec![unlisted]));
+    assert_eq!(lane.shared.status().state, State::Stopped);
+}
+
+#[test]
+fn a_worker_of_a_group_does_not_wait_for_the_applier_for_ever() {
+    let (mut worker, lane) = ends();
+    worker.set_patience(Duration::from_millis(1));
+    let generation = lane.shared.generation();
+    assert!(worker.load(generation).is_err() && worker.take_stuck() && !worker.take_stuck());
+    assert_eq!(lane.shared.generation(), generation);
 }
 
 fn clash(record: u32, key: &str) -> Applied {
@@ -117,6 +145,22 @@ fn dead_letters_that_cannot_be_written_stop_the_subscription() {
     worker.send(unit(&worker)).expect("room");
     lane.turn("s", &mut applier(vec![clash(0, &ledger::dead_letters_key("s"))]));
     assert_eq!(lane.shared.status().state, State::Stopped);
+}
+
+#[test]
+fn writes_that_were_refused_too_late_are_named_and_the_rest_counts() {
+    let (worker, mut lane) = ends();
+    worker.send(unit(&worker)).expect("room");
+    let problem = "WRONGTYPE key 'k' is no stream".to_owned();
+    let clash = |record| Clash { record, key: b"k".to_vec(), problem: problem.clone() };
+    let refused = Applied::PartlyRefused((0..8).map(|at| clash(at % 2)).collect());
+    lane.turn("s", &mut applier(vec![refused]));
+    let status = lane.shared.status();
+    assert_eq!(status.state, State::Stopped);
+    assert!(status.reason.contains("t/0@11: WRONGTYPE key 'k'"), "{status:?}");
+    assert!(status.reason.ends_with("3 more"), "{status:?}");
+    assert_eq!(lane.shared.units.applied.load(Ordering::Relaxed), 1);
+    assert!(lane.shared.control().verdicts.is_empty(), "no record comes again");
 }
 
 #[test]

@@ -14,6 +14,11 @@ redis_kafka_tests::for_each_subject!(
     a_later_route_stops_before_its_record,
 );
 
+redis_kafka_tests::for_module_and_sidecar!(
+    what_a_server_cannot_do_is_refused_at_route,
+    a_command_never_touches_the_ledger,
+);
+
 /// A route of each kind, and a command that makes its key another type.
 const KINDS: [(&str, &str, &str); 7] = [
     ("stream", r#"STREAM "stream:%{k}""#, "SET"),
@@ -143,9 +148,8 @@ fn a_later_route_stops_before_its_record(subject: Subject) {
 }
 
 /// A route that could only fail later is refused at once, and says the way out.
-#[test]
-fn what_a_server_cannot_do_is_refused_at_route() {
-    let server = Subject::ModuleUnits.setup().start();
+fn what_a_server_cannot_do_is_refused_at_route(subject: Subject) {
+    let server = subject.setup().start();
     subscribed(&server, "rides", "");
     for (target, words) in [
         (r#"JSON "d:%{k}""#, &["JSON.SET", "RedisJSON"][..]),
@@ -178,9 +182,8 @@ fn what_a_server_cannot_do_is_refused_at_route() {
 }
 
 /// What an argument comes to is known with the record.
-#[test]
-fn a_command_never_touches_the_ledger() {
-    let server = Subject::ModuleUnits.setup().start();
+fn a_command_never_touches_the_ledger(subject: Subject) {
+    let server = subject.setup().start();
     subscribed(&server, "rides", "ONERROR SKIP");
     server.ok(r#"KAFKA.ROUTE r FROM rides TO COMMAND DEL "%{'kafka:'}%{'ledger:rides'}""#);
     server.ok("KAFKA.RESUME rides");

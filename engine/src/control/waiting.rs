@@ -1,0 +1,177 @@
+//! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end.
+//!
+//! The host goes on meanwhile; whenever a worker has woken it, it looks whether somebody can be
+//! answered.
+
+use super::host::{Host, Waiter};
+use super::{Registry, Reply, Subscription};
+use crate::state::{State, Status};
+use crate::worker::{Ends, Progress};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long SUBSCRIBE waits for the broker.
+const GREETING: Duration = Duration::from_secs(2);
+
+/// Clients that may wait at once.
+const LIMIT: usize = 1024;
+
+enum Question {
+    /// How the first contact with the broker went; `note` is added to the reply.
+    Greeting { note: String },
+    /// Whether all that Kafka held is applied.
+    Reached(Arc<Mutex<Ends>>),
+}
+
+struct Asker<W> {
+    client: W,
+    subscription: String,
+    question: Question,
+    asked: Instant,
+    deadline: Option<Instant>,
+}
+
+/// All waiting clients of a host.
+pub struct Waiting<W>(Vec<Asker<W>>);
+
+impl<W> Default for Waiting<W> {
+    fn default() -> Waiting<W> {
+        Waiting(Vec::new())
+    }
+}
+
+impl<W: Waiter> Waiting<W> {
+    /// Whether one more may wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.len() < LIMIT
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lets the client of a SUBSCRIBE wait for the broker's first word.
+    pub(super) fn for_greeting(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        subscription: &str,
+        note: String,
+    ) {
+        self.add(host, subscription, Question::Greeting { note }, Some(GREETING));
+    }
+
+    /// Lets the client of a WAIT wait; no time is for ever.
+    pub(super) fn for_end(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        subscription: &str,
+        ends: Arc<Mutex<Ends>>,
+        time: Option<Duration>,
+    ) {
+        self.add(host, subscription, Question::Reached(ends), time);
+    }
+
+    fn add(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        subscription: &str,
+        question: Question,
+        time: Option<Duration>,
+    ) {
+        let asked = Instant::now();
+        let deadline = time.and_then(|time| asked.checked_add(time));
+        if let Some(time) = time {
+            host.look_after(time);
+        }
+        let (client, subscription) = (host.wait(), subscription.to_owned());
+        self.0.push(Asker { client, subscription, question, asked, deadline });
+    }
+
+    /// Answers everybody who can be answered. `hold` is why nothing can be written now, whatever the
+    /// subscription.
+    pub fn look(&mut self, registry: &Registry, hold: Option<&Status>) {
+        let now = Instant::now();
+        let mut waiting = Vec::with_capacity(self.0.len());
+        for asker in self.0.drain(..) {
+            match asker.answer(registry, hold, now) {
+                Some(reply) => asker.client.answer(reply),
+                None => waiting.push(asker),
+            }
+        }
+        self.0 = waiting;
+    }
+}
+
+impl<W: Waiter> Asker<W> {
+    fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Reply> {
+        let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        if self.client.is_gone() {
+            return Some(Reply::Error("ERR the client is gone".to_owned()));
+        }
+        let known = registry.subscriptions.get(&self.subscription);
+        match &self.question {
+            Question::Greeting { note } => {
+                greeting(known, hold, late).map(|line| Reply::Simple(line + note))
+            }
+            Question::Reached(ends) => self.reached(known, &ends.lock(), late),
+        }
+    }
+
+    fn reached(&self, known: Option<&Subscription>, ends: &Ends, late: bool) -> Option<Reply> {
+        let error = |problem: String| Some(Reply::Error(format!("ERR KAFKA.WAIT: {problem}")));
+        let name = &self.subscription;
+        let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
+            return error(format!("'{name}' does not consume here"));
+        };
+        let status = lane.shared.status();
+        if matches!(status.state, State::Stopped | State::Paused) {
+            return error(format!("'{name}' is {}: {}", status.state.name(), status.reason));
+        }
+        let progress = lane.shared.progress();
+        let waited = self.asked.elapsed().as_millis();
+        match ends {
+            Ends::Known(ends) if is_reached(&progress, ends) => {
+                Some(Reply::Simple("OK".to_owned()))
+            }
+            _ if !late => None,
+            Ends::Asked => error(format!("no answer from the broker within {waited} ms")),
+            Ends::Known(ends) => {
+                let behind: i64 = ends
+                    .iter()
+                    .map(|(topic, partition, end)| {
+                        (end - next(&progress, topic, *partition)).max(0)
+                    })
+                    .sum();
+                error(format!(
+                    "{behind} offsets are not applied yet after {waited} ms; KAFKA.INFO {name} says more"
+                ))
+            }
+        }
+    }
+}
+
+fn greeting(known: Option<&Subscription>, hold: Option<&Status>, late: bool) -> Option<String> {
+    let Some((known, lane)) = known.and_then(|known| Some((known, known.lane.as_ref()?))) else {
+        return Some("OK".to_owned());
+    };
+    match lane.shared.greeting() {
+        Some(Ok(())) => Some("OK".to_owned()),
+        Some(Err(reason)) => Some(format!("OK waiting: {reason}")),
+        None if !late => None,
+        None => Some(match known.hold(hold) {
+            Some(hold) => format!("OK waiting: {}", hold.reason),
+            None => "OK waiting: no answer from the broker within 2 s; it is tried again and again"
+                .to_owned(),
+        }),
+    }
+}
+
+fn next(progress: &[Progress], topic: &str, partition: i32) -> i64 {
+    progress.iter().find(|p| p.partition == partition && *p.topic == *topic).map_or(0, |p| p.next)
+}
+
+fn is_reached(progress: &[Progress], ends: &[(Arc<str>, i32, i64)]) -> bool {
+    ends.iter().all(|(topic, partition, end)| next(progress, topic, *partition) >= *end)
+}

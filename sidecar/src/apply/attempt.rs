@@ -1,0 +1,384 @@
+//! One try to apply a unit.
+
+use super::found::Found;
+use super::known::Known;
+use super::ledgers::{compare, is_made};
+use super::plan::Plan;
+use super::prepare::{Manner, Questions};
+use super::transaction::{Executed, Refused, Transaction};
+use super::write::{CommandPlace, Writer, command_ledger, command_place, forget_command};
+use super::{Doubt, Progress, RespApplier};
+use crate::redis::Problem;
+use redis_kafka_engine::applier::{Applied, Clash};
+use redis_kafka_engine::ledger::Advance;
+use redis_kafka_engine::unit::packed::PackedError;
+use redis_kafka_engine::unit::{Undecidable, Unit};
+
+/// What a try came to.
+pub enum Attempt {
+    /// It is decided.
+    Settled(Applied),
+    /// Somebody changed what the unit depends on, in the meantime.
+    Contended,
+}
+
+/// What was found out about the unit that is probably applied next.
+pub struct Next {
+    generation: u64,
+    advances: Vec<Advance>,
+    size: usize,
+    found: Found,
+    transaction: Upcoming,
+}
+
+/// Whether the transaction of the next unit is written already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upcoming {
+    /// It is: nothing in it depends on what was found out.
+    Written,
+    /// It is not.
+    Open,
+}
+
+impl Next {
+    fn is_of(&self, unit: &Unit) -> bool {
+        self.generation == unit.generation
+            && self.size == unit.packed.len()
+            && self.advances == unit.advances
+    }
+}
+
+/// Why a try ends early.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    Settled(Applied),
+    Contended,
+    Problem(Problem),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Stop {
+        Stop::Problem(problem)
+    }
+}
+
+impl From<PackedError> for Stop {
+    fn from(error: PackedError) -> Stop {
+        Stop::Settled(Applied::Failed(format!("internal error: {error}")))
+    }
+}
+
+impl From<Applied> for Stop {
+    fn from(applied: Applied) -> Stop {
+        Stop::Settled(applied)
+    }
+}
+
+impl RespApplier {
+    /// Prepares the unit, unless that was done with the one before it, and writes it.
+    pub(super) fn attempt(
+        &mut self,
+        unit: &Unit,
+        ahead: Option<&Unit>,
+        progress: &mut Progress,
+    ) -> Result<Attempt, Problem> {
+        match self.try_apply(unit, ahead, progress) {
+            Ok(applied) | Err(Stop::Settled(applied)) => Ok(Attempt::Settled(applied)),
+            Err(Stop::Contended) => Ok(Attempt::Contended),
+            Err(Stop::Problem(problem)) => Err(problem),
+        }
+    }
+
+    fn try_apply(
+        &mut self,
+        unit: &Unit,
+        ahead: Option<&Unit>,
+        progress: &mut Progress,
+    ) -> Result<Applied, Stop> {
+        self.link()?;
+        let plan = Plan::read(&unit.packed, &unit.groups, &unit.writers)?;
+        let (mut found, mut upcoming) = match self.next.take().filter(|next| next.is_of(unit)) {
+            Some(next) => (next.found, next.transaction),
+            None => (self.prepare(&plan, Manner::Quick)?, Upcoming::Open),
+        };
+        if found.is_suspect {
+            (found, upcoming) = (self.prepare(&plan, Manner::Thorough)?, Upcoming::Open);
+        }
+        check(&plan, &mut found, progress.doubt)?;
+        if !progress.refused.is_empty() {
+            return self.give_back(&plan, unit, progress);
+        }
+        if plan.has_calls() {
+            if has_run(&plan, unit, &found) {
+                if !progress.is_called {
+                    tell_of_run(&plan, unit);
+                }
+            } else {
+                self.call(&plan, unit, &found, progress)?;
+                progress.is_called = true;
+                found = self.prepare(&plan, Manner::Thorough)?;
+                check(&plan, &mut found, progress.doubt)?;
+            }
+        }
+        match upcoming {
+            Upcoming::Written => std::mem::swap(&mut self.transaction, &mut self.upcoming),
+            Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
+        }
+        self.write(&plan, ahead, &mut progress.doubt)
+    }
+
+    /// Writes the unit's transaction into its buffer.
+    fn put_in_words(&mut self, unit: &Unit, plan: &Plan<'_>, found: &Found) -> Result<(), Stop> {
+        let refused = if unit.undecided > 0 {
+            decide(unit, found, &mut self.decided)?;
+            let plan = Plan::read(&self.decided, &unit.groups, &unit.writers)?;
+            Writer::new(&mut self.transaction, &plan, found).write_unit(unit)?
+        } else {
+            Writer::new(&mut self.transaction, plan, found).write_unit(unit)?
+        };
+        match refused {
+            refused if refused.is_empty() => Ok(()),
+            refused => Err(Applied::Clash(refused).into()),
+        }
+    }
+
+    /// Asks what must be known about a unit.
+    fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
+        self.request.clear();
+        // What comes one by one, or met trouble, is asked in full.
+        self.known.forget();
+        let is_watching = self.link()?.is_watching;
+        let mut request = std::mem::take(&mut self.request);
+        let questions = Questions::ask(plan, manner, is_watching, &mut request);
+        self.request = request;
+        let questions = questions?;
+        let Some(link) = &mut self.link else { return Err(Stop::Contended) };
+        link.is_watching = true;
+        link.connection.send(&self.request)?;
+        Ok(questions.read(plan, &mut link.connection)?)
+    }
+
+    /// Runs what may be refused by itself.
+    fn call(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        found: &Found,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let refused = Writer::new(&mut self.transaction, plan, found).write_calls(unit)?;
+        if !refused.is_empty() {
+            return Err(Applied::Clash(refused).into());
+        }
+        match self.execute()? {
+            Executed::Done(refused) if refused.is_empty() => Ok(()),
+            Executed::Aborted => Err(Stop::Contended),
+            Executed::Discarded(refused) => {
+                Err(Applied::Clash(self.transaction.clashes(plan, &refused)?).into())
+            }
+            Executed::Done(refused) => {
+                progress.refused = self.transaction.clashes(plan, &refused)?;
+                let found = self.prepare(plan, Manner::Thorough)?;
+                if let Some(refused) = compare(&plan.head, &found) {
+                    return Err(refused.into());
+                }
+                self.give_back(plan, unit, progress).and_then(|applied| Err(applied.into()))
+            }
+        }
+    }
+
+    /// Takes back the note that commands were run, as they were refused. The ledger is watched.
+    fn give_back(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        progress: &mut Progress,
+    ) -> Result<Applied, Stop> {
+        if let Some(key) = command_ledger(plan, unit) {
+            self.transaction.begin(&plan.head);
+            forget_command(&mut self.transaction, &key);
+            self.transaction.end();
+            match self.execute()? {
+                Executed::Done(refused) if refused.is_empty() => {}
+                Executed::Aborted => return Err(Stop::Contended),
+                Executed::Done(refused) | Executed::Discarded(refused) => {
+                    self.transaction.clashes(plan, &refused)?;
+                }
+            }
+        }
+        Ok(Applied::Clash(std::mem::take(&mut progress.refused)))
+    }
+
+    /// Sends the transaction and reads what came of it.
+    fn execute(&mut self) -> Result<Executed, Stop> {
+        let Some(link) = &mut self.link else { return Err(Stop::Contended) };
+        link.connection.send(self.transaction.request())?;
+        let executed = self.transaction.read(&mut link.connection)?;
+        link.is_watching = false;
+        Ok(executed)
+    }
+
+    /// Sends the unit's transaction and prepares the next one.
+    fn write(
+        &mut self,
+        plan: &Plan<'_>,
+        ahead: Option<&Unit>,
+        doubt: &mut Doubt,
+    ) -> Result<Applied, Stop> {
+        self.request.clear();
+        self.request.append(self.transaction.request());
+        let mut request = std::mem::take(&mut self.request);
+        let next = ask_ahead(ahead, &self.known, &mut request);
+        self.request = request;
+        let next = next?;
+        let Some(link) = &mut self.link else { return Err(Stop::Contended) };
+        let before = std::mem::replace(doubt, Doubt::Sent);
+        link.connection.send(&self.request)?;
+        // Redis is at work meanwhile.
+        let next = next.map(|(plan, questions)| {
+            let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
+            (plan, questions, upcoming)
+        });
+        let executed = self.transaction.read(&mut link.connection)?;
+        link.is_watching = false;
+        // The outcome of this one is known.
+        *doubt = before;
+        let applied = self.settle(plan, executed);
+        if applied == Ok(Applied::Done) {
+            self.known.note(plan);
+        }
+        self.read_ahead(next, ahead, applied.is_ok());
+        applied
+    }
+
+    /// What the outcome of the unit's transaction means.
+    fn settle(&mut self, plan: &Plan<'_>, executed: Executed) -> Result<Applied, Stop> {
+        match executed {
+            Executed::Done(refused) if refused.is_empty() => Ok(Applied::Done),
+            Executed::Done(refused) => Ok(self.partly(plan, &refused)),
+            Executed::Aborted => Err(Stop::Contended),
+            Executed::Discarded(refused) => {
+                Err(Applied::Clash(self.transaction.clashes(plan, &refused)?).into())
+            }
+        }
+    }
+
+    fn partly(&self, plan: &Plan<'_>, refused: &[Refused]) -> Applied {
+        match self.transaction.clashes(plan, refused) {
+            Ok(clashes) => Applied::PartlyRefused(clashes),
+            Err(problem) => Applied::Failed(format!(
+                "Redis at {}: the ledger was not written with its unit: {problem}",
+                self.place
+            )),
+        }
+    }
+
+    /// Reads the answers about the next unit. They are of no use when this one was not written.
+    fn read_ahead(
+        &mut self,
+        questions: Option<(Plan<'_>, Questions, Upcoming)>,
+        ahead: Option<&Unit>,
+        is_written: bool,
+    ) {
+        let (Some((plan, questions, transaction)), Some(unit)) = (questions, ahead) else {
+            return;
+        };
+        let Some(link) = &mut self.link else { return };
+        link.is_watching = true;
+        match questions.read(&plan, &mut link.connection) {
+            Ok(found) if is_written => {
+                let (generation, size) = (unit.generation, unit.packed.len());
+                let advances = unit.advances.clone();
+                self.next = Some(Next { generation, advances, size, found, transaction });
+            }
+            Ok(_) => {}
+            Err(problem) => {
+                // The next unit meets the trouble itself.
+                log::debug!("Redis at {}: {problem}", self.place);
+                self.drop_link();
+            }
+        }
+    }
+}
+
+/// The questions about the next unit, behind the transaction that is sent.
+fn ask_ahead<'u>(
+    ahead: Option<&'u Unit>,
+    known: &Known,
+    request: &mut crate::redis::Request,
+) -> Result<Option<(Plan<'u>, Questions)>, PackedError> {
+    let Some(ahead) = ahead else { return Ok(None) };
+    let plan = Plan::read(&ahead.packed, &ahead.groups, &ahead.writers)?;
+    // EXEC ends what is watched.
+    let questions = Questions::ask(&plan, Manner::Quickest(known), false, request)?;
+    Ok(Some((plan, questions)))
+}
+
+/// Writes the transaction of the next unit, where it is the same whatever is found out.
+fn foretell(
+    transaction: &mut Transaction,
+    plan: &Plan<'_>,
+    questions: &Questions,
+    unit: Option<&Unit>,
+) -> Upcoming {
+    let Some(unit) = unit.filter(|_| !plan.has_calls() && !questions.are_decisive()) else {
+        return Upcoming::Open;
+    };
+    match Writer::new(transaction, plan, &Found::default()).write_unit(unit) {
+        Ok(refused) if refused.is_empty() => Upcoming::Written,
+        // It is met again when its turn comes.
+        Ok(_) | Err(_) => Upcoming::Open,
+    }
+}
+
+/// Whether the ledger stands where the unit expects it, and the keys fit.
+fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
+    if doubt == Doubt::Sent && is_made(&plan.head, found) {
+        return Err(Applied::Done.into());
+    }
+    if let Some(refused) = compare(&plan.head, found) {
+        return Err(refused.into());
+    }
+    match std::mem::take(&mut found.clashes) {
+        clashes if clashes.is_empty() => Ok(()),
+        clashes => Err(Applied::Clash(clashes).into()),
+    }
+}
+
+/// Whether the commands of the unit's record were run before, and the rest of it was not.
+fn has_run(plan: &Plan<'_>, unit: &Unit, found: &Found) -> bool {
+    let Some(CommandPlace { step, offset }) = command_place(plan, unit) else { return false };
+    let noted = found.ledgers.get(step).and_then(|ledger| ledger.command.as_deref());
+    noted == Some(itoa::Buffer::new().format(offset).as_bytes())
+}
+
+/// What a lost answer leaves open is said, at least.
+fn tell_of_run(plan: &Plan<'_>, unit: &Unit) {
+    if let Some(record) = unit.records.first()
+        && let Some((topic, partition)) = unit.slots.get(record.slot)
+    {
+        let (name, offset) = (plan.head.subscription, record.offset);
+        log::warn!(
+            "subscription {name}: {topic}/{partition}@{offset}: its COMMAND was run and is not run again; \
+             the connection, or the process, ended before it was known whether Redis refused it"
+        );
+    }
+}
+
+/// Makes absolute writes of those that depend on what hashes hold.
+fn decide(unit: &Unit, found: &Found, decided: &mut Vec<u8>) -> Result<(), Stop> {
+    decided.clear();
+    decided.reserve(unit.packed.len());
+    let mut is_lacking = false;
+    let refused =
+        unit.decide(decided, &mut |wanted, text| found.wanted.tell(wanted, text, &mut is_lacking))?;
+    if is_lacking {
+        let problem = "internal error: a field was not read that a unit depends on";
+        return Err(Applied::Failed(problem.to_owned()).into());
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let clash = |Undecidable { record, key, problem }| Clash { record, key, problem };
+    Err(Applied::Clash(refused.into_iter().map(clash).collect()).into())
+}

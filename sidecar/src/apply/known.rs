@@ -1,0 +1,60 @@
+//! Keys that have just been written, so that their types need not be asked for once more.
+//!
+//! Under load a key is written many times in a fraction of a second. To ask for its type each time
+//! costs Redis about half as much as the write; so while unit follows unit, a key that was written
+//! is taken for what it was for a moment. Should somebody change its type within that moment, EXEC
+//! tells: see [`redis_kafka_engine::applier::Applied::PartlyRefused`].
+
+use super::plan::{Plan, UnitGroup, type_of};
+use hashbrown::{DefaultHashBuilder, HashSet};
+use std::hash::BuildHasher;
+use std::time::{Duration, Instant};
+
+/// How long a key is taken for what it was.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// So many keys are remembered; then it starts anew.
+const MOST: usize = 1 << 16;
+
+/// Hashes of types and keys: two that share one only mean that a check is left out.
+#[derive(Debug)]
+pub struct Known {
+    hashes: HashSet<u64>,
+    hasher: DefaultHashBuilder,
+    since: Instant,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        let hasher = DefaultHashBuilder::default();
+        Known { hashes: HashSet::default(), hasher, since: Instant::now() }
+    }
+}
+
+impl Known {
+    /// Notes the keys of a unit that was written.
+    pub fn note(&mut self, plan: &Plan<'_>) {
+        if self.since.elapsed() > MOMENT || self.hashes.len() > MOST {
+            self.forget();
+        }
+        for it in &plan.groups {
+            let hash = self.hash(it);
+            self.hashes.insert(hash);
+        }
+    }
+
+    /// Whether a group's key was written a moment ago as what it is written now.
+    pub fn has(&self, it: &UnitGroup<'_>) -> bool {
+        self.hashes.contains(&self.hash(it))
+    }
+
+    /// Forgets all keys.
+    pub fn forget(&mut self) {
+        self.hashes.clear();
+        self.since = Instant::now();
+    }
+
+    fn hash(&self, it: &UnitGroup<'_>) -> u64 {
+        self.hasher.hash_one((type_of(it.group.kind), it.group.key))
+    }
+}

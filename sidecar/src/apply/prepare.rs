@@ -1,0 +1,239 @@
+//! What must be known before a unit is written, asked in one go: where the ledger stands, what the
+//! keys are, what the writes that depend on them need. The keys whose content decides are watched,
+//! so that EXEC does nothing once one of them has changed.
+//!
+//! Keys that are only checked for their type are not watched: before Redis 8 each WATCH is compared
+//! with all others of its connection, and whoever works off a list that we fill would keep the
+//! unit from ever being written.
+
+use super::found::{Found, LedgerFound, Purpose};
+use super::known::Known;
+use super::plan::{Plan, UnitGroup};
+use super::wanted::Wanted;
+use crate::redis::{Connection, Problem, Request};
+use redis_kafka_engine::ledger::Expected;
+use redis_kafka_engine::unit::packed::{GroupKind, Keep, PackedError};
+
+/// The field of a partition's ledger that says which record's commands have been run.
+pub const COMMAND_FIELD: &str = "command";
+
+/// An ID of a stream, of which hardly one has a higher one: XREAD shows those that have.
+const NEARLY_LAST: &[u8] = b"18446744073709551615";
+
+/// How it is asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Manner<'k> {
+    /// As cheaply as it goes; something that does not fit is noticed, but not named.
+    Quick,
+    /// As quick, and without the keys that were written a moment ago.
+    Quickest(&'k Known),
+    /// Key by key.
+    Thorough,
+}
+
+impl Manner<'_> {
+    fn is_thorough(self) -> bool {
+        matches!(self, Manner::Thorough)
+    }
+
+    /// Whether a key's type is taken for granted. SET would take the place of any.
+    fn trusts(self, it: &UnitGroup<'_>) -> bool {
+        match self {
+            Manner::Quickest(known) => it.group.kind != GroupKind::String && known.has(it),
+            Manner::Quick | Manner::Thorough => false,
+        }
+    }
+}
+
+/// One command, and the step or the group that it is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Ask {
+    /// Cancels an earlier preparation.
+    Unwatch,
+    /// Watches the ledgers, and keys beside them.
+    Watch,
+    /// Watches a group's key.
+    WatchGroup(usize),
+    /// Whether a ledger's key is there, and what it is.
+    LedgerType(usize),
+    /// What a ledger says.
+    LedgerFields(usize),
+    /// Whether streams are streams.
+    Streams,
+    /// What a group's key is.
+    Type(usize),
+    /// The highest ID of a group's stream.
+    LastId(usize, Purpose),
+    /// What undecided writes of a group depend on.
+    Fields(usize),
+    /// Redis's clock.
+    Time,
+}
+
+/// Questions under way.
+#[derive(Debug)]
+pub struct Questions {
+    asked: Vec<Ask>,
+    found: Found,
+}
+
+impl Questions {
+    /// Appends the questions about a unit. `is_watching` says that an earlier preparation is to be
+    /// cancelled.
+    pub fn ask(
+        plan: &Plan<'_>,
+        manner: Manner<'_>,
+        is_watching: bool,
+        request: &mut Request,
+    ) -> Result<Questions, PackedError> {
+        let found = Found { wanted: Wanted::of(plan)?, ..Found::default() };
+        let mut asking = Asking { plan, manner, request, asked: Vec::new(), found };
+        if is_watching {
+            asking.put(Ask::Unwatch, &[b"UNWATCH"]);
+        }
+        let given = asking.given_times()?;
+        let ledgers = plan.ledger_keys();
+        asking.watch(&ledgers, &given);
+        asking.ledgers(&ledgers);
+        asking.keys(&given);
+        let is_timed = |keep| matches!(keep, Keep::Younger(_));
+        if !given.is_empty() || plan.groups.iter().any(|it| is_timed(it.group.keep)) {
+            asking.put(Ask::Time, &[b"TIME"]);
+        }
+        let Asking { asked, found, .. } = asking;
+        Ok(Questions { asked, found })
+    }
+
+    /// Whether a write depends on the answers beyond whether it fits.
+    pub fn are_decisive(&self) -> bool {
+        let decides = |ask: &Ask| matches!(ask, Ask::LastId(..) | Ask::Fields(_) | Ask::Time);
+        self.asked.iter().any(decides) || self.found.wanted.has_hashes()
+    }
+
+    /// Reads the answers.
+    pub fn read(self, plan: &Plan<'_>, connection: &mut Connection) -> Result<Found, Problem> {
+        let Questions { asked, mut found } = self;
+        found.ledgers.resize(plan.head.advances.len(), LedgerFound::default());
+        for ask in asked {
+            found.answer(ask, plan, connection)?;
+        }
+        Ok(found)
+    }
+}
+
+struct Asking<'p, 'a, 'r, 'k> {
+    plan: &'p Plan<'a>,
+    manner: Manner<'k>,
+    request: &'r mut Request,
+    asked: Vec<Ask>,
+    found: Found,
+}
+
+impl<'a> Asking<'_, 'a, '_, '_> {
+    fn put(&mut self, ask: Ask, words: &[&[u8]]) {
+        self.asked.push(ask);
+        self.request.command(words);
+    }
+
+    /// The streams whose last ID decides.
+    fn given_times(&self) -> Result<Vec<usize>, PackedError> {
+        let mut given = Vec::new();
+        for (number, it) in self.plan.groups.iter().enumerate() {
+            if it.group.kind == GroupKind::Stream && it.has_given_times(&self.plan.head)? {
+                given.push(number);
+            }
+        }
+        Ok(given)
+    }
+
+    /// In one command where it need not be known which key is refused.
+    fn watch(&mut self, ledgers: &[String], given: &[usize]) {
+        let plan = self.plan;
+        let is_read = |number: usize| {
+            plan.groups.get(number).is_some_and(|it| it.group.kind == GroupKind::Undecided)
+                || given.binary_search(&number).is_ok()
+        };
+        let read: Vec<usize> = (0..plan.groups.len()).filter(|number| is_read(*number)).collect();
+        let together = if self.manner.is_thorough() { &[] } else { read.as_slice() };
+        if ledgers.len() + together.len() > 0 {
+            self.asked.push(Ask::Watch);
+            self.request.begin(1 + ledgers.len() + together.len());
+            self.request.word(b"WATCH");
+            ledgers.iter().for_each(|key| self.request.word(key.as_bytes()));
+            for it in together.iter().filter_map(|number| plan.groups.get(*number)) {
+                self.request.word(it.group.key);
+            }
+        }
+        if self.manner.is_thorough() {
+            for number in read {
+                let Some(it) = plan.groups.get(number) else { continue };
+                self.put(Ask::WatchGroup(number), &[b"WATCH", it.group.key]);
+            }
+        }
+    }
+
+    fn ledgers(&mut self, keys: &[String]) {
+        let has_commands = self.plan.has_commands();
+        for (number, key) in keys.iter().enumerate() {
+            let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);
+            let is_absent = matches!(expected, Some(Expected::Absent { .. }));
+            if is_absent || self.manner.is_thorough() {
+                self.put(Ask::LedgerType(number), &[b"TYPE", key.as_bytes()]);
+            }
+            let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", COMMAND_FIELD.as_bytes()];
+            let wanted = if has_commands { fields.len() } else { fields.len() - 1 };
+            self.put(Ask::LedgerFields(number), fields.get(..wanted).unwrap_or(fields));
+        }
+    }
+
+    /// What the keys are; streams all at once where that will do.
+    fn keys(&mut self, given: &[usize]) {
+        let plan = self.plan;
+        let mut streams = Vec::new();
+        for (number, it) in plan.groups.iter().enumerate() {
+            let key = it.group.key;
+            let is_given = given.binary_search(&number).is_ok();
+            match it.group.kind {
+                GroupKind::Command | GroupKind::Channel => {}
+                GroupKind::Undecided => self.fields(number, it),
+                _ if !is_given && self.manner.trusts(it) => {}
+                GroupKind::Stream if is_given || self.manner.is_thorough() => {
+                    let purpose = if is_given { Purpose::Choice } else { Purpose::Room };
+                    self.put(Ask::LastId(number, purpose), &[b"XINFO", b"STREAM", key]);
+                }
+                GroupKind::Stream => streams.push(key),
+                _ => self.put(Ask::Type(number), &[b"TYPE", key]),
+            }
+        }
+        self.streams(&streams);
+    }
+
+    /// What undecided writes depend on; where that is nothing, the type alone.
+    fn fields(&mut self, number: usize, it: &UnitGroup<'a>) {
+        let names = self.found.wanted.names(number);
+        if names.is_empty() {
+            return self.put(Ask::Type(number), &[b"TYPE", it.group.key]);
+        }
+        self.asked.push(Ask::Fields(number));
+        self.request.begin(2 + names.len());
+        self.request.word(b"HMGET");
+        self.request.word(it.group.key);
+        for name in names {
+            self.request.word(self.plan.head.names.get(*name).copied().unwrap_or_default());
+        }
+    }
+
+    /// Whether all of them are streams with IDs left: then nothing is there to be read.
+    fn streams(&mut self, keys: &[&[u8]]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.asked.push(Ask::Streams);
+        self.request.begin(4 + 2 * keys.len());
+        for word in [&b"XREAD"[..], b"COUNT", b"1", b"STREAMS"] {
+            self.request.word(word);
+        }
+        keys.iter().for_each(|key| self.request.word(key));
+        keys.iter().for_each(|_| self.request.word(NEARLY_LAST));
+    }
+}

@@ -1,0 +1,216 @@
+//! One blocking connection to the primary.
+
+use super::address::{Address, Login, Place, Tls};
+use super::problem::{Problem, Refusal};
+use super::reply::{Part, Replies};
+use super::request::Request;
+use super::transport::Transport;
+use redis::Value;
+use std::io::Write;
+use std::time::Duration;
+
+/// What we call ourselves in CLIENT LIST.
+const NAME: &[u8] = b"redis-kafka";
+
+/// How long is waited.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the next byte of an answer, or for room to send: after that the other side counts as gone.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { connect: Duration::from_secs(5), answer: Duration::from_secs(10) }
+    }
+}
+
+/// A connection that is logged in, in its database. Of no use after [`Problem::Away`].
+pub struct Connection {
+    transport: Transport,
+    replies: Replies,
+    patience: Patience,
+}
+
+impl Connection {
+    /// Connects to the primary, asking Sentinel where there is one. A cluster is refused.
+    pub fn open(address: &Address, patience: Patience) -> Result<Connection, Problem> {
+        let tls = address.tls.as_ref();
+        let mut connection = match &address.place {
+            Place::Tcp(host, port) => Connection::tcp((host, *port), tls, patience)?,
+            Place::Unix(path) => Connection::over(Transport::unix(path, patience)?, patience),
+            Place::Sentinel { sentinels, service, login } => {
+                let (host, port) = primary(sentinels, service, (tls, login), patience)?;
+                let at = |problem| named(problem, &format!("{host}:{port}"));
+                Connection::tcp((&host, port), tls, patience).map_err(at)?
+            }
+        };
+        connection.log_in(&address.login)?;
+        if let Place::Sentinel { service, .. } = &address.place {
+            connection.check_primary(service)?;
+        }
+        connection.refuse_cluster()?;
+        if address.database != 0 {
+            let number = address.database.to_string();
+            connection.command(&[b"SELECT", number.as_bytes()])?;
+        }
+        connection.introduce()?;
+        Ok(connection)
+    }
+
+    fn tcp(
+        (host, port): (&str, u16),
+        tls: Option<&Tls>,
+        patience: Patience,
+    ) -> Result<Connection, Problem> {
+        Ok(Connection::over(Transport::tcp(host, port, tls, patience)?, patience))
+    }
+
+    fn over(transport: Transport, patience: Patience) -> Connection {
+        Connection { transport, replies: Replies::default(), patience }
+    }
+
+    fn log_in(&mut self, login: &Login) -> Result<(), Problem> {
+        let Some(password) = &login.password else { return Ok(()) };
+        let password = password.reveal().as_bytes();
+        match &login.user {
+            Some(user) => self.command(&[b"AUTH", user.as_bytes(), password])?,
+            None => self.command(&[b"AUTH", password])?,
+        };
+        Ok(())
+    }
+
+    /// A name in CLIENT LIST; a server that does not know the command is no worse for it.
+    fn introduce(&mut self) -> Result<(), Problem> {
+        match self.command(&[b"CLIENT", b"SETNAME", NAME]) {
+            Err(problem @ Problem::Away(_)) => Err(problem),
+            Err(problem) => {
+                log::debug!("CLIENT SETNAME: {problem}");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Sentinel may not have heard yet of a primary that was replaced.
+    fn check_primary(&mut self, service: &str) -> Result<(), Problem> {
+        let reply = self.command(&[b"ROLE"])?;
+        let role = match &reply {
+            Value::Array(parts) => parts.first().map(text).unwrap_or_default(),
+            _ => String::new(),
+        };
+        match role.as_str() {
+            "master" => Ok(()),
+            other => Err(Problem::Refused(
+                Refusal::ReadOnly,
+                format!("Sentinel's primary of '{service}' is a {other} (ROLE)"),
+            )),
+        }
+    }
+
+    fn refuse_cluster(&mut self) -> Result<(), Problem> {
+        match self.command(&[b"INFO", b"cluster"]) {
+            Ok(info) if text(&info).contains("cluster_enabled:1") => Err(Problem::Refused(
+                Refusal::Cluster,
+                "this is a Redis Cluster, which redis-kafka does not support yet".to_owned(),
+            )),
+            // Who may not ask is told by MOVED.
+            Ok(_) | Err(Problem::Refused(Refusal::NoCommand | Refusal::Other, _)) => Ok(()),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Sends one command and gives its answer; an error that Redis answers with is a problem.
+    pub fn command(&mut self, words: &[&[u8]]) -> Result<Value, Problem> {
+        let mut request = Request::default();
+        request.command(words);
+        self.send(&request)?;
+        match self.value()? {
+            Value::ServerError(error) => Err(refused(&error)),
+            value => Ok(value),
+        }
+    }
+
+    /// Sends commands; each is answered once, in turn: the answers must be read.
+    pub fn send(&mut self, request: &Request) -> Result<(), Problem> {
+        let sent = self.transport.write_all(request.bytes()).and_then(|()| self.transport.flush());
+        sent.map_err(|error| Problem::reading(error.into(), self.patience.answer))
+    }
+
+    /// The next part of an answer.
+    pub fn part(&mut self) -> Result<Part<'_>, Problem> {
+        let patience = self.patience.answer;
+        self.replies.next(&mut self.transport).map_err(|error| Problem::reading(error, patience))
+    }
+
+    /// Passes over so many whole answers; whether an error was in one of them.
+    pub fn skip(&mut self, answers: usize) -> Result<bool, Problem> {
+        let patience = self.patience.answer;
+        let skipped = self.replies.skip(&mut self.transport, answers);
+        skipped.map_err(|error| Problem::reading(error, patience))
+    }
+
+    /// The next answer with all of its parts; an error that Redis answered with is one of its values.
+    pub fn value(&mut self) -> Result<Value, Problem> {
+        let patience = self.patience.answer;
+        self.replies.value(&mut self.transport).map_err(|error| Problem::reading(error, patience))
+    }
+}
+
+/// The words of an error that Redis answered with.
+pub fn refused(error: &redis::ServerError) -> Problem {
+    let words = [error.code(), error.details().unwrap_or_default()];
+    Problem::refused(words.join(" ").trim_end())
+}
+
+/// The text of an answer that is one.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) => text.clone(),
+        Value::Okay => "OK".to_owned(),
+        Value::Int(number) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn named(problem: Problem, place: &str) -> Problem {
+    match problem {
+        Problem::Away(text) => Problem::Away(format!("{place}: {text}")),
+        refused => refused,
+    }
+}
+
+/// Where the first Sentinel that answers says that the primary is.
+/// <https://redis.io/docs/latest/develop/reference/sentinel-clients/>
+fn primary(
+    sentinels: &[(String, u16)],
+    service: &str,
+    (tls, login): (Option<&Tls>, &Login),
+    patience: Patience,
+) -> Result<(String, u16), Problem> {
+    let mut problems = Vec::new();
+    for (host, port) in sentinels {
+        let ask = || -> Result<Value, Problem> {
+            let mut connection = Connection::tcp((host, *port), tls, patience)?;
+            connection.log_in(login)?;
+            connection.command(&[b"SENTINEL", b"get-master-addr-by-name", service.as_bytes()])
+        };
+        match ask() {
+            Ok(Value::Array(parts)) => {
+                let words: Vec<_> = parts.iter().map(text).collect();
+                if let [host, port] = words.as_slice()
+                    && let Ok(port) = port.parse()
+                {
+                    return Ok((host.clone(), port));
+                }
+                problems.push(format!("{host}:{port}: no address in its answer"));
+            }
+            Ok(_) => problems.push(format!("{host}:{port}: it knows no '{service}'")),
+            Err(problem) => problems.push(format!("{host}:{port}: {problem}")),
+        }
+    }
+    Err(Problem::Away(format!("no Sentinel told where '{service}' is: {}", problems.join("; "))))
+}

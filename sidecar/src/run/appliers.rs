@@ -1,0 +1,116 @@
+//! The threads that write to Redis: one a subscription, each with a connection of its own.
+
+use crate::apply::RespApplier;
+use crate::metrics::Metrics;
+use crate::redis::Address;
+use redis_kafka_engine::state::{State, Status};
+use redis_kafka_engine::worker::{Lane, Queued, Turn, Wanted};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a thread waits for work before it looks whether its worker has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Starts the threads, and waits for them at the end.
+pub struct Appliers {
+    address: Address,
+    metrics: Metrics,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Appliers {
+    /// Without threads.
+    pub fn new(address: Address, metrics: Metrics) -> Appliers {
+        Appliers { address, metrics, threads: Vec::new() }
+    }
+
+    /// Starts the thread of a new lane. It ends with the lane's worker.
+    pub fn start(
+        &mut self,
+        subscription: &str,
+        database: i32,
+        lane: &Lane,
+        waker: Arc<dyn Fn() + Send + Sync>,
+    ) {
+        self.threads.retain(|thread| !thread.is_finished());
+        let mut writer = Writer {
+            subscription: subscription.to_owned(),
+            applier: RespApplier::new(self.address.clone(), database, lane.shared.clone()),
+            lane: lane.share(),
+            waker,
+            metrics: self.metrics.clone(),
+        };
+        let name = format!("redis-{subscription}").chars().take(15).collect();
+        let thread = std::thread::Builder::new().name(name).spawn(move || writer.run());
+        match thread {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => stop(lane, format!("no thread could be started: {error}")),
+        }
+    }
+
+    /// Forgets what was measured of subscriptions that are gone.
+    pub fn forget(&self, names: &[&str]) {
+        names.iter().for_each(|name| self.metrics.forget(name));
+    }
+
+    /// Waits until all threads have ended, at most until then; whether they did.
+    pub fn end(&mut self, deadline: Instant) -> bool {
+        while self.threads.iter().any(|thread| !thread.is_finished()) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+}
+
+fn stop(lane: &Lane, reason: String) {
+    let status = Status::new(State::Stopped, reason, "see the log, then KAFKA.RESUME");
+    lane.shared.set_status(status.clone());
+    lane.shared.change(|control| control.wanted = Wanted::Hold(status));
+}
+
+struct Writer {
+    subscription: String,
+    applier: RespApplier,
+    lane: Lane,
+    waker: Arc<dyn Fn() + Send + Sync>,
+    metrics: Metrics,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        let duration = self.metrics.apply_duration(&self.subscription);
+        loop {
+            match self.lane.wait(LOOK) {
+                Queued::Ended => return,
+                Queued::Nothing => continue,
+                Queued::Work => {}
+            }
+            let (begun, before) = (Instant::now(), self.applied());
+            // A panic may have come anywhere: what the ledger holds is what counts after it.
+            let turn = catch_unwind(AssertUnwindSafe(|| {
+                self.lane.turn(&self.subscription, &mut self.applier)
+            }));
+            match turn {
+                Ok(Turn::Worked) if self.applied() > before => {
+                    duration.observe(begun.elapsed().as_secs_f64());
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    let reason = "internal error while a unit was applied; see the log".to_owned();
+                    stop(&self.lane, reason);
+                }
+            }
+            (self.waker)();
+        }
+    }
+
+    fn applied(&self) -> u64 {
+        self.lane.shared.units.applied.load(Ordering::Relaxed)
+    }
+}
