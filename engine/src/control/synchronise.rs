@@ -6,7 +6,7 @@ use super::registry::{KnownRoute, Registry, Subscription, standby};
 use crate::command::definition::Definition;
 use crate::command::{Offsets, Statement, Subscribe};
 use crate::state::{State, Status};
-use crate::worker::{Farewell, Wanted};
+use crate::worker::Farewell;
 use std::collections::BTreeMap;
 
 /// What to do when the stored definitions have gone.
@@ -137,8 +137,7 @@ impl Registry {
         let fault = Status::new(State::Stopped, reason, GONE);
         known.fault = Some(fault.clone());
         let Some(lane) = &known.lane else { return self.start(host, name) };
-        lane.shared.set_status(fault.clone());
-        lane.shared.change(|control| control.wanted = Wanted::Hold(fault));
+        lane.hold(fault);
         self.reroute(name);
     }
 }

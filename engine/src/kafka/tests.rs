@@ -12,9 +12,10 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(15);
 const ASK: Duration = Duration::from_secs(5);
 
-type Cluster = MockCluster<'static, DefaultProducerContext>;
+pub(super) type Cluster = MockCluster<'static, DefaultProducerContext>;
 
-fn cluster(topics: &[(&str, i32)]) -> Cluster {
+/// A broker with these topics.
+pub(super) fn cluster(topics: &[(&str, i32)]) -> Cluster {
     let cluster = MockCluster::new(1).unwrap();
     for (topic, partitions) in topics {
         cluster.create_topic(topic, *partitions, 1).unwrap();

@@ -381,8 +381,13 @@ impl Lane {
         }
     }
 
-    fn stop(&self, reason: String, action: &str) {
-        let status = Status::new(State::Stopped, reason, action);
+    /// Has the worker stop, for a reason that only a person can mend.
+    pub fn stop(&self, reason: String, action: &str) {
+        self.hold(Status::new(State::Stopped, reason, action));
+    }
+
+    /// Has the worker hold with this status, which is shown from now on.
+    pub fn hold(&self, status: Status) {
         self.shared.set_status(status.clone());
         self.shared.change(|control| control.wanted = Wanted::Hold(status));
     }

@@ -3,8 +3,7 @@
 use crate::apply::RespApplier;
 use crate::metrics::Metrics;
 use crate::redis::Address;
-use redis_kafka_engine::state::{State, Status};
-use redis_kafka_engine::worker::{Lane, Queued, Turn, Wanted};
+use redis_kafka_engine::worker::{Lane, Queued, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How long a thread waits for work before it looks whether its worker has ended.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What to do when a thread of ours has failed.
+const MEND: &str = "see the log, then KAFKA.RESUME";
 
 /// Starts the threads, and waits for them at the end.
 pub struct Appliers {
@@ -47,7 +49,7 @@ impl Appliers {
         let thread = std::thread::Builder::new().name(name).spawn(move || writer.run());
         match thread {
             Ok(thread) => self.threads.push(thread),
-            Err(error) => stop(lane, format!("no thread could be started: {error}")),
+            Err(error) => lane.stop(format!("no thread could be started: {error}"), MEND),
         }
     }
 
@@ -66,12 +68,6 @@ impl Appliers {
         }
         true
     }
-}
-
-fn stop(lane: &Lane, reason: String) {
-    let status = Status::new(State::Stopped, reason, "see the log, then KAFKA.RESUME");
-    lane.shared.set_status(status.clone());
-    lane.shared.change(|control| control.wanted = Wanted::Hold(status));
 }
 
 struct Writer {
@@ -103,7 +99,7 @@ impl Writer {
                 Ok(_) => {}
                 Err(_) => {
                     let reason = "internal error while a unit was applied; see the log".to_owned();
-                    stop(&self.lane, reason);
+                    self.lane.stop(reason, MEND);
                 }
             }
             (self.waker)();

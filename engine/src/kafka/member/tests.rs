@@ -1,25 +1,14 @@
 //! Members of a group against librdkafka's own mock cluster: a broker in this process.
 
 use super::{Assigned, Member};
+use crate::kafka::tests::{Cluster, cluster};
 use crate::kafka::{Commit, Connection, Consumer, Profiles, consumer_config, member_config};
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const GROUP: &str = "redis-kafka.test";
-
-type Cluster = MockCluster<'static, DefaultProducerContext>;
-
-fn cluster(topics: &[(&str, i32)]) -> Cluster {
-    let cluster = MockCluster::new(1).unwrap();
-    for (topic, partitions) in topics {
-        cluster.create_topic(topic, *partitions, 1).unwrap();
-    }
-    cluster
-}
 
 fn join(cluster: &Cluster, topics: &[&str]) -> (Member, Arc<AtomicU64>) {
     let connection = Connection::brokers(&cluster.bootstrap_servers()).unwrap();
