@@ -25,4 +25,4 @@ pub use host::{CommandInfo, Host, Role, WORD_TIME, Waiter, eviction_note, word_k
 pub use registry::{Config, KnownRoute, PastUnits, Registry, Subscription};
 pub use reply::Reply;
 pub use snapshot::{PartitionReport, RouteReport, SubscriptionReport};
-pub use waiting::Waiting;
+pub use waiting::{Answerer, Waiting};

@@ -1,4 +1,5 @@
-//! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end.
+//! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end, others for
+//! what another thread finds out.
 //!
 //! The host goes on meanwhile; whenever a worker has woken it, it looks whether somebody can be
 //! answered.
@@ -22,6 +23,44 @@ enum Question {
     Greeting { note: String },
     /// Whether all that Kafka held is applied.
     Reached(Arc<Mutex<Ends>>),
+    /// What another thread answers to this command.
+    Elsewhere { command: &'static str, answer: Arc<Mutex<Slot>> },
+}
+
+/// Where an answer is left that comes from another thread.
+#[derive(Default)]
+struct Slot {
+    reply: Option<Reply>,
+    /// Nobody waits any more.
+    is_void: bool,
+}
+
+/// The end of an answer that another thread gives, at most once. Whoever drops it unused has the
+/// client told that nothing will come.
+pub struct Answerer {
+    answer: Arc<Mutex<Slot>>,
+    waker: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Answerer {
+    /// Gives the answer, and wakes the thread of the registry. One that comes too late is dropped.
+    pub fn give(self, reply: Reply) {
+        self.answer.lock().reply = Some(reply);
+    }
+
+    /// Whether nobody waits for it any more: its time is up, or the client has gone.
+    pub fn is_void(&self) -> bool {
+        self.answer.lock().is_void
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        let nothing =
+            || Reply::Error("ERR internal error: no answer was found; see the log".to_owned());
+        self.answer.lock().reply.get_or_insert_with(nothing);
+        (self.waker)();
+    }
 }
 
 struct Asker<W> {
@@ -73,6 +112,19 @@ impl<W: Waiter> Waiting<W> {
         self.add(host, subscription, Question::Reached(ends), time);
     }
 
+    /// Lets a client wait for what another thread answers to its command, at most so long.
+    pub(super) fn for_answer(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        command: &'static str,
+        time: Duration,
+    ) -> Answerer {
+        let answer = Arc::<Mutex<Slot>>::default();
+        let question = Question::Elsewhere { command, answer: answer.clone() };
+        self.add(host, "", question, Some(time));
+        Answerer { answer, waker: host.waker() }
+    }
+
     fn add(
         &mut self,
         host: &mut impl Host<Waiter = W>,
@@ -108,6 +160,7 @@ impl<W: Waiter> Asker<W> {
     fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Reply> {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         if self.client.is_gone() {
+            self.leave();
             return Some(Reply::Error("ERR the client is gone".to_owned()));
         }
         let known = registry.subscriptions.get(&self.subscription);
@@ -116,6 +169,23 @@ impl<W: Waiter> Asker<W> {
                 greeting(known, hold, late).map(|line| Reply::Simple(line + note))
             }
             Question::Reached(ends) => self.reached(known, &ends.lock(), late),
+            Question::Elsewhere { command, answer } => {
+                let reply = answer.lock().reply.take();
+                reply.or_else(|| {
+                    let waited = self.asked.elapsed().as_millis();
+                    late.then(|| self.leave());
+                    late.then(|| {
+                        Reply::Error(format!("ERR {command}: no answer within {waited} ms"))
+                    })
+                })
+            }
+        }
+    }
+
+    /// Tells whoever looks for an answer that it is not wanted any more.
+    fn leave(&self) {
+        if let Question::Elsewhere { answer, .. } = &self.question {
+            answer.lock().is_void = true;
         }
     }
 
