@@ -9,6 +9,7 @@ pub mod lines;
 mod planned;
 mod reference;
 mod route;
+mod seek;
 mod subscribe;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use canonical::conflict;
 pub use help::help;
 pub use reference::reference;
 pub use route::{Route, Scope};
+pub use seek::{Force, Seek};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
 pub use table::{ENTRIES, Entry, Flag, categories, find};
 
@@ -65,6 +67,8 @@ pub enum Statement {
         /// What becomes of the one record that stopped it; none tries it again.
         settle: Option<Settle>,
     },
+    /// KAFKA.SEEK
+    Seek(Seek),
     /// KAFKA.WAIT
     Wait {
         /// The subscription's name.
@@ -121,6 +125,7 @@ impl Statement {
             Statement::Info { .. } => &table::INFO,
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
+            Statement::Seek(_) => &seek::ENTRY,
             Statement::Wait { .. } => &table::WAIT,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,

@@ -29,34 +29,6 @@ const WHERE_TO_LOOK: Argument = Argument::one_of(
 )
 .optional();
 
-pub(super) static SEEK: Entry = Entry {
-    clause: planned(
-        "KAFKA.SEEK",
-        "Moves a subscription to another position.",
-        &[
-            NAME,
-            Argument::block(
-                None,
-                "one partition",
-                &[
-                    Argument::value("topic", Kind::Text),
-                    Argument::value("partition", Kind::Integer),
-                ],
-            )
-            .optional(),
-            Argument::one_of("position", POSITIONS),
-        ],
-        &[Argument::token("FORCE")
-            .optional()
-            .about("go back although appends or aggregates would double")],
-    ),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of partitions",
-    flags: &[Flag::Write, Flag::Admin],
-    acl: "",
-    build: None,
-};
-
 pub(super) static PREVIEW: Entry = Entry {
     clause: planned(
         "KAFKA.PREVIEW",

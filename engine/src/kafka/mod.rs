@@ -2,7 +2,8 @@
 //!
 //! Everything here is called from a subscription's own thread. Only [`Waker`] is used across threads.
 
-pub mod connection;
+pub mod beginnings;
+mod connection;
 mod consumer;
 mod groups;
 mod member;

@@ -2,6 +2,7 @@
 
 use super::gap::{Gap, Misfit, jump, misfit_of};
 use super::membership::{Share, Standings};
+use super::seek::Moved;
 use super::shared::{Control, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
@@ -29,11 +30,24 @@ impl Worker {
     pub(super) fn session(&mut self, control: &Control) -> Trouble {
         match self.begin(control) {
             Ok(standings) => self.continue_with(control, standings),
-            Err(trouble) => trouble,
+            Err(trouble) => {
+                self.refuse_seeks(&trouble);
+                trouble
+            }
+        }
+    }
+
+    /// Does what KAFKA.SEEK asks for where nothing is to be consumed, whatever the reason.
+    pub(super) fn seek_while_held(&mut self, control: &Control) {
+        if self.is_to_seek()
+            && let Err(trouble) = self.begin(control)
+        {
+            self.refuse_seeks(&trouble);
         }
     }
 
     fn begin(&mut self, control: &Control) -> Result<Standings, Trouble> {
+        self.take_seeks();
         let topics = self.discover()?;
         self.learn_type(&topics)?;
         loop {
@@ -48,6 +62,10 @@ impl Worker {
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
+                // Before it is held against Kafka: a seek is a way out of what does not fit.
+                if self.seek(control, &topics, &positions)? == Moved::Yes {
+                    continue;
+                }
                 self.check(&topics, &positions, &share, &mut advances)?;
             } else {
                 self.register(control, &topics, &positions, &missing, &mut advances)?;
@@ -68,7 +86,14 @@ impl Worker {
     pub(super) fn ask_topics(&mut self) -> Result<Result<Vec<TopicInfo>, TopicsError>, Trouble> {
         let wanted = self.spec.topics.clone();
         let is_first = self.lane.shared.greeting().is_none();
-        Ok(self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK }))
+        let topics = self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK });
+        match &topics {
+            Ok(_) | Err(TopicsError::Missing { .. } | TopicsError::Authorization { .. }) => {
+                self.lane.shared.found_contact();
+            }
+            Err(error) => self.lane.shared.lost_contact(error.to_string()),
+        }
+        Ok(topics)
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
@@ -197,10 +222,12 @@ impl Worker {
         match failure.problem.kind {
             ProblemKind::Transport => {
                 let cause = last().unwrap_or_else(|| failure.problem.clone());
-                broker_trouble(&match cause.kind {
+                let error = match cause.kind {
                     ProblemKind::Authentication | ProblemKind::Tls => TopicsError::Refused(cause),
                     _ => TopicsError::Unreachable(cause),
-                })
+                };
+                self.lane.shared.lost_contact(error.to_string());
+                broker_trouble(&error)
             }
             _ => trouble_of(&failure.problem),
         }
@@ -277,7 +304,11 @@ impl Worker {
     }
 
     /// Sends a unit that only moves the ledger.
-    fn send_advances(&mut self, control: &Control, advances: Vec<Advance>) -> Result<(), Trouble> {
+    pub(super) fn send_advances(
+        &mut self,
+        control: &Control,
+        advances: Vec<Advance>,
+    ) -> Result<(), Trouble> {
         let mut unit = self.lane.empty_unit();
         unit.generation = control.generation;
         Builder::new().finish(

@@ -5,6 +5,7 @@
 mod compose;
 mod configuration;
 mod deploy;
+mod grafana;
 mod layers;
 mod readme;
 mod sidecar;

@@ -113,7 +113,6 @@ fn options_to_come_are_refused_by_name(subject: Subject) {
         not_supported(&server, &format!("KAFKA.ROUTE r FROM rides TO {target}"), name);
     }
     for command in [
-        "KAFKA.SEEK rides EARLIEST",
         "KAFKA.PREVIEW FROM rides",
         "KAFKA.DEADLETTERS rides",
         "KAFKA.REPLAY rides",

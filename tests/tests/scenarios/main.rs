@@ -20,6 +20,7 @@ mod panics;
 mod push;
 mod replication;
 mod rights;
+mod seek;
 mod selections;
 mod sidecar;
 mod stack;

@@ -1,6 +1,7 @@
 //! The statements, applied.
 
 mod route;
+mod seek;
 mod settle;
 mod subscribe;
 
@@ -78,6 +79,7 @@ impl<H: Host> Execution<'_, H> {
             Statement::Resume { name, settle } => {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
+            Statement::Seek(wanted) => self.seek(wanted),
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
@@ -142,7 +144,8 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unroute { .. }
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
-        | Statement::Resume { .. } => true,
+        | Statement::Resume { .. }
+        | Statement::Seek(_) => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
