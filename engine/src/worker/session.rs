@@ -394,12 +394,8 @@ pub(super) fn broker_trouble(error: &TopicsError) -> Trouble {
 /// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.
 pub(super) fn trouble_of(problem: &Problem) -> Trouble {
     let (connection, action) = match problem.kind {
-        ProblemKind::Authentication => (
-            Keep::Reconnect,
-            "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try",
-        ),
-        ProblemKind::Tls => {
-            (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile")
+        ProblemKind::Authentication | ProblemKind::Tls => {
+            (Keep::Reconnect, problem.what_to_check())
         }
         ProblemKind::Authorization => {
             (Keep::Keep, "grant READ on the topic and the group to the user")

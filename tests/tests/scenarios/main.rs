@@ -3,11 +3,13 @@
 mod after;
 mod commands;
 mod connections;
+mod contact;
 mod definitions;
 mod delivery_aof;
 mod delivery_kill;
 mod delivery_targets;
 mod errors;
+mod figures;
 mod formats;
 mod gaps;
 mod grammar;
