@@ -161,7 +161,7 @@ impl Problem {
             }
             None => false,
         };
-        self.words.split(": ").any(is_told)
+        self.words.starts_with("GroupCoordinator: ") || self.words.split(": ").any(is_told)
     }
 }
 
@@ -419,6 +419,8 @@ mod tests {
         let check = |words: &str| Problem::new(code, words).what_to_check();
         let told = check("kafka:9092/2: Failed to resolve 'kafka:9092': Name or service not known");
         assert!(told.starts_with("that is where the brokers tell their clients to go"), "{told}");
+        let group = check("GroupCoordinator: kafka:9092: Connect to ipv4#10.0.0.7:9092 failed");
+        assert_eq!(group, told);
         let first = check("kafka:9092/bootstrap: Failed to resolve 'kafka:9092': Name or service");
         assert!(first.starts_with("check host and port"), "{first}");
         let none =

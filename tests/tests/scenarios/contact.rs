@@ -76,7 +76,10 @@ fn mistakes(kafka: &Kafka, misled: u16) -> Vec<Mistake> {
         Mistake {
             name: "advertised",
             connection: format!("BROKERS 127.0.0.1:{misled}"),
-            words: &["no answer from Kafka: 127.0.0.1:1/1: Connect to", "Connection refused"],
+            words: &[
+                "no answer from Kafka: ",
+                "Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+            ],
             check: "that is where the brokers tell their clients to go: check the broker's \
                     advertised.listeners, and the way there from here",
             action: REACH,

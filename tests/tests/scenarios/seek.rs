@@ -361,8 +361,12 @@ fn the_commit_follows_and_wait_waits_for_the_new_place(subject: Subject) {
     server.wait_applied(SUBSCRIPTION);
     assert_eq!(server.keys("h:*").len(), 2000, "all that comes behind the new place");
     committed(3000);
-    server.ok(&format!("KAFKA.UNROUTE r0"));
+    server.ok("KAFKA.UNROUTE r0");
     server.ok(&format!("KAFKA.SEEK {SUBSCRIPTION} OFFSET 0"));
+    if subject != Subject::Sidecar {
+        // A sidecar commits as a member of the group, which it is while it consumes.
+        committed(0);
+    }
     server.ok(&format!("KAFKA.ROUTE none FROM {SUBSCRIPTION} TO HASH h WHERE \"seq < 0\" NOW"));
     server.wait_applied(SUBSCRIPTION);
     committed(3000);
