@@ -31,12 +31,12 @@ pub struct Next {
     transaction: Upcoming,
 }
 
-/// Whether the transaction of the next unit is written already.
+/// How far the transaction of the next unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Upcoming {
-    /// It is: nothing in it depends on what was found out.
-    Written,
-    /// It is not.
+    /// It was sent but for its EXEC: nothing in it depends on what was found out.
+    Sent,
+    /// It is still to be written.
     Open,
 }
 
@@ -121,10 +121,10 @@ impl RespApplier {
             }
         }
         match upcoming {
-            Upcoming::Written => std::mem::swap(&mut self.transaction, &mut self.upcoming),
+            Upcoming::Sent => std::mem::swap(&mut self.transaction, &mut self.upcoming),
             Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
         }
-        self.write(&plan, ahead, &mut progress.doubt)
+        self.write(&plan, upcoming, ahead, &mut progress.doubt)
     }
 
     /// Writes the unit's transaction into its buffer.
@@ -144,10 +144,10 @@ impl RespApplier {
 
     /// Asks what must be known about a unit.
     fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
-        self.request.clear();
         // What comes one by one, or met trouble, is asked in full.
         self.known.forget();
-        let is_watching = self.link()?.is_watching;
+        let is_watching = self.free_link()?.is_watching;
+        self.request.clear();
         let mut request = std::mem::take(&mut self.request);
         let questions = Questions::ask(plan, manner, is_watching, &mut request);
         self.request = request;
@@ -197,7 +197,6 @@ impl RespApplier {
         if let Some(key) = command_ledger(plan, unit) {
             self.transaction.begin(&plan.head);
             forget_command(&mut self.transaction, &key);
-            self.transaction.end();
             match self.execute()? {
                 Executed::Done(refused) if refused.is_empty() => {}
                 Executed::Aborted => return Err(Stop::Contended),
@@ -211,34 +210,54 @@ impl RespApplier {
 
     /// Sends the transaction and reads what came of it.
     fn execute(&mut self) -> Result<Executed, Stop> {
+        self.request.clear();
+        self.request.append(self.transaction.request());
+        self.request.command(&[b"EXEC"]);
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
-        link.connection.send(self.transaction.request())?;
+        link.connection.send(&self.request)?;
         let executed = self.transaction.read(&mut link.connection)?;
         link.is_watching = false;
         Ok(executed)
     }
 
-    /// Sends the unit's transaction and prepares the next one.
+    /// Has the unit's transaction run, and makes ready for the next one: the questions about it travel
+    /// with the EXEC, its commands behind them.
     fn write(
         &mut self,
         plan: &Plan<'_>,
+        sent: Upcoming,
         ahead: Option<&Unit>,
         doubt: &mut Doubt,
     ) -> Result<Applied, Stop> {
         self.request.clear();
-        self.request.append(self.transaction.request());
+        if sent == Upcoming::Open {
+            self.request.append(self.transaction.request());
+        }
+        self.request.command(&[b"EXEC"]);
         let mut request = std::mem::take(&mut self.request);
         let next = ask_ahead(ahead, &self.known, &mut request);
         self.request = request;
+        if next.is_err() {
+            // What was sent of this unit is not to be taken for another's.
+            self.drop_link();
+        }
         let next = next?;
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         let before = std::mem::replace(doubt, Doubt::Sent);
+        link.is_open = false;
         link.connection.send(&self.request)?;
         // Redis is at work meanwhile.
-        let next = next.map(|(plan, questions)| {
-            let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
-            (plan, questions, upcoming)
-        });
+        let next = match next {
+            Some((plan, questions)) => {
+                let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
+                if upcoming == Upcoming::Sent {
+                    link.connection.send(self.upcoming.request())?;
+                    link.is_open = true;
+                }
+                Some((plan, questions, upcoming))
+            }
+            None => None,
+        };
         let executed = self.transaction.read(&mut link.connection)?;
         link.is_watching = false;
         // The outcome of this one is known.
@@ -314,7 +333,7 @@ fn ask_ahead<'u>(
     Ok(Some((plan, questions)))
 }
 
-/// Writes the transaction of the next unit, where it is the same whatever is found out.
+/// Writes the transaction of the next unit, to be sent, where it is the same whatever is found out.
 fn foretell(
     transaction: &mut Transaction,
     plan: &Plan<'_>,
@@ -325,7 +344,7 @@ fn foretell(
         return Upcoming::Open;
     };
     match Writer::new(transaction, plan, &Found::default()).write_unit(unit) {
-        Ok(refused) if refused.is_empty() => Upcoming::Written,
+        Ok(refused) if refused.is_empty() => Upcoming::Sent,
         // It is met again when its turn comes.
         Ok(_) | Err(_) => Upcoming::Open,
     }

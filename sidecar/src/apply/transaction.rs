@@ -25,7 +25,7 @@ enum Purpose {
     Own,
 }
 
-/// MULTI, commands, EXEC.
+/// MULTI and commands, for EXEC.
 #[derive(Debug, Default)]
 pub struct Transaction {
     request: Request,
@@ -86,12 +86,7 @@ impl Transaction {
         self.request.command(&[b"MULTI"]);
     }
 
-    /// Ends it.
-    pub fn end(&mut self) {
-        self.request.command(&[b"EXEC"]);
-    }
-
-    /// The commands.
+    /// MULTI and the commands; EXEC is not among them, as they may be sent long before it.
     pub fn request(&self) -> &Request {
         &self.request
     }
@@ -158,6 +153,16 @@ impl Transaction {
         self.request.word(key);
         self.request.written(&self.run.words);
         self.run.clear();
+    }
+
+    /// Passes over what Redis answered to MULTI, the commands and DISCARD.
+    pub fn read_discarded(&self, connection: &mut Connection) -> Result<(), Problem> {
+        // Refused commands are discarded like the others.
+        connection.skip(1 + self.purposes.len())?;
+        match connection.part()? {
+            Part::Status(_) => Ok(()),
+            other => Err(unexpected("DISCARD", other)),
+        }
     }
 
     /// What Redis answered to MULTI, the commands and EXEC.

@@ -50,7 +50,6 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
             request.word(COMMAND_FIELD.as_bytes());
             request.number(offset);
         }
-        self.transaction.end();
         Ok(self.refused)
     }
 
@@ -63,7 +62,6 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
             forget_command(self.transaction, &key);
         }
         self.write_groups(|kind| kind == GroupKind::Channel)?;
-        self.transaction.end();
         Ok(self.refused)
     }
 
