@@ -26,3 +26,4 @@ mod stack;
 mod tables;
 mod targets;
 mod to_kafka;
+mod wrong_lines;
