@@ -6,6 +6,7 @@ pub mod definition;
 pub mod docs;
 mod help;
 pub mod lines;
+mod look;
 mod planned;
 mod reference;
 mod route;
@@ -18,6 +19,7 @@ pub use crate::grammar::CommandError;
 pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
+pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
@@ -72,6 +74,15 @@ pub enum Statement {
         /// How long to wait at most, in whole milliseconds; zero waits without limit.
         timeout: Duration,
     },
+    /// KAFKA.TOPICS
+    Topics {
+        /// Which cluster; none where there is only one.
+        source: Option<Source>,
+    },
+    /// KAFKA.PEEK
+    Peek(Peek),
+    /// KAFKA.PRODUCE
+    Produce(Produce),
     /// KAFKA.CONNECTIONS
     Connections,
     /// KAFKA.HELP
@@ -122,6 +133,9 @@ impl Statement {
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
             Statement::Wait { .. } => &table::WAIT,
+            Statement::Topics { .. } => &look::TOPICS,
+            Statement::Peek(_) => &look::PEEK,
+            Statement::Produce(_) => &look::PRODUCE,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }
@@ -162,6 +176,10 @@ fn unknown(name: &[u8]) -> CommandError {
 pub fn fuzz(bytes: &[u8]) {
     let words: Vec<&[u8]> = bytes.split(|byte| *byte == 0).collect();
     let Ok(statement) = parse(&words) else { return };
+    // Values to send may be any bytes, which a line of text cannot say.
+    if matches!(&statement, Statement::Produce(produce) if !produce.is_text()) {
+        return;
+    }
     let again = statement.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again), Ok(statement.without_replace()));

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, look, planned, route, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -66,9 +66,9 @@ pub static ENTRIES: &[&Entry] = &[
     &planned::PREVIEW,
     &planned::DEADLETTERS,
     &planned::REPLAY,
-    &planned::TOPICS,
-    &planned::PEEK,
-    &planned::PRODUCE,
+    &look::TOPICS,
+    &look::PEEK,
+    &look::PRODUCE,
     &CONNECTIONS,
     &HELP,
 ];

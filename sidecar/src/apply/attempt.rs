@@ -6,7 +6,7 @@ use super::ledgers::{compare, is_made};
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
-use super::write::{CommandPlace, Writer, command_ledger, command_place, forget_command};
+use super::write::{CommandPlace, UnitWriter, command_ledger, command_place, forget_command};
 use super::{Doubt, Progress, RespApplier};
 use crate::redis::Problem;
 use redis_kafka_engine::applier::{Applied, Clash};
@@ -132,9 +132,9 @@ impl RespApplier {
         let refused = if unit.undecided > 0 {
             decide(unit, found, &mut self.decided)?;
             let plan = Plan::read(&self.decided, &unit.groups, &unit.writers)?;
-            Writer::new(&mut self.transaction, &plan, found).write_unit(unit)?
+            UnitWriter::new(&mut self.transaction, &plan, found).write_unit(unit)?
         } else {
-            Writer::new(&mut self.transaction, plan, found).write_unit(unit)?
+            UnitWriter::new(&mut self.transaction, plan, found).write_unit(unit)?
         };
         match refused {
             refused if refused.is_empty() => Ok(()),
@@ -166,7 +166,7 @@ impl RespApplier {
         found: &Found,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let refused = Writer::new(&mut self.transaction, plan, found).write_calls(unit)?;
+        let refused = UnitWriter::new(&mut self.transaction, plan, found).write_calls(unit)?;
         if !refused.is_empty() {
             return Err(Applied::Clash(refused).into());
         }
@@ -195,7 +195,7 @@ impl RespApplier {
         progress: &mut Progress,
     ) -> Result<Applied, Stop> {
         if let Some(key) = command_ledger(plan, unit) {
-            self.transaction.begin(&plan.head);
+            self.transaction.restart(&plan.head);
             forget_command(&mut self.transaction, &key);
             match self.execute()? {
                 Executed::Done(refused) if refused.is_empty() => {}
@@ -343,7 +343,7 @@ fn foretell(
     let Some(unit) = unit.filter(|_| !plan.has_calls() && !questions.are_decisive()) else {
         return Upcoming::Open;
     };
-    match Writer::new(transaction, plan, &Found::default()).write_unit(unit) {
+    match UnitWriter::new(transaction, plan, &Found::default()).write_unit(unit) {
         Ok(refused) if refused.is_empty() => Upcoming::Sent,
         // It is met again when its turn comes.
         Ok(_) | Err(_) => Upcoming::Open,

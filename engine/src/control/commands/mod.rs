@@ -1,5 +1,6 @@
 //! The statements, applied.
 
+mod inquire;
 mod route;
 mod settle;
 mod subscribe;
@@ -79,6 +80,9 @@ impl<H: Host> Execution<'_, H> {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
+            Statement::Topics { source } => self.topics(source.as_ref()),
+            Statement::Peek(asked) => self.peek(asked),
+            Statement::Produce(asked) => self.produce(asked),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -146,6 +150,9 @@ fn changes(statement: &Statement) -> bool {
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
+        | Statement::Topics { .. }
+        | Statement::Peek(_)
+        | Statement::Produce(_)
         | Statement::Connections
         | Statement::Help { .. } => false,
     }
