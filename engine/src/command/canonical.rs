@@ -1,6 +1,6 @@
 //! The canonical form of a statement: the very command that makes it.
 
-use super::{Offsets, Replace, Settle, Statement, lines};
+use super::{Offsets, Replace, Settle, Statement, letters, lines};
 use crate::grammar::{CommandError, Match};
 
 /// One option of a definition with its canonical words.
@@ -48,6 +48,8 @@ impl Statement {
             }
             Statement::Resume { settle: Some(settle), .. } => words.push(settle.word().to_owned()),
             Statement::Wait { timeout, .. } => words.push(timeout.as_millis().to_string()),
+            Statement::DeadLetters { count, .. } => words.extend(letters::shown_words(*count)),
+            Statement::Replay { count, .. } => words.extend(letters::count_words(*count)),
             Statement::Help { statement: Some(entry) } => {
                 words.push(entry.clause.short_name().to_owned());
             }
@@ -75,7 +77,9 @@ impl Statement {
             | Statement::Info { name }
             | Statement::Pause { name }
             | Statement::Resume { name, .. }
-            | Statement::Wait { name, .. } => Some(name),
+            | Statement::Wait { name, .. }
+            | Statement::DeadLetters { name, .. }
+            | Statement::Replay { name, .. } => Some(name),
             Statement::List | Statement::Connections | Statement::Help { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ mod canonical;
 pub mod definition;
 pub mod docs;
 mod help;
+mod letters;
 pub mod lines;
 mod planned;
 mod reference;
@@ -18,6 +19,7 @@ pub use crate::grammar::CommandError;
 pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
+pub use letters::{DeadLetters, LETTERS_MAX};
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
@@ -72,6 +74,20 @@ pub enum Statement {
         /// How long to wait at most, in whole milliseconds; zero waits without limit.
         timeout: Duration,
     },
+    /// KAFKA.DEADLETTERS
+    DeadLetters {
+        /// The subscription's name.
+        name: String,
+        /// How many to show, at most.
+        count: u64,
+    },
+    /// KAFKA.REPLAY
+    Replay {
+        /// The subscription's name.
+        name: String,
+        /// How many, at most; none for all there are.
+        count: Option<u64>,
+    },
     /// KAFKA.CONNECTIONS
     Connections,
     /// KAFKA.HELP
@@ -122,6 +138,8 @@ impl Statement {
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
             Statement::Wait { .. } => &table::WAIT,
+            Statement::DeadLetters { .. } => &letters::DEADLETTERS,
+            Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }

@@ -80,29 +80,6 @@ pub(super) static PREVIEW: Entry = Entry {
     build: None,
 };
 
-pub(super) static DEADLETTERS: Entry = Entry {
-    clause: planned("KAFKA.DEADLETTERS", "Shows a subscription's dead letters.", &[NAME], &[COUNT]),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of dead letters shown",
-    flags: &[Flag::ReadOnly],
-    acl: "read access to the key kafka:deadletters:name",
-    build: None,
-};
-
-pub(super) static REPLAY: Entry = Entry {
-    clause: planned(
-        "KAFKA.REPLAY",
-        "Sends dead letters through the routes again.",
-        &[NAME],
-        &[COUNT],
-    ),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of dead letters replayed",
-    flags: &[Flag::Write, Flag::Admin, Flag::DenyOom],
-    acl: "",
-    build: None,
-};
-
 pub(super) static TOPICS: Entry = Entry {
     clause: planned("KAFKA.TOPICS", "The topics of a Kafka cluster.", &[], &[WHERE_TO_LOOK]),
     since: "0.1.0",

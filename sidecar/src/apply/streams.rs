@@ -43,6 +43,7 @@ impl<'a> Writer<'_, '_, 'a> {
                     };
                     continue;
                 }
+                StreamWrite::Remove(..) => continue,
                 StreamWrite::Add { time, fields, .. } => (time, fields),
             };
             let Some(id) = self.choose(time, &mut last) else {

@@ -80,7 +80,10 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
 
     fn write_group(&mut self, number: usize, it: &UnitGroup<'a>) -> Result<(), PackedError> {
         match it.group.kind {
-            GroupKind::Stream => self.write_stream(number, it),
+            GroupKind::Stream => {
+                self.write_stream(number, it)?;
+                self.take_out(number, it)
+            }
             GroupKind::Hash => self.write_hash(number, it),
             GroupKind::Command => self.write_commands(number, it),
             GroupKind::Undecided => Err(PackedError::Code(it.group.kind as u8)),

@@ -1,5 +1,6 @@
 //! The statements, applied.
 
+mod letters;
 mod route;
 mod settle;
 mod subscribe;
@@ -79,6 +80,8 @@ impl<H: Host> Execution<'_, H> {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
+            Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
+            Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -142,10 +145,12 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unroute { .. }
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
-        | Statement::Resume { .. } => true,
+        | Statement::Resume { .. }
+        | Statement::Replay { .. } => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
+        | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,
     }
