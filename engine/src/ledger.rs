@@ -93,6 +93,13 @@ impl Counters {
         }
     }
 
+    /// Counts a dead letter that was replayed as what came of it. Letters may be older than the ledger.
+    fn recount(&mut self, outcome: Outcome) {
+        let Some(left) = self.deadlettered.checked_sub(1) else { return };
+        (self.deadlettered, self.consumed) = (left, self.consumed.saturating_sub(1));
+        self.count(outcome);
+    }
+
     /// Adds another partition's counters.
     pub fn add(&mut self, other: &Counters) {
         self.consumed += other.consumed;
@@ -273,6 +280,11 @@ impl Cursor {
         self.standing.next = offset.saturating_add(1);
         self.standing.epoch = epoch.or(self.standing.epoch);
         self.standing.counters.count(outcome);
+    }
+
+    /// Counts a dead letter of the partition, which was replayed, as what came of it.
+    pub fn replay(&mut self, outcome: Outcome) {
+        self.standing.counters.recount(outcome);
     }
 
     /// Says when Kafka got the record taken last, in ms since 1970, where that is known.

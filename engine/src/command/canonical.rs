@@ -1,7 +1,7 @@
 //! The canonical form of a statement: the very command that makes it.
 
 use super::look::source_options;
-use super::{Offsets, Peek, Produce, Replace, Settle, Statement, lines};
+use super::{Offsets, Peek, Produce, Replace, Settle, Statement, letters, lines};
 use crate::grammar::{CommandError, Match};
 
 /// One option of a definition with its canonical words.
@@ -52,6 +52,8 @@ impl Statement {
             Statement::Peek(Peek { topic, .. }) | Statement::Produce(Produce { topic, .. }) => {
                 words.push(topic.clone());
             }
+            Statement::DeadLetters { count, .. } => words.extend(letters::shown_words(*count)),
+            Statement::Replay { count, .. } => words.extend(letters::count_words(*count)),
             Statement::Help { statement: Some(entry) } => {
                 words.push(entry.clause.short_name().to_owned());
             }
@@ -79,7 +81,9 @@ impl Statement {
             | Statement::Info { name }
             | Statement::Pause { name }
             | Statement::Resume { name, .. }
-            | Statement::Wait { name, .. } => Some(name),
+            | Statement::Wait { name, .. }
+            | Statement::DeadLetters { name, .. }
+            | Statement::Replay { name, .. } => Some(name),
             Statement::List
             | Statement::Topics { .. }
             | Statement::Peek(_)

@@ -5,6 +5,7 @@ mod canonical;
 pub mod definition;
 pub mod docs;
 mod help;
+mod letters;
 pub mod lines;
 mod look;
 mod planned;
@@ -19,6 +20,7 @@ pub use crate::grammar::CommandError;
 pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
+pub use letters::{DeadLetters, LETTERS_MAX};
 pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
 pub use reference::reference;
 pub use route::{Route, Scope};
@@ -83,6 +85,20 @@ pub enum Statement {
     Peek(Peek),
     /// KAFKA.PRODUCE
     Produce(Produce),
+    /// KAFKA.DEADLETTERS
+    DeadLetters {
+        /// The subscription's name.
+        name: String,
+        /// How many to show, at most.
+        count: u64,
+    },
+    /// KAFKA.REPLAY
+    Replay {
+        /// The subscription's name.
+        name: String,
+        /// How many, at most; none for all there are.
+        count: Option<u64>,
+    },
     /// KAFKA.CONNECTIONS
     Connections,
     /// KAFKA.HELP
@@ -136,6 +152,8 @@ impl Statement {
             Statement::Topics { .. } => &look::TOPICS,
             Statement::Peek(_) => &look::PEEK,
             Statement::Produce(_) => &look::PRODUCE,
+            Statement::DeadLetters { .. } => &letters::DEADLETTERS,
+            Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }

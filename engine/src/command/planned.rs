@@ -67,26 +67,3 @@ pub(super) static PREVIEW: Entry = Entry {
     acl: "",
     build: None,
 };
-
-pub(super) static DEADLETTERS: Entry = Entry {
-    clause: planned("KAFKA.DEADLETTERS", "Shows a subscription's dead letters.", &[NAME], &[COUNT]),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of dead letters shown",
-    flags: &[Flag::ReadOnly],
-    acl: "read access to the key kafka:deadletters:name",
-    build: None,
-};
-
-pub(super) static REPLAY: Entry = Entry {
-    clause: planned(
-        "KAFKA.REPLAY",
-        "Sends dead letters through the routes again.",
-        &[NAME],
-        &[COUNT],
-    ),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of dead letters replayed",
-    flags: &[Flag::Write, Flag::Admin, Flag::DenyOom],
-    acl: "",
-    build: None,
-};

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, look, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, planned, route, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -64,8 +64,8 @@ pub static ENTRIES: &[&Entry] = &[
     &planned::SEEK,
     &WAIT,
     &planned::PREVIEW,
-    &planned::DEADLETTERS,
-    &planned::REPLAY,
+    &letters::DEADLETTERS,
+    &letters::REPLAY,
     &look::TOPICS,
     &look::PEEK,
     &look::PRODUCE,

@@ -71,6 +71,7 @@ fn a_subscription_has_the_documented_defaults() {
         envelope: Envelope::None,
         start: Position::Earliest,
         on_error: OnError::Stop,
+        letters: DeadLetters::Stream { max: LETTERS_MAX },
         group: None,
         after: None,
         initial: Initial::Running,
@@ -216,7 +217,7 @@ fn command_docs_are_what_redis_takes() {
         assert!(route.contains(&format!("{:?}", row.clause.name)), "{row:?}");
     }
     let subscribe = all.iter().find(|docs| docs.name == "KAFKA.SUBSCRIBE").unwrap();
-    assert!(!format!("{subscribe:?}").contains("\"DEADLETTERTOPIC\""), "it is not supported yet");
+    assert!(format!("{subscribe:?}").contains("\"DEADLETTERTOPIC\""), "{subscribe:?}");
 }
 
 /// `UPDATE_REFERENCE=1` writes the page instead.

@@ -248,6 +248,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         envelope: declared.envelope,
         start: declared.start,
         on_error: declared.on_error,
+        letters: declared.letters.clone(),
         group: declared.group.clone().unwrap_or_default(),
         membership: config.membership.clone(),
         unit_records: config.unit_records,

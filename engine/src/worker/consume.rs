@@ -10,7 +10,6 @@ use super::session::trouble_of;
 use super::shared::{Control, RecordId};
 use super::values::ValueSource;
 use super::{Keep, StopCause, Trouble, UnitRecords, Worker};
-use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
@@ -24,7 +23,7 @@ use std::time::{Duration, Instant};
 pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
-const UNIT_BYTES: usize = 1 << 20;
+pub(super) const UNIT_BYTES: usize = 1 << 20;
 
 /// A unit is closed when it has taken about so many records, however many of them merge.
 const UNIT_RECORDS: usize = 4096;
@@ -38,7 +37,7 @@ pub(super) struct Flow {
     pub(super) cursors: Vec<Cursor>,
     pub(super) slots: Arc<[(Arc<str>, i32)]>,
     /// The names of the plan's routes, by number.
-    routes: Arc<[Arc<str>]>,
+    pub(super) routes: Arc<[Arc<str>]>,
     /// Every partition of the subscription, also those of other members of its group.
     pub(super) known: Arc<[(Arc<str>, i32)]>,
     /// Where each slot stands among them, and in what is shown.
@@ -55,21 +54,13 @@ pub(super) struct Flow {
     pub(super) gathering: Gathering,
     /// A lookup whose buffers are free.
     pub(super) spare: Option<Box<Lookup>>,
-    letters: Letters,
+    pub(super) letters: Letters,
     pub(super) outbox: Outbox,
     verdicts: Vec<(RecordId, RecordError)>,
     pub(super) committed: Vec<i64>,
     pub(super) committed_at: Instant,
     pub(super) ticked: Instant,
     pub(super) discovered: Instant,
-}
-
-/// What to do with a bad record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Policy {
-    Stop,
-    Skip,
-    DeadLetter,
 }
 
 impl Worker {
@@ -94,6 +85,7 @@ impl Worker {
 
     fn flow(&mut self, control: &Control, standings: Standings) -> Result<Flow, Trouble> {
         let (known, rebalances) = (standings.known(), standings.share.rebalances());
+        let letters = Letters::new(&self.spec.name, &self.spec.letters, standings.letters);
         let (shown, mut cursors) = standings.own();
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
@@ -133,7 +125,7 @@ impl Worker {
             gathering: Gathering::Ahead,
             spare: None,
             outbox,
-            letters: Letters::new(&self.spec.name),
+            letters,
             verdicts: control.verdicts.clone(),
             committed_at: now,
             ticked: now,
@@ -162,6 +154,7 @@ impl Worker {
             return Err(Trouble::Changed);
         }
         self.make_way(flow)?;
+        self.replay_some(flow)?;
         self.next_batch(flow, batch)?;
         let mut taken = 0;
         for (at, event) in batch.events().enumerate() {
@@ -280,64 +273,12 @@ impl Worker {
         }
     }
 
-    fn action_for(&self, error: &RecordError) -> String {
-        let name = &self.spec.name;
-        match error.stage {
-            Stage::Apply if error.problem.starts_with("NOPERM") => {
-                format!(
-                    "grant it with ACL SETUSER and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Apply => {
-                format!(
-                    "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Send => {
-                format!(
-                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
-        }
-    }
-
     /// What was applied last is not what Kafka holds now.
     fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
         self.drain(flow)?;
         let action =
             format!("KAFKA.RESUME {} SKIP goes on with what Kafka holds now", self.spec.name);
         Err(self.stop_for(StopCause::Truncated, reason, action))
-    }
-
-    fn deal_with_bad(
-        &mut self,
-        flow: &mut Flow,
-        record: &Record<'_>,
-        error: RecordError,
-    ) -> Result<Outcome, Trouble> {
-        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else {
-            return Err(Trouble::Recheck);
-        };
-        let id = RecordId { topic, partition, offset: record.offset };
-        let settled = self.settlement_of(&id);
-        self.lane.shared.set_last_error(format!("{id} {error}"));
-        match policy(settled, self.spec.on_error) {
-            Policy::Skip => Ok(Outcome::Skipped),
-            Policy::DeadLetter => {
-                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
-                Ok(Outcome::DeadLettered)
-            }
-            Policy::Stop => {
-                self.drain(flow)?;
-                // Told once all that comes before it is applied: the lane answers in order. What
-                // the ledger holds is for the next session.
-                let _ = self.lane.load(flow.generation)?;
-                let reason = format!("{id} {error}");
-                let action = self.action_for(&error);
-                Err(self.stop_for(StopCause::Record(id), reason, action))
-            }
-        }
     }
 
     /// Queues what was built, if it writes or moves anything.
@@ -462,7 +403,7 @@ fn incoming<'a>(
     }
 }
 
-fn too_much() -> RecordError {
+pub(super) fn too_much() -> RecordError {
     let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
     RecordError { stage: Stage::Route, route: None, problem }
 }
@@ -477,14 +418,6 @@ fn verdict(
         .iter()
         .find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
     found.map(|(_, error)| error.clone())
-}
-
-fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
-    match (settled, on_error) {
-        (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
-        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
-        (None, OnError::Stop) => Policy::Stop,
-    }
 }
 
 struct RecordHeaders<'a>(&'a Record<'a>);

@@ -9,6 +9,7 @@ use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
 use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
@@ -31,8 +32,12 @@ pub const LEDGER_WAY_OUT: &str =
 enum Work {
     /// Read the ledger and answer.
     Load(Sender<Result<Positions, String>>),
+    /// Read dead letters and answer.
+    Letters(letter::Range, Sender<Result<letter::Page, String>>),
     /// Apply this.
     Unit(Box<Unit>),
+    /// Apply this, which replays dead letters, and answer what became of it.
+    Replay(Box<Unit>, Sender<Applied>),
     /// Answer what goes into one turn of it, and give it back.
     Resolve(Box<Lookup>, Sender<Box<Lookup>>),
 }
@@ -94,6 +99,26 @@ impl LaneWorker {
         let (reply, answer) = bounded(1);
         self.push(Work::Load(reply), generation)?;
         Ok(answer)
+    }
+
+    /// Reads dead letters, behind all units queued so far.
+    pub fn letters(
+        &self,
+        range: letter::Range,
+        generation: u64,
+    ) -> Result<Result<letter::Page, String>, Changed> {
+        let (reply, answer) = bounded(1);
+        self.push(Work::Letters(range, reply), generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Has a unit of replayed letters applied, and waits for what becomes of it: done, stale, gone or
+    /// a clash, which is for the worker to deal with. All else changes the generation.
+    pub fn replay(&self, unit: Box<Unit>) -> Result<Applied, Changed> {
+        let (reply, answer) = bounded(1);
+        let generation = unit.generation;
+        self.push(Work::Replay(unit, reply), generation)?;
+        self.answer(&answer, generation)
     }
 
     /// Asks the applier about hashes, behind all units queued so far.
@@ -281,6 +306,22 @@ impl Lane {
                     let _ = reply.send(lookup);
                     return Turn::Worked;
                 }
+                Some(Work::Letters(range, reply)) => {
+                    // As above.
+                    let _ = reply.send(applier.letters(subscription, range));
+                    return Turn::Worked;
+                }
+                Some(Work::Replay(mut unit, reply)) => {
+                    if unit.generation != self.shared.generation() {
+                        continue;
+                    }
+                    let applied = applier.apply(&mut unit, None);
+                    if let Some(answer) = self.settle_replay(subscription, &unit, applied) {
+                        // As above.
+                        let _ = reply.send(answer);
+                    }
+                    return Turn::Worked;
+                }
                 Some(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
                     if current {
@@ -329,6 +370,30 @@ impl Lane {
         self.shared.change(|_| {});
     }
 
+    /// What the worker is told of a unit of replayed letters; none where it is settled as others are.
+    fn settle_replay(
+        &mut self,
+        subscription: &str,
+        unit: &Unit,
+        applied: Applied,
+    ) -> Option<Applied> {
+        let own = ledger::dead_letters_key(subscription);
+        match applied {
+            Applied::Done => {
+                self.settle(subscription, unit, Applied::Done);
+                Some(Applied::Done)
+            }
+            Applied::Clash(clashes) if clashes.iter().all(|it| it.key != own.as_bytes()) => {
+                Some(Applied::Clash(clashes))
+            }
+            Applied::Stale { .. } | Applied::Gone => Some(applied),
+            other => {
+                self.settle(subscription, unit, other);
+                None
+            }
+        }
+    }
+
     fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
@@ -355,6 +420,7 @@ impl Lane {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::Gone => self.shared.change(|_| {}),
             Applied::PartlyRefused(clashes) => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
                 self.shared.advance(unit);

@@ -2,8 +2,10 @@
 
 use super::plan::RecordError;
 use super::shared::RecordId;
+use crate::command::DeadLetters;
 use crate::kafka::Record;
 use crate::ledger;
+use crate::letter::{FIELDS, HEADER, NULL_HEADER};
 use crate::record::Names;
 use crate::unit::{Builder, EntryTime, FieldsWrite, RecordRef, Upkeep};
 
@@ -11,15 +13,43 @@ use crate::unit::{Builder, EntryTime, FieldsWrite, RecordRef, Upkeep};
 pub(super) struct Letters {
     key: String,
     name: Vec<u8>,
+    /// How many the stream takes; none where they do not go there.
+    max: Option<u64>,
+    /// How many stand there once all that was built is applied, as far as they are this worker's.
+    count: u64,
 }
 
 impl Letters {
-    pub(super) fn new(subscription: &str) -> Letters {
-        Letters { key: ledger::dead_letters_key(subscription), name: Vec::new() }
+    /// `count` is how many there are.
+    pub(super) fn new(subscription: &str, policy: &DeadLetters, count: u64) -> Letters {
+        let max = match policy {
+            DeadLetters::Stream { max } => Some(*max),
+            DeadLetters::Topic(_) => None,
+        };
+        Letters { key: ledger::dead_letters_key(subscription), name: Vec::new(), max, count }
+    }
+
+    /// The stream's key.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How many letters there may be, where there is no room for one more.
+    pub(super) fn full(&self) -> Option<u64> {
+        self.max.filter(|max| self.count >= *max)
+    }
+
+    /// Says how many there are.
+    pub(super) fn recount(&mut self, count: u64) {
+        self.count = count;
+    }
+
+    /// Takes into account that other members of the group write letters, too.
+    pub(super) fn notice(&mut self, count: u64) {
+        self.count = self.count.max(count);
     }
 
     /// Adds the record to the unit: its place, key, value, headers, and what is wrong with it.
-    /// A null key or value has no field.
     pub(super) fn write(
         &mut self,
         id: &RecordId,
@@ -35,28 +65,29 @@ impl Letters {
         let Ok(mut entry) = builder.fields_of_own(write, Upkeep::default()) else { return };
         let (partition, offset) = (id.partition.to_string(), id.offset.to_string());
         let timestamp = record.timestamp_ms.map(|ms| ms.to_string());
-        let fields: [(&str, Option<&[u8]>); 9] = [
-            ("topic", Some(id.topic.as_bytes())),
-            ("partition", Some(partition.as_bytes())),
-            ("offset", Some(offset.as_bytes())),
-            ("timestamp", timestamp.as_deref().map(str::as_bytes)),
-            ("stage", Some(error.stage.name().as_bytes())),
-            ("route", error.route.as_deref().map(str::as_bytes)),
-            ("error", Some(error.problem.as_bytes())),
-            ("key", record.key),
-            ("value", record.value),
+        let texts: [Option<&[u8]>; FIELDS.len()] = [
+            Some(id.topic.as_bytes()),
+            Some(partition.as_bytes()),
+            Some(offset.as_bytes()),
+            timestamp.as_deref().map(str::as_bytes),
+            Some(error.stage.name().as_bytes()),
+            error.route.as_deref().map(str::as_bytes),
+            Some(error.problem.as_bytes()),
+            record.key,
+            record.value,
         ];
-        for (name, text) in fields {
+        for (name, text) in FIELDS.iter().zip(texts) {
             if let Some(text) = text {
                 entry.text(names.intern(name.as_bytes(), None), text);
             }
         }
         for (header, text) in record.headers() {
             self.name.clear();
-            self.name.extend_from_slice(b"header.");
+            self.name.extend_from_slice(if text.is_some() { HEADER } else { NULL_HEADER });
             self.name.extend_from_slice(header);
             entry.text(names.intern(&self.name, None), text.unwrap_or_default());
         }
         entry.end(std::iter::empty());
+        self.count += 1;
     }
 }

@@ -82,6 +82,8 @@ pub(super) struct Standings {
     pub(super) all: Vec<Cursor>,
     /// Those that are read here.
     pub(super) share: Share,
+    /// How many dead letters there are.
+    pub(super) letters: u64,
 }
 
 impl Standings {
@@ -92,7 +94,7 @@ impl Standings {
 
     /// The cursors of the partitions read here, and where they stand among all.
     pub(super) fn own(self) -> (Vec<usize>, Vec<Cursor>) {
-        let Standings { all, share } = self;
+        let Standings { all, share, .. } = self;
         let own = |(_, cursor): &(usize, Cursor)| share.includes(&cursor.topic, cursor.partition);
         all.into_iter().enumerate().filter(own).unzip()
     }
@@ -319,6 +321,7 @@ impl Worker {
         if let Some(asked) = flow.others.asked.take() {
             match asked.try_recv() {
                 Ok(Ok(positions)) => {
+                    flow.letters.notice(positions.letters);
                     let own = &flow.slots;
                     self.show_others(&positions, |topic, at| {
                         !own.iter().any(|(name, slot)| *slot == at && **name == *topic)

@@ -5,6 +5,7 @@
 //! *session* starts again at what the ledger holds.
 
 mod absence;
+mod bad;
 mod consume;
 mod encoders;
 mod gap;
@@ -17,6 +18,7 @@ mod letters;
 mod membership;
 mod outgoing;
 mod plan;
+mod replay;
 mod route;
 mod session;
 mod shared;
@@ -27,12 +29,13 @@ mod values;
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use replay::{Replay, ReplayClient, ReplayEnd, Tally};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
 
 use membership::Rival;
 
-use crate::command::{Additions, Envelope, OnError, Settle};
+use crate::command::{Additions, DeadLetters, Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -67,6 +70,8 @@ pub struct Spec {
     pub start: Position,
     /// What to do about a bad record.
     pub on_error: OnError,
+    /// Where dead letters go.
+    pub letters: DeadLetters,
     /// The consumer group to commit to.
     pub group: String,
     /// Whether the members of that group share the partitions.
@@ -174,6 +179,8 @@ struct Worker {
 enum StopCause {
     /// One bad record.
     Record(RecordId),
+    /// One bad record that finds no room among the dead letters.
+    Letter(RecordId),
     /// Records lost or topics made anew, as they were told.
     Gaps(Vec<gap::Gap>),
     /// A log that was cut below the ledger and has grown again.
@@ -184,6 +191,7 @@ impl StopCause {
     fn settles(&self) -> Settles {
         match self {
             StopCause::Record(_) => Settles::Record,
+            StopCause::Letter(_) => Settles::Letter,
             StopCause::Gaps(_) | StopCause::Truncated => Settles::Gap,
         }
     }
@@ -227,6 +235,7 @@ impl Worker {
     fn run(mut self) {
         loop {
             let control = self.lane.shared.control();
+            self.refuse_replays(&control);
             if let Wanted::Exit(farewell) = control.wanted {
                 return self.say_farewell(farewell);
             }
@@ -254,6 +263,7 @@ impl Worker {
             Trouble::Changed => {}
             Trouble::Recheck => self.pause_before_retry(control.generation),
             Trouble::Wait { reason, action, connection } => {
+                self.end_replays(&format!("waits: {reason}"), &action);
                 self.lane.shared.greet(Err(reason.clone()));
                 let paused = control.wanted == Wanted::Pause;
                 let state = if paused { State::Paused } else { State::Waiting };
@@ -265,6 +275,7 @@ impl Worker {
                 self.pause_before_retry(control.generation);
             }
             Trouble::Stop { reason, action, settles } => {
+                self.end_replays(&format!("is stopped: {reason}"), &action);
                 log::warn!("subscription {} stopped: {reason}", self.spec.name);
                 self.consent = None;
                 self.lane.shared.greet(Err(reason.clone()));
@@ -362,7 +373,11 @@ impl Worker {
     /// How RESUME settled this record.
     fn settlement_of(&self, id: &RecordId) -> Option<Settle> {
         match &self.consent {
-            Some((StopCause::Record(record), settle)) if record == id => Some(*settle),
+            Some((StopCause::Record(record) | StopCause::Letter(record), settle))
+                if record == id =>
+            {
+                Some(*settle)
+            }
             _ => None,
         }
     }

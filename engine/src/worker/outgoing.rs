@@ -141,6 +141,34 @@ impl Worker {
         Ok(shipment)
     }
 
+    /// Sends messages that no unit in the outbox is to wait for, and waits until they are acknowledged;
+    /// those that Kafka refuses, and why.
+    pub(super) fn deliver(
+        &mut self,
+        flow: &mut Flow,
+        unit: &Unit,
+        messages: &Messages,
+    ) -> Result<Vec<(usize, Problem)>, Trouble> {
+        let shipment = self.ship(flow, unit, messages)?;
+        loop {
+            let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
+            producer.wait(Some(shipment), LOOK);
+            match producer.delivery(shipment) {
+                Delivery::Done => return Ok(Vec::new()),
+                Delivery::Refused(refused) => return Ok(refused),
+                Delivery::Failed(number, problem) => {
+                    let topic = messages.get(number).map_or("?", |message| message.topic);
+                    return Err(delivery_trouble(topic, &problem));
+                }
+                Delivery::Pending => {}
+            }
+            if self.lane.shared.generation() != flow.generation {
+                return Err(Trouble::Changed);
+            }
+            self.tick(flow, Pace::Waiting)?;
+        }
+    }
+
     /// Queues what was built, and waits until all of it is acknowledged and with the applier: for
     /// when the session ends or waits behind it.
     pub(super) fn drain(&mut self, flow: &mut Flow) -> Result<(), Trouble> {

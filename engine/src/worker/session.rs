@@ -53,7 +53,8 @@ impl Worker {
                 self.register(control, &topics, &positions, &missing, &mut advances)?;
             }
             if advances.is_empty() {
-                return Ok(Standings { all: self.cursors(&topics, &positions)?, share });
+                let letters = positions.letters;
+                return Ok(Standings { all: self.cursors(&topics, &positions)?, share, letters });
             }
             self.send_advances(control, advances)?;
             // What was accepted is on its way; another gap is another question.

@@ -2,6 +2,7 @@
 
 use super::gate::Passage;
 use super::plan::RecordError;
+use super::replay::{Replay, Replays};
 use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
 use crate::ledger::Counters;
@@ -153,6 +154,8 @@ pub struct Shared {
     at_gate: AtomicBool,
     rebalances: AtomicU64,
     partitions_read: AtomicUsize,
+    /// Dead letters to be replayed.
+    pub(super) replays: Replays,
 }
 
 impl Shared {
@@ -186,6 +189,7 @@ impl Shared {
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
             partitions_read: AtomicUsize::new(0),
+            replays: Replays::default(),
         }
     }
 
@@ -418,6 +422,12 @@ impl Shared {
         }
         self.wake();
         answer
+    }
+
+    /// Has the worker replay dead letters, once it consumes.
+    pub fn ask_replay(&self, replay: Replay) {
+        self.replays.add(replay);
+        self.wake();
     }
 
     /// Whether somebody waits to hear where the topics end.

@@ -3,6 +3,7 @@
 use super::found::Found;
 use super::known::Known;
 use super::ledgers::{compare, is_made};
+use super::letters;
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
@@ -352,11 +353,16 @@ fn foretell(
 
 /// Whether the ledger stands where the unit expects it, and the keys fit.
 fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
-    if doubt == Doubt::Sent && is_made(&plan.head, found) {
+    // Replays do not move the ledger: the letters tell.
+    let replayed = letters::are_all_gone(plan, found)?;
+    if doubt == Doubt::Sent && replayed.unwrap_or_else(|| is_made(&plan.head, found)) {
         return Err(Applied::Done.into());
     }
     if let Some(refused) = compare(&plan.head, found) {
         return Err(refused.into());
+    }
+    if found.gone > 0 {
+        return Err(Applied::Gone.into());
     }
     match std::mem::take(&mut found.clashes) {
         clashes if clashes.is_empty() => Ok(()),

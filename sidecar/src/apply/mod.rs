@@ -18,6 +18,7 @@ mod found;
 mod hold;
 mod known;
 mod ledgers;
+mod letters;
 mod plan;
 mod prepare;
 mod resolve;
@@ -26,12 +27,14 @@ mod wanted;
 mod write;
 
 pub use ledgers::load as positions;
+pub use letters::read as letters;
 
 use crate::redis::{Address, Connection, Patience, Problem, Request};
 use attempt::{Attempt, Next};
 use hold::{Hold, is_waited_for};
 use known::Known;
 use redis_kafka_engine::applier::{Applied, Applier, Clash, Lookahead, Positions};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::worker::Shared;
@@ -201,6 +204,20 @@ impl Applier for RespApplier {
             Some(Ok(positions)) => positions,
             Some(Err(problem)) => Err(format!("Redis at {}: {problem}", self.place)),
             None => Err("the ledger was not read: what was wanted of it has changed".to_owned()),
+        }
+    }
+
+    fn letters(
+        &mut self,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        let read =
+            self.persist(|it| letters::read(&mut it.link()?.connection, subscription, range));
+        match read {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(problem)) => Err(format!("Redis at {}: {problem}", self.place)),
+            None => Err("what was wanted has changed".to_owned()),
         }
     }
 

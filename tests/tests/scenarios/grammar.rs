@@ -102,12 +102,6 @@ fn errors_name_the_argument_and_the_way_out(subject: Subject) {
 /// then ignored. An entry leaves this list when it is built.
 fn options_to_come_are_refused_by_name(subject: Subject) {
     let (server, topic) = paused(subject);
-    let subscribe =
-        format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {} PAUSED", Kafka::shared().brokers());
-    let options = [("DEADLETTERMAX 10", "DEADLETTERMAX"), ("DEADLETTERTOPIC t", "DEADLETTERTOPIC")];
-    for (option, name) in options {
-        not_supported(&server, &format!("{subscribe} {option}"), name);
-    }
     let targets = [("STRING k NEWER seq", "NEWER"), ("JSON k NEWER seq", "NEWER")];
     for (target, name) in targets {
         not_supported(&server, &format!("KAFKA.ROUTE r FROM rides TO {target}"), name);
@@ -115,8 +109,6 @@ fn options_to_come_are_refused_by_name(subject: Subject) {
     for command in [
         "KAFKA.SEEK rides EARLIEST",
         "KAFKA.PREVIEW FROM rides",
-        "KAFKA.DEADLETTERS rides",
-        "KAFKA.REPLAY rides",
         "KAFKA.TOPICS",
         "KAFKA.PEEK t",
         "KAFKA.PRODUCE t v",

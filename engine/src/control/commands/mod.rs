@@ -1,6 +1,7 @@
 //! The statements, applied.
 
 mod inquire;
+mod letters;
 mod route;
 mod settle;
 mod subscribe;
@@ -83,6 +84,8 @@ impl<H: Host> Execution<'_, H> {
             Statement::Topics { source } => self.topics(source.as_ref()),
             Statement::Peek(asked) => self.peek(asked),
             Statement::Produce(asked) => self.produce(asked),
+            Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
+            Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -146,13 +149,15 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unroute { .. }
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
-        | Statement::Resume { .. } => true,
+        | Statement::Resume { .. }
+        | Statement::Replay { .. } => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
         | Statement::Topics { .. }
         | Statement::Peek(_)
         | Statement::Produce(_)
+        | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,
     }

@@ -11,6 +11,7 @@ use crate::command::definition::Definition;
 use crate::command::{CommandError, Offsets, Route, lines};
 use crate::kafka::{Membership, Profiles, TopicId};
 use crate::ledger::Standing;
+use crate::letter;
 use crate::state::State;
 use crate::worker::{Lane, Shared, UnitRecords};
 use std::cell::{Cell, RefCell};
@@ -135,7 +136,16 @@ impl Host for Double {
         let mut standing = Standing::start(0, TopicId::UNKNOWN);
         standing.counters.consumed = redis.consumed;
         let known = Known { topic: "t".to_owned(), partition: 0, standing: Ok(standing) };
-        Ok(Positions { partitions: vec![known] })
+        Ok(Positions { partitions: vec![known], letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _database: i32,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        self.redis.borrow().answer().map(|()| letter::Page::default())
     }
 
     fn delete_ledger(

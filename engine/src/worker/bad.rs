@@ -1,0 +1,107 @@
+//! Bad records: what becomes of one, and what people are told.
+
+use super::consume::Flow;
+use super::plan::{RecordError, Stage};
+use super::shared::RecordId;
+use super::{StopCause, Trouble, Worker};
+use crate::command::{OnError, Settle};
+use crate::kafka::Record;
+use crate::ledger::Outcome;
+
+/// What to do with a bad record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Stop,
+    Skip,
+    DeadLetter,
+}
+
+impl Worker {
+    /// One record that cannot be written: what becomes of it.
+    pub(super) fn deal_with_bad(
+        &mut self,
+        flow: &mut Flow,
+        record: &Record<'_>,
+        error: RecordError,
+    ) -> Result<Outcome, Trouble> {
+        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else {
+            return Err(Trouble::Recheck);
+        };
+        let id = RecordId { topic, partition, offset: record.offset };
+        let settled = self.settlement_of(&id);
+        self.lane.shared.set_last_error(format!("{id} {error}"));
+        match policy(settled, self.spec.on_error) {
+            Policy::Skip => Ok(Outcome::Skipped),
+            Policy::DeadLetter => {
+                self.make_room(flow, &id, &error)?;
+                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
+                Ok(Outcome::DeadLettered)
+            }
+            Policy::Stop => {
+                self.drain(flow)?;
+                // Told once all that comes before it is applied: the lane answers in order. What
+                // the ledger holds is for the next session.
+                let _ = self.lane.load(flow.generation)?;
+                let reason = format!("{id} {error}");
+                let action = self.action_for(&error);
+                Err(self.stop_for(StopCause::Record(id), reason, action))
+            }
+        }
+    }
+
+    /// Sees to it that one more dead letter finds room, or stops before the record.
+    fn make_room(
+        &mut self,
+        flow: &mut Flow,
+        id: &RecordId,
+        error: &RecordError,
+    ) -> Result<(), Trouble> {
+        if flow.letters.full().is_none() {
+            return Ok(());
+        }
+        self.drain(flow)?;
+        self.replay_all(flow)?;
+        // Others may have taken some out, or put some in, and the lane answers in order.
+        let positions = self.lane.load(flow.generation)?;
+        let positions =
+            positions.map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
+        flow.letters.recount(positions.letters);
+        let Some(max) = flow.letters.full() else { return Ok(()) };
+        let name = &self.spec.name;
+        let reason = format!("dead letters are full ({max}): {id} {error}");
+        let action = format!(
+            "mend the routes and KAFKA.REPLAY {name}, or KAFKA.RESUME {name} SKIP; KAFKA.DEADLETTERS {name} shows them, DEADLETTERMAX makes room for more"
+        );
+        Err(self.stop_for(StopCause::Letter(id.clone()), reason, action))
+    }
+
+    fn action_for(&self, error: &RecordError) -> String {
+        let name = &self.spec.name;
+        match error.stage {
+            Stage::Apply if error.problem.starts_with("NOPERM") => {
+                format!(
+                    "grant it with ACL SETUSER and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
+            Stage::Apply => {
+                format!(
+                    "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
+            Stage::Send => {
+                format!(
+                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+                )
+            }
+            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
+        }
+    }
+}
+
+fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
+    match (settled, on_error) {
+        (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
+        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
+        (None, OnError::Stop) => Policy::Stop,
+    }
+}
