@@ -26,7 +26,12 @@ redis_kafka_tests::for_module_and_sidecar!(
 );
 
 /// A subscription `s` that stays paused.
-fn subscribed(subject: Subject, name: &str, values: &[&str], options: &str) -> (RedisServer, String) {
+fn subscribed(
+    subject: Subject,
+    name: &str,
+    values: &[&str],
+    options: &str,
+) -> (RedisServer, String) {
     let kafka = Kafka::shared();
     let topic = kafka.topic(name, 1);
     send_texts(kafka, &topic, values);
@@ -121,7 +126,11 @@ fn what_is_shown_is_what_the_route_writes(subject: Subject) {
     // A paused subscription consumes nothing until all routes are there, and they are run in order.
     for (number, route) in ROUTES.iter().enumerate() {
         let shown = preview(&server, route);
-        let all = if route.starts_with("WHERE") { "3 would be written, 1 left out" } else { "4 would be written" };
+        let all = if route.starts_with("WHERE") {
+            "3 would be written, 1 left out"
+        } else {
+            "4 would be written"
+        };
         assert_eq!(shown.last(), Some(&format!("# 4 records: {all}")), "{route}");
         if route.contains("JOIN") {
             continue;
@@ -220,7 +229,10 @@ fn tables_and_joins_look_at_what_redis_holds(subject: Subject) {
     server.line("DEL zone:7");
     server.line("SET zone:7 text");
     let shown = preview(&server, table);
-    assert!(shown[0].contains(" would fail: apply: ") && shown[0].contains("WRONGTYPE"), "{shown:?}");
+    assert!(
+        shown[0].contains(" would fail: apply: ") && shown[0].contains("WRONGTYPE"),
+        "{shown:?}"
+    );
 }
 
 fn previews_are_refused_where_nobody_can_wait(subject: Subject) {
