@@ -1,6 +1,6 @@
 //! The seam between the engine and Redis: the only thing module and sidecar do differently.
 
-use crate::ledger::{LedgerFault, Standing};
+use crate::ledger::{LedgerFault, Listing, Standing};
 use crate::lookup::Lookup;
 use crate::unit::Unit;
 
@@ -18,6 +18,8 @@ pub struct Known {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
+    /// What the list says of it.
+    pub listing: Listing,
     /// What its ledger key holds, or why that cannot be used.
     pub standing: Result<Standing, LedgerFault>,
 }
@@ -83,7 +85,8 @@ pub enum Lookahead {
 
 /// Applies units to Redis. One implementation a way to reach Redis.
 pub trait Applier {
-    /// Reads what Redis holds of the subscription's ledger.
+    /// Reads what Redis holds of the ledger of a subscription, or of a route that catches up
+    /// ([`crate::ledger::catch_up_name`]).
     fn load(&mut self, subscription: &str) -> Result<Positions, String>;
 
     /// Answers open questions about hashes, as many as go into one turn ([`Lookup::turn`]).

@@ -11,6 +11,7 @@ mod abilities;
 mod commands;
 mod gates;
 mod host;
+mod late;
 mod registry;
 mod reply;
 mod report;

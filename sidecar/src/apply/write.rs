@@ -6,7 +6,7 @@ use super::plan::{Plan, UnitGroup, is_call};
 use super::prepare::COMMAND_FIELD;
 use super::transaction::{Transaction, Writes};
 use redis_kafka_engine::applier::Clash;
-use redis_kafka_engine::ledger::{self, Expected, FIELDS};
+use redis_kafka_engine::ledger::{self, Expected, FIELDS, Listing};
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{
     self, Expiry, GroupKind, HashOperation, PackedError, PlainWrite,
@@ -138,7 +138,7 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
                 request.word(b"HSET");
                 request.word(known.as_bytes());
                 request.word(format!("{}/{}", advance.topic, advance.partition).as_bytes());
-                request.number(since);
+                request.word(Listing::new(since, advance.standing.next).to_string().as_bytes());
             }
         }
     }
