@@ -3,7 +3,7 @@
 pub mod commands;
 pub mod plan;
 
-use crate::ledger::{LedgerFault, Standing};
+use crate::ledger::{LedgerFault, Listing, Standing};
 use crate::letter;
 use crate::lookup::Lookup;
 use crate::unit::Unit;
@@ -24,6 +24,8 @@ pub struct Known {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
+    /// What the list says of it.
+    pub listing: Listing,
     /// What its ledger key holds, or why that cannot be used.
     pub standing: Result<Standing, LedgerFault>,
 }
@@ -91,7 +93,8 @@ pub enum Lookahead {
 
 /// Applies units to Redis. One implementation a way to reach Redis.
 pub trait Applier {
-    /// Reads what Redis holds of the subscription's ledger.
+    /// Reads what Redis holds of the ledger of a subscription, or of a route that catches up
+    /// ([`crate::ledger::catch_up_name`]).
     fn load(&mut self, subscription: &str) -> Result<Positions, String>;
 
     /// Reads dead letters of the subscription, oldest first.

@@ -335,7 +335,12 @@ fn check_round_trip(words: &[String]) {
     let again = plain.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again).unwrap(), plain);
-    let definition = definition::Definition { db: 3, made: 12, statement: plain.clone() };
+    let definition = definition::Definition {
+        db: 3,
+        made: 12,
+        phase: definition::Phase::Joined,
+        statement: plain.clone(),
+    };
     let name = plain.name().unwrap();
     let stored = definition.encode();
     assert_eq!(definition::Definition::decode(name, stored.as_bytes()), Ok(definition));

@@ -12,6 +12,7 @@ mod commands;
 mod gates;
 mod host;
 mod inquiries;
+mod late;
 mod registry;
 mod reply;
 mod report;

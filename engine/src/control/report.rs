@@ -24,11 +24,13 @@ impl Registry {
         let lane = known.lane.as_ref();
         let count = |of: fn(&Lane) -> u64| lane.map_or(0, of);
         let routes = self.routes_of(&known.declared.name);
+        let mut status = known.status(hold);
+        self.tell_catch_up(&known.declared.name, &mut status);
         SubscriptionReport {
             name: known.declared.name.clone(),
             definition: Statement::Subscribe(known.declared.clone()).line(),
             database: known.db,
-            status: known.status(hold),
+            status,
             group: known.declared.group.clone().unwrap_or_default(),
             counters,
             lag: lag(&progress),
@@ -79,6 +81,9 @@ impl Registry {
             ("db", Reply::Integer(subscription.map_or(0, |known| i64::from(known.db)))),
             ("from", text(from)),
             ("applied", number(report.applied)),
+            ("phase", text(self.phase_of(name))),
+            ("waits_for", Reply::Text(self.late_trouble(from, name))),
+            ("catches_up", self.catch_up_info(from, name)),
         ]))
     }
 }

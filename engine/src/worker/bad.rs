@@ -1,12 +1,60 @@
-//! Bad records: what becomes of one, and what people are told.
+//! Bad records: where one failed and why, what becomes of it, and what people are told.
 
-use super::consume::Flow;
-use super::plan::{RecordError, Stage};
+use super::flow::{Flow, Part};
 use super::shared::RecordId;
 use super::{StopCause, Trouble, Worker};
 use crate::command::{OnError, Settle};
 use crate::kafka::Record;
 use crate::ledger::Outcome;
+use std::fmt;
+
+/// Where on its way a record failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The key's bytes are not what KEY says.
+    Key,
+    /// The value's bytes are not what VALUE says.
+    Value,
+    /// A route's template or target could not make a write of it.
+    Route,
+    /// Kafka refuses a message that was made of it.
+    Send,
+    /// Redis would refuse the write.
+    Apply,
+}
+
+impl Stage {
+    /// The word in dead letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Key => "key",
+            Stage::Value => "value",
+            Stage::Route => "route",
+            Stage::Send => "send",
+            Stage::Apply => "apply",
+        }
+    }
+}
+
+/// Why a record cannot be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordError {
+    /// Where it failed.
+    pub stage: Stage,
+    /// The route at which it failed, where it got so far.
+    pub route: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.route {
+            Some(route) => write!(f, "route {route}: {}", self.problem),
+            None => write!(f, "{}: {}", self.stage.name(), self.problem),
+        }
+    }
+}
 
 /// What to do with a bad record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +77,18 @@ impl Worker {
         };
         let id = RecordId { topic, partition, offset: record.offset };
         let settled = self.settlement_of(&id);
-        self.lane.shared.set_last_error(format!("{id} {error}"));
+        let told = match flow.part.route() {
+            None => format!("{id} {error}"),
+            Some(route) => format!("{id} {error} (while route '{route}' catches up)"),
+        };
+        self.lane.shared.set_last_error(told.clone());
         match policy(settled, self.spec.on_error) {
             Policy::Skip => Ok(Outcome::Skipped),
             Policy::DeadLetter => {
                 self.make_room(flow, &id, &error)?;
+                // The subscription may have put it aside already: this letter is the route's own.
+                let route = error.route.or_else(|| Some(flow.part.route()?.to_string()));
+                let error = RecordError { route, ..error };
                 flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
                 Ok(Outcome::DeadLettered)
             }
@@ -42,9 +97,8 @@ impl Worker {
                 // Told once all that comes before it is applied: the lane answers in order. What
                 // the ledger holds is for the next session.
                 let _ = self.lane.load(flow.generation)?;
-                let reason = format!("{id} {error}");
                 let action = self.action_for(&error);
-                Err(self.stop_for(StopCause::Record(id), reason, action))
+                Err(self.stop_for(StopCause::Record(id), told, action))
             }
         }
     }
@@ -56,7 +110,8 @@ impl Worker {
         id: &RecordId,
         error: &RecordError,
     ) -> Result<(), Trouble> {
-        if flow.letters.full().is_none() {
+        // What the subscription has put aside meanwhile is not known to a route that catches up.
+        if flow.part == Part::Subscription && flow.letters.full().is_none() {
             return Ok(());
         }
         self.drain(flow)?;

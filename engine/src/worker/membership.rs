@@ -4,7 +4,9 @@
 //! the next session begins with those that are left, at what the ledger holds. A worker that does
 //! not hear of it in time is fenced by the ledger, as anybody else who is late.
 
-use super::consume::{Flow, TICK};
+use super::consume::TICK;
+use super::flow::Flow;
+use super::lane::PositionsAsked;
 use super::session::ASK;
 use super::shared::{Control, Questions};
 use super::{IDLE_LOOK, Keep, STUCK, Trouble, Worker};
@@ -12,7 +14,7 @@ use crate::applier::Positions;
 use crate::kafka::{self, Assigned, Commit, Failure, Member, Membership, Problem, ProblemKind};
 use crate::ledger::{Cursor, Standing};
 use crate::state::{State, Status};
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::TryRecvError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -104,7 +106,7 @@ impl Standings {
 /// answers at all.
 pub(super) struct Others {
     may_exist: bool,
-    asked: Option<Receiver<Result<Positions, String>>>,
+    asked: Option<PositionsAsked>,
     looked: Instant,
     ends_asked: Instant,
     watched_until: Instant,

@@ -6,8 +6,10 @@
 
 mod absence;
 mod bad;
+mod catch_up;
 mod consume;
 mod encoders;
+mod flow;
 mod gap;
 mod gate;
 mod gather;
@@ -26,9 +28,10 @@ mod tick;
 mod types;
 mod values;
 
+pub use catch_up::{LatePartition, LateProgress};
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
-pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use plan::{Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use replay::{Replay, ReplayClient, ReplayEnd, Tally};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
@@ -156,6 +159,8 @@ struct Worker {
     spec: Spec,
     lane: LaneWorker,
     consumer: Option<Consumer>,
+    /// Reads for a route that catches up; none while none does.
+    late_consumer: Option<Consumer>,
     /// Takes part in the group while the subscription consumes, where its members share the work.
     member: Option<Member>,
     /// Whether another member has joined with our instance id, and may be there still.
@@ -210,6 +215,7 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             spec,
             lane,
             consumer: None,
+            late_consumer: None,
             member: None,
             rival: Rival::None,
             producer: None,
@@ -291,6 +297,7 @@ impl Worker {
     /// stay: the next session answers them.
     fn hold(&mut self, generation: u64) {
         self.member = None;
+        self.late_consumer = None;
         if self.consumer.as_mut().is_some_and(|consumer| consumer.unassign().is_err()) {
             self.drop_consumer();
         }
@@ -312,6 +319,7 @@ impl Worker {
         // It wakes this consumer, and has the same credentials.
         self.producer = None;
         self.consumer = None;
+        self.late_consumer = None;
         self.member = None;
     }
 
@@ -325,21 +333,28 @@ impl Worker {
                 .reread()
                 .map_err(|error| Trouble::wait(error.to_string(), "mend the profiles file"))?;
             self.spec.profiles = profiles;
-            let config = kafka::consumer_config(
-                &self.spec.connection,
-                &self.spec.profiles,
-                &self.spec.group,
-            )
-            .map_err(|error| {
-                Trouble::wait(error.to_string(), "mend the profiles file or the connection")
-            })?;
-            let consumer = Consumer::connect(&config).map_err(|error| {
-                Trouble::wait(error.to_string(), "check the connection's properties")
-            })?;
+            let consumer = self.new_consumer()?;
             self.lane.shared.set_waker(Some(consumer.waker()));
             self.consumer = Some(consumer);
         }
         self.consumer.as_mut().ok_or(Trouble::Recheck)
+    }
+
+    fn new_consumer(&self) -> Result<Consumer, Trouble> {
+        let Spec { connection, profiles, group, .. } = &self.spec;
+        let config = kafka::consumer_config(connection, profiles, group).map_err(|error| {
+            Trouble::wait(error.to_string(), "mend the profiles file or the connection")
+        })?;
+        Consumer::connect(&config)
+            .map_err(|error| Trouble::wait(error.to_string(), "check the connection's properties"))
+    }
+
+    /// A second consumer for a route that catches up, with the same credentials.
+    fn connect_late(&mut self) -> Result<&mut Consumer, Trouble> {
+        if self.late_consumer.is_none() {
+            self.late_consumer = Some(self.new_consumer()?);
+        }
+        self.late_consumer.as_mut().ok_or(Trouble::Recheck)
     }
 
     /// Where the schemas of keys and values are.

@@ -5,7 +5,7 @@
 //! one begins at the ledger and sends it again, so that a message may come twice, never not at all.
 
 use super::absence::Pace;
-use super::consume::Flow;
+use super::flow::Flow;
 use super::lane::is_ahead;
 use super::plan::{RecordError, Stage};
 use super::session::ASK;
@@ -47,6 +47,16 @@ impl Outbox {
     /// Whether the subscription says that it waits for acknowledgements.
     pub(super) fn is_stalled(&self) -> bool {
         self.is_stalled
+    }
+
+    /// Whether as many units are under way as may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way.len() >= UNDER_WAY
+    }
+
+    /// Whether no unit is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     /// Bytes that its buffers hold on to.
@@ -103,7 +113,7 @@ impl Worker {
         }
         let spare = flow.outbox.spare.pop().unwrap_or_default();
         let messages = std::mem::replace(&mut flow.builder.messages, spare);
-        while flow.outbox.under_way.len() >= UNDER_WAY {
+        while flow.outbox.is_full() {
             self.await_deliveries(flow)?;
         }
         let shipment = self.ship(flow, &unit, &messages)?;
@@ -266,13 +276,16 @@ impl Worker {
             let offset = message.record.offset;
             let id = RecordId { topic: topic.clone(), partition: *partition, offset };
             let problem = format!("topic '{}': {problem}", message.topic);
-            Some((id, RecordError { stage: Stage::Send, route: None, problem }))
+            let route = unit.catches_up.as_deref().map(str::to_owned);
+            Some((id, RecordError { stage: Stage::Send, route, problem }))
         };
         self.lane.shared.change(|control| {
             // Those behind the ledger have done their work; those before it are still to come.
-            control.verdicts.retain(|(record, _)| is_ahead(unit, record));
+            control.verdicts.retain(|verdict| is_ahead(unit, verdict));
             for (id, error) in refused.into_iter().filter_map(verdict) {
-                if control.verdicts.iter().all(|(known, _)| *known != id) {
+                let is_known =
+                    |it: &(RecordId, RecordError)| it.0 == id && it.1.route == error.route;
+                if !control.verdicts.iter().any(is_known) {
                     control.verdicts.push((id, error));
                 }
             }

@@ -6,8 +6,9 @@
 //! not there any more when its unit is applied (somebody else replays, too) voids the unit, and the
 //! page is read again.
 
-use super::consume::{Flow, UNIT_BYTES, too_much};
-use super::plan::{Incoming, RecordError, Refusal, Stage};
+use super::consume::{UNIT_BYTES, too_much};
+use super::flow::Flow;
+use super::plan::{Held, Incoming, RecordError, Refusal, Stage};
 use super::shared::{Control, Wanted};
 use super::{Trouble, Worker};
 use crate::applier::Applied;
@@ -379,7 +380,7 @@ impl Worker {
                         is_alone = true;
                         flow.plan.lookup.clear();
                     }
-                    flow.plan.gather(&incoming, &flow.builder);
+                    flow.plan.gather(&incoming, &flow.builder, Held::NONE);
                     self.look_up(flow)?;
                 }
                 Err(Refusal::Unavailable(absence)) => {

@@ -187,7 +187,11 @@ impl Worker {
         Ok(found)
     }
 
-    fn watermarks(&mut self, topic: &str, partition: i32) -> Result<Watermarks, Trouble> {
+    pub(super) fn watermarks(
+        &mut self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Watermarks, Trouble> {
         let marks = self.connect()?.watermarks(topic, partition, ASK);
         marks.map_err(|failure| self.explain(&failure))
     }

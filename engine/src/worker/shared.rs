@@ -1,5 +1,6 @@
 //! What a subscription's worker and the applier's side share: what is wanted, how it goes, who asks.
 
+use super::catch_up::LateShown;
 use super::gate::Passage;
 use super::plan::RecordError;
 use super::replay::{Replay, Replays};
@@ -43,6 +44,8 @@ pub struct Control {
     pub gate: Passage,
     /// The routes, in the order they were made.
     pub routes: Arc<Vec<super::RouteSpec>>,
+    /// Names of routes that lack records which the subscription had consumed before them.
+    pub late: Arc<Vec<String>>,
     /// What RESUME SKIP or DEADLETTER decided about the thing that stopped it.
     pub settle: Option<Settle>,
     /// Records that Redis or Kafka would refuse, with their words.
@@ -137,6 +140,8 @@ pub(super) enum Questions {
 pub struct Shared {
     /// Units dealt with.
     pub units: UnitCounts,
+    /// Routes that catch up.
+    pub late: LateShown,
     routes: Mutex<BTreeMap<Arc<str>, u64>>,
     hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
@@ -166,12 +171,14 @@ impl Shared {
             wanted,
             gate: Passage::Open,
             routes: Arc::new(routes),
+            late: Arc::default(),
             settle: None,
             verdicts: Vec::new(),
         };
 
         Shared {
             units: UnitCounts::default(),
+            late: LateShown::default(),
             routes: Mutex::default(),
             hold: Mutex::new(None),
             control: Mutex::new(control),
@@ -383,6 +390,20 @@ impl Shared {
 
     /// Takes over what an applied unit did: to the ledger, and for which routes.
     pub(super) fn advance(&self, unit: &Unit) {
+        match &unit.catches_up {
+            Some(route) => self.late.advance(route, &unit.advances),
+            None => self.advance_progress(unit),
+        }
+        let mut routes = self.routes.lock();
+        for (name, records) in unit.routes.iter().zip(&unit.applied) {
+            match routes.get_mut(name) {
+                Some(sum) => *sum += records,
+                None => drop(routes.insert(name.clone(), *records)),
+            }
+        }
+    }
+
+    fn advance_progress(&self, unit: &Unit) {
         let timestamps = unit.timestamps.iter().copied().chain(std::iter::repeat(None));
         let mut progress = self.progress.lock();
         for (advance, timestamp) in unit.advances.iter().zip(timestamps) {
@@ -395,14 +416,26 @@ impl Shared {
                 progress.timestamp = timestamp.or(progress.timestamp);
             }
         }
-        drop(progress);
-        let mut routes = self.routes.lock();
-        for (name, records) in unit.routes.iter().zip(&unit.applied) {
-            match routes.get_mut(name) {
-                Some(sum) => *sum += records,
-                None => drop(routes.insert(name.clone(), *records)),
-            }
-        }
+    }
+
+    /// A route has joined for good: nothing changes for the worker, which has it in already.
+    pub(crate) fn settle_late(&self, route: &str) {
+        let mut control = self.control.lock();
+        Arc::make_mut(&mut control.late).retain(|name| name != route);
+        self.late.forget(route);
+    }
+
+    /// The first of these routes that is still behind, or may be.
+    pub fn first_behind<'r>(&self, routes: &'r [String]) -> Option<&'r String> {
+        let late = self.control.lock().late.clone();
+        let is_behind =
+            |route: &&String| late.contains(route) && self.records_behind(route) != Some(0);
+        routes.iter().find(is_behind)
+    }
+
+    /// How many records a route that catches up has yet to apply; none while unknown.
+    pub fn records_behind(&self, route: &str) -> Option<i64> {
+        self.late.behind(route, &self.progress.lock())
     }
 
     /// Records of which a route wrote something, since the lane was made.

@@ -7,7 +7,7 @@ use super::prepare::COMMAND_FIELD;
 use super::transaction::Transaction;
 use redis_kafka_engine::applier::Clash;
 use redis_kafka_engine::applier::commands::{Ids, Writer};
-use redis_kafka_engine::ledger::{self, Expected, FIELDS};
+use redis_kafka_engine::ledger::{self, Expected, FIELDS, Listing};
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{self, GroupKind, PackedError};
 
@@ -71,7 +71,7 @@ impl<'t, 'p, 'a> UnitWriter<'t, 'p, 'a> {
                 request.word(b"HSET");
                 request.word(known.as_bytes());
                 request.word(format!("{}/{}", advance.topic, advance.partition).as_bytes());
-                request.number(since);
+                request.word(Listing::new(since, advance.standing.next).to_string().as_bytes());
             }
         }
     }

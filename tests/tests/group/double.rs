@@ -126,6 +126,7 @@ impl Applier for Double {
         let known = state.ledgers.iter().map(|((topic, partition), standing)| Known {
             topic: topic.clone(),
             partition: *partition,
+            listing: Listing::default(),
             standing: Ok(*standing),
         });
         Ok(Positions { partitions: known.collect(), letters: 0 })

@@ -9,7 +9,7 @@ mod subscribe;
 use super::host::{Host, Role};
 use super::waiting::Waiting;
 use super::{Registry, Reply, Subscription};
-use crate::command::definition::Definition;
+use crate::command::definition::{Definition, Phase};
 use crate::command::{self, CommandError, Initial, Statement};
 use crate::nearest::nearest;
 use crate::state::Status;
@@ -121,16 +121,26 @@ impl<H: Host> Execution<'_, H> {
             return Err(CommandError::new(format!("'{name}' does not consume here"))
                 .hint("ask the primary"));
         };
-        let ends = lane.shared.ask_ends();
+        let (ends, late) = (lane.shared.ask_ends(), lane.shared.control().late);
         let time = (!timeout.is_zero()).then_some(timeout);
-        self.waiting.for_end(self.host, name, ends, time);
+        self.waiting.for_end(self.host, name, (ends, late), time);
         self.waiting.look(self.registry, self.hold);
         Ok(None)
     }
 
     fn store(&mut self, db: i32, made: u64, statement: Statement) -> Result<(), CommandError> {
+        self.store_phase(db, made, Phase::Joined, statement)
+    }
+
+    fn store_phase(
+        &mut self,
+        db: i32,
+        made: u64,
+        phase: Phase,
+        statement: Statement,
+    ) -> Result<(), CommandError> {
         let name = statement.name().unwrap_or_default().to_owned();
-        let definition = Definition { db: db.max(0) as u32, made, statement };
+        let definition = Definition { db: db.max(0) as u32, made, phase, statement };
         self.registry.is_settled = false;
         self.host.store(&name, &definition).map_err(CommandError::new)
     }

@@ -27,6 +27,7 @@ impl Applier for Ledger {
         let known = |((topic, partition), standing): (&(Arc<str>, i32), &Standing)| Known {
             topic: topic.to_string(),
             partition: *partition,
+            listing: Listing::default(),
             standing: Ok(*standing),
         };
         Ok(Positions { partitions: self.standings.iter().map(known).collect(), letters: 0 })

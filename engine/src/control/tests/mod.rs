@@ -10,7 +10,7 @@ use crate::applier::{Known, Positions};
 use crate::command::definition::Definition;
 use crate::command::{CommandError, Offsets, Route, lines};
 use crate::kafka::{Membership, Profiles, TopicId};
-use crate::ledger::Standing;
+use crate::ledger::{Listing, Standing};
 use crate::letter;
 use crate::state::State;
 use crate::worker::{Lane, Shared, UnitRecords};
@@ -135,7 +135,8 @@ impl Host for Double {
         redis.answer()?;
         let mut standing = Standing::start(0, TopicId::UNKNOWN);
         standing.counters.consumed = redis.consumed;
-        let known = Known { topic: "t".to_owned(), partition: 0, standing: Ok(standing) };
+        let listing = Listing::new(0, 0);
+        let known = Known { topic: "t".to_owned(), partition: 0, listing, standing: Ok(standing) };
         Ok(Positions { partitions: vec![known], letters: 0 })
     }
 

@@ -4,7 +4,7 @@ use super::super::shared::Wanted;
 use super::{Lane, LaneWorker, Turn, lane};
 use crate::applier::{Applied, Applier, Clash, Known, Positions};
 use crate::kafka::TopicId;
-use crate::ledger::{self, Advance, Expected, LedgerFault, Standing};
+use crate::ledger::{self, Advance, Expected, LedgerFault, Listing, Standing};
 use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::State;
@@ -108,7 +108,12 @@ fn a_ledger_that_another_member_made_first_is_read_and_one_that_no_list_knows_st
     worker.send(unit(&worker)).expect("room");
     let mut faster = applier(vec![unlisted.clone()]);
     let standing = Ok(Standing::start(0, TopicId::UNKNOWN));
-    faster.positions.partitions.push(Known { topic: "t".into(), partition: 0, standing });
+    faster.positions.partitions.push(Known {
+        topic: "t".into(),
+        partition: 0,
+        listing: Listing::default(),
+        standing,
+    });
     let before = lane.shared.generation();
     lane.turn("s", &mut faster);
     assert!(lane.shared.generation() > before && lane.shared.status().state != State::Stopped);
