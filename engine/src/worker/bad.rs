@@ -30,7 +30,7 @@ impl Worker {
         let id = RecordId { topic, partition, offset: record.offset };
         let settled = self.settlement_of(&id);
         self.lane.shared.set_last_error(format!("{id} {error}"));
-        match policy(settled, self.spec.on_error) {
+        match policy(settled, self.spec.on_error, error.stage) {
             Policy::Skip => Ok(Outcome::Skipped),
             Policy::DeadLetter => {
                 self.make_room(flow, &id, &error)?;
@@ -93,13 +93,20 @@ impl Worker {
                     "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
+            Stage::Letter => format!(
+                "mend the topic of dead letters and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+            ),
             Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 }
 
-fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
+fn policy(settled: Option<Settle>, on_error: OnError, stage: Stage) -> Policy {
     match (settled, on_error) {
+        // It would be refused again.
+        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) if stage == Stage::Letter => {
+            Policy::Stop
+        }
         (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
         (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
         (None, OnError::Stop) => Policy::Stop,

@@ -19,6 +19,7 @@ mod membership;
 mod outgoing;
 mod plan;
 mod replay;
+mod replays;
 mod route;
 mod session;
 mod shared;
@@ -29,7 +30,7 @@ mod values;
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
-pub use replay::{Replay, ReplayClient, ReplayEnd, Tally};
+pub use replays::{Replay, ReplayClient, ReplayEnd, Tally};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
 

@@ -11,7 +11,8 @@ use super::plan::{RecordError, Stage};
 use super::session::ASK;
 use super::shared::{Control, RecordId};
 use super::{Keep, Trouble, Worker};
-use crate::kafka::{self, Delivery, Outgoing, Problem, ProblemKind, Producer, Sent, Source};
+use crate::command::DeadLetters;
+use crate::kafka::{self, Delivery, Outgoing, Problem, ProblemKind, Producer, Sent, Source, Told};
 use crate::state::{State, Status};
 use crate::target::Place;
 use crate::unit::{Messages, Unit};
@@ -63,7 +64,11 @@ impl Worker {
             Place::Topic(topic) => Some(topic),
             _ => None,
         });
-        let mut topics: Vec<_> = topics.collect();
+        let letters = match &self.spec.letters {
+            DeadLetters::Topic(topic) => Some(topic.clone()),
+            DeadLetters::Stream { .. } => None,
+        };
+        let mut topics: Vec<_> = topics.chain(letters.as_deref()).collect();
         topics.sort_unstable();
         topics.dedup();
         if topics.is_empty() {
@@ -129,7 +134,15 @@ impl Worker {
             };
             let source = Source { topic, partition: *partition, offset: message.record.offset };
             let (key, value) = (message.key, message.value);
-            let outgoing = Outgoing { topic: message.topic, key, value, source };
+            let letter = messages.letter(number);
+            let given: Option<Vec<_>> = letter.as_ref().map(|(headers, _)| {
+                headers.iter().map(|(name, value)| (name.as_ref(), *value)).collect()
+            });
+            let headers = match (&given, &letter) {
+                (Some(given), Some((_, timestamp))) => Told::Given(given, *timestamp),
+                _ => Told::Source(source),
+            };
+            let outgoing = Outgoing { topic: message.topic, key, value, headers };
             loop {
                 let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
                 match producer.send(shipment, number, &outgoing) {
@@ -265,8 +278,12 @@ impl Worker {
             let (topic, partition) = unit.slots.get(message.record.slot)?;
             let offset = message.record.offset;
             let id = RecordId { topic: topic.clone(), partition: *partition, offset };
+            let stage = match shipped.messages.letter(number) {
+                Some(_) => Stage::Letter,
+                None => Stage::Send,
+            };
             let problem = format!("topic '{}': {problem}", message.topic);
-            Some((id, RecordError { stage: Stage::Send, route: None, problem }))
+            Some((id, RecordError { stage, route: None, problem }))
         };
         self.lane.shared.change(|control| {
             // Those behind the ledger have done their work; those before it are still to come.

@@ -32,6 +32,8 @@ pub enum Stage {
     Send,
     /// Redis would refuse the write.
     Apply,
+    /// Kafka refuses its dead letter.
+    Letter,
 }
 
 impl Stage {
@@ -43,6 +45,7 @@ impl Stage {
             Stage::Route => "route",
             Stage::Send => "send",
             Stage::Apply => "apply",
+            Stage::Letter => "deadletter",
         }
     }
 }

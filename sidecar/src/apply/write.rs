@@ -2,11 +2,13 @@
 //! keys: the scenarios hold both to it.
 
 use super::found::{Found, LastId};
+use super::letters;
 use super::plan::{Plan, UnitGroup, is_call};
-use super::prepare::COMMAND_FIELD;
+use super::prepare::{COMMAND_FIELD, REPLAY_FIELD};
 use super::transaction::{Transaction, Writes};
 use redis_kafka_engine::applier::Clash;
 use redis_kafka_engine::ledger::{self, Expected, FIELDS};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{
     self, Expiry, GroupKind, HashOperation, PackedError, PlainWrite,
@@ -41,14 +43,12 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
     pub fn write_calls(mut self, unit: &Unit) -> Result<Vec<Clash>, PackedError> {
         self.transaction.begin(&self.plan.head);
         self.write_groups(is_call)?;
-        if let Some(CommandPlace { offset, .. }) = command_place(self.plan, unit)
-            && let Some(key) = command_ledger(self.plan, unit)
-        {
+        if let Some(note) = command_note(self.plan, unit) {
             let request = self.transaction.own(4);
             request.word(b"HSET");
-            request.word(key.as_bytes());
-            request.word(COMMAND_FIELD.as_bytes());
-            request.number(offset);
+            request.word(note.key.as_bytes());
+            request.word(note.field.as_bytes());
+            request.word(note.value.as_bytes());
         }
         self.transaction.end();
         Ok(self.refused)
@@ -59,8 +59,8 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
         self.transaction.begin(&self.plan.head);
         self.write_groups(|kind| !is_call(kind) && kind != GroupKind::Channel)?;
         self.advance();
-        if let Some(key) = command_ledger(self.plan, unit) {
-            forget_command(self.transaction, &key);
+        if let Some(note) = command_note(self.plan, unit) {
+            forget_command(self.transaction, &note);
         }
         self.write_groups(|kind| kind == GroupKind::Channel)?;
         self.transaction.end();
@@ -207,17 +207,21 @@ impl<'t, 'p, 'a> Writer<'t, 'p, 'a> {
     }
 }
 
-/// Where the record stands whose commands a unit runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandPlace {
+/// What says, in the ledger of a unit's one record, that its commands were run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandNote {
     /// The ledger's step of its partition.
     pub step: usize,
-    /// Its offset.
-    pub offset: i64,
+    /// The ledger's key.
+    pub key: String,
+    /// The field. A replayed letter has its own: records go on before it is tried again.
+    pub field: &'static str,
+    /// The record's offset; of a letter the ID of its entry.
+    pub value: String,
 }
 
-/// The place of the one record of a unit that runs commands; none of a unit that runs none.
-pub fn command_place(plan: &Plan<'_>, unit: &Unit) -> Option<CommandPlace> {
+/// The note about the one record of a unit that runs commands; none of a unit that runs none.
+pub fn command_note(plan: &Plan<'_>, unit: &Unit) -> Option<CommandNote> {
     if !plan.has_commands() {
         return None;
     }
@@ -226,21 +230,19 @@ pub fn command_place(plan: &Plan<'_>, unit: &Unit) -> Option<CommandPlace> {
     let is_there =
         |it: &packed::PackedAdvance<'_>| it.partition == *partition && it.topic == &**topic;
     let step = plan.head.advances.iter().position(is_there)?;
-    Some(CommandPlace { step, offset: record.offset })
-}
-
-/// The ledger's key of that record's partition.
-pub fn command_ledger(plan: &Plan<'_>, unit: &Unit) -> Option<String> {
-    let advance = plan.head.advances.get(command_place(plan, unit)?.step)?;
-    Some(ledger::partition_key(plan.head.subscription, advance.topic, advance.partition))
+    let key = ledger::partition_key(plan.head.subscription, topic, *partition);
+    Some(match letters::first_taken_out(plan) {
+        Some(id) => CommandNote { step, key, field: REPLAY_FIELD, value: letter::id_text(id) },
+        None => CommandNote { step, key, field: COMMAND_FIELD, value: record.offset.to_string() },
+    })
 }
 
 /// Takes the note away that says which record's commands were run.
-pub fn forget_command(transaction: &mut Transaction, key: &str) {
+pub fn forget_command(transaction: &mut Transaction, note: &CommandNote) {
     let request = transaction.own(3);
     request.word(b"HDEL");
-    request.word(key.as_bytes());
-    request.word(COMMAND_FIELD.as_bytes());
+    request.word(note.key.as_bytes());
+    request.word(note.field.as_bytes());
 }
 
 /// Commands that change the connection, and not data, would break up the transaction.

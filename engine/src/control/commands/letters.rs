@@ -55,7 +55,8 @@ impl<H: Host> Execution<'_, H> {
         let is_full = status.settles == Settles::Letter;
         if matches!(status.state, State::Paused | State::Stopped | State::Standby) && !is_full {
             let problem = format!("'{name}' is {}: {}", status.state.name(), status.reason);
-            return Err(CommandError::new(problem).hint(status.action));
+            let error = CommandError::new(problem);
+            return Err(if status.action.is_empty() { error } else { error.hint(status.action) });
         }
         if shared.control().routes.is_empty() {
             let problem = format!("'{name}' has no route");
