@@ -163,6 +163,8 @@ struct Worker {
     rival: Rival,
     /// Sends what TOPIC targets write; none where no route has one.
     producer: Option<Producer>,
+    /// So many records' messages are still to be sent by themselves.
+    singly: usize,
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
@@ -214,6 +216,7 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             member: None,
             rival: Rival::None,
             producer: None,
+            singly: 0,
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,

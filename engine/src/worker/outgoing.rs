@@ -15,7 +15,7 @@ use crate::command::DeadLetters;
 use crate::kafka::{self, Delivery, Outgoing, Problem, ProblemKind, Producer, Sent, Source, Told};
 use crate::state::{State, Status};
 use crate::target::Place;
-use crate::unit::{Messages, Unit};
+use crate::unit::{Messages, RecordRef, Unit};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,17 @@ impl Outbox {
         self.is_stalled
     }
 
+    /// Whether messages of several records are under way. What is sent together is refused together,
+    /// whichever of them is to blame.
+    fn has_company(&self) -> bool {
+        let all = self.under_way.iter().flat_map(|shipped| shipped.messages.iter());
+        has_company(all.map(|message| message.record))
+    }
+
+    fn messages(&self) -> usize {
+        self.under_way.iter().map(|shipped| shipped.messages.len()).sum()
+    }
+
     /// Bytes that its buffers hold on to.
     pub(super) fn memory(&self) -> usize {
         let under_way = self.under_way.iter().map(|shipped| &shipped.messages);
@@ -57,7 +68,23 @@ impl Outbox {
     }
 }
 
+/// Whether these are several records.
+pub(super) fn has_company(mut records: impl Iterator<Item = RecordRef>) -> bool {
+    let first = records.next();
+    records.any(|record| Some(record) != first)
+}
+
 impl Worker {
+    /// Sends the messages of the record taken last by themselves, while it is to be found out which of
+    /// several Kafka refuses.
+    pub(super) fn send_singly(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+        if self.singly == 0 || flow.builder.messages.is_empty() {
+            return Ok(());
+        }
+        self.singly -= 1;
+        self.drain(flow)
+    }
+
     /// Makes ready to send where a route has a TOPIC: the client, and the topics.
     pub(super) fn open_outbox(&mut self, control: &Control) -> Result<Outbox, Trouble> {
         let topics = control.routes.iter().filter_map(|route| match route.target.place() {
@@ -226,6 +253,12 @@ impl Worker {
             match delivery {
                 Delivery::Pending => break,
                 Delivery::Done => {}
+                Delivery::Refused(_) if flow.outbox.has_company() => {
+                    self.singly = flow.outbox.messages();
+                    drop(self.lane.load(flow.generation)?);
+                    self.lane.shared.change(|_| {});
+                    return Err(Trouble::Changed);
+                }
                 Delivery::Refused(refused) => {
                     // What stands before it in the lane would be void by the change.
                     drop(self.lane.load(flow.generation)?);

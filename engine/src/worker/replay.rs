@@ -166,6 +166,7 @@ impl Worker {
         let slots = slots_of(letters);
         // What Redis or Kafka is known to refuse, by the letter's number.
         let mut verdicts: BTreeMap<usize, RecordError> = BTreeMap::new();
+        let mut most = self.spec.unit_records.batch();
         loop {
             let (mut mail, mut failed, mut taken): (Mail, Vec<(usize, RecordError)>, _) =
                 (Vec::new(), Vec::new(), 0);
@@ -184,8 +185,7 @@ impl Worker {
                     }
                 }
                 taken = at + 1;
-                let is_full = mail.len() >= self.spec.unit_records.batch()
-                    || flow.builder.size() >= UNIT_BYTES;
+                let is_full = mail.len() >= most || flow.builder.size() >= UNIT_BYTES;
                 if is_full || (flow.plan.runs_commands() && !mail.is_empty()) {
                     break;
                 }
@@ -200,6 +200,8 @@ impl Worker {
                     return Ok(Dealt::Letters(taken));
                 }
                 Sent::Gone => return Ok(Dealt::Gone),
+                // What is sent together is refused together.
+                Sent::Refused(refused) if mail.len() > 1 && is_sent(&refused) => most = 1,
                 Sent::Refused(refused) => verdicts.extend(refused),
             }
         }
@@ -356,6 +358,11 @@ enum Sent {
     Gone,
     /// These are refused, by the letter's number: nothing was written.
     Refused(Vec<(usize, RecordError)>),
+}
+
+/// Whether Kafka was it that refused.
+fn is_sent(refused: &[(usize, RecordError)]) -> bool {
+    refused.iter().any(|(_, error)| error.stage == Stage::Send)
 }
 
 /// Takes into account what became of the first letters.

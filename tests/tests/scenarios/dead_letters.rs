@@ -248,7 +248,7 @@ fn replayed_through_joins_and_commands(subject: Subject) {
     let mended = r#"STREAM joined JOIN HASH "p:%{id}" AS p SELECT "seq, p.name AS name""#;
     replace(&server, "r0", mended);
     assert_eq!(server.ok("KAFKA.REPLAY rides COUNT 5"), "OK 5 replayed");
-    server.ok(r#"KAFKA.ROUTE counted FROM rides TO COMMAND INCRBY total "%{seq}" NOW"#);
+    server.ok(r#"KAFKA.ROUTE counted NOW FROM rides TO COMMAND INCRBY total "%{seq}""#);
     assert_eq!(server.ok("KAFKA.REPLAY rides"), "OK 5 replayed");
     let joined = server.stream("joined");
     assert_eq!(joined.len(), 10);
