@@ -1,6 +1,7 @@
 //! The canonical form of a statement: the very command that makes it.
 
-use super::{Offsets, Replace, Settle, Statement, letters, lines};
+use super::look::source_options;
+use super::{Offsets, Peek, Produce, Replace, Settle, Statement, letters, lines};
 use crate::grammar::{CommandError, Match};
 
 /// One option of a definition with its canonical words.
@@ -48,6 +49,9 @@ impl Statement {
             }
             Statement::Resume { settle: Some(settle), .. } => words.push(settle.word().to_owned()),
             Statement::Wait { timeout, .. } => words.push(timeout.as_millis().to_string()),
+            Statement::Peek(Peek { topic, .. }) | Statement::Produce(Produce { topic, .. }) => {
+                words.push(topic.clone());
+            }
             Statement::DeadLetters { count, .. } => words.extend(letters::shown_words(*count)),
             Statement::Replay { count, .. } => words.extend(letters::count_words(*count)),
             Statement::Help { statement: Some(entry) } => {
@@ -80,7 +84,12 @@ impl Statement {
             | Statement::Wait { name, .. }
             | Statement::DeadLetters { name, .. }
             | Statement::Replay { name, .. } => Some(name),
-            Statement::List | Statement::Connections | Statement::Help { .. } => None,
+            Statement::List
+            | Statement::Topics { .. }
+            | Statement::Peek(_)
+            | Statement::Produce(_)
+            | Statement::Connections
+            | Statement::Help { .. } => None,
         }
     }
 
@@ -135,6 +144,9 @@ impl Statement {
         match self {
             Statement::Subscribe(subscribe) => subscribe.options(),
             Statement::Route(route) => route.options(),
+            Statement::Topics { source } => source_options(source.as_ref()),
+            Statement::Peek(peek) => peek.options(),
+            Statement::Produce(produce) => produce.options(),
             _ => Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ pub mod docs;
 mod help;
 mod letters;
 pub mod lines;
+mod look;
 mod planned;
 mod reference;
 mod route;
@@ -20,6 +21,7 @@ pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
 pub use letters::{DeadLetters, LETTERS_MAX};
+pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
@@ -74,6 +76,15 @@ pub enum Statement {
         /// How long to wait at most, in whole milliseconds; zero waits without limit.
         timeout: Duration,
     },
+    /// KAFKA.TOPICS
+    Topics {
+        /// Which cluster; none where there is only one.
+        source: Option<Source>,
+    },
+    /// KAFKA.PEEK
+    Peek(Peek),
+    /// KAFKA.PRODUCE
+    Produce(Produce),
     /// KAFKA.DEADLETTERS
     DeadLetters {
         /// The subscription's name.
@@ -138,6 +149,9 @@ impl Statement {
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
             Statement::Wait { .. } => &table::WAIT,
+            Statement::Topics { .. } => &look::TOPICS,
+            Statement::Peek(_) => &look::PEEK,
+            Statement::Produce(_) => &look::PRODUCE,
             Statement::DeadLetters { .. } => &letters::DEADLETTERS,
             Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,
@@ -180,6 +194,10 @@ fn unknown(name: &[u8]) -> CommandError {
 pub fn fuzz(bytes: &[u8]) {
     let words: Vec<&[u8]> = bytes.split(|byte| *byte == 0).collect();
     let Ok(statement) = parse(&words) else { return };
+    // Values to send may be any bytes, which a line of text cannot say.
+    if matches!(&statement, Statement::Produce(produce) if !produce.is_text()) {
+        return;
+    }
     let again = statement.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again), Ok(statement.without_replace()));

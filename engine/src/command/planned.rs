@@ -1,7 +1,7 @@
 //! Statements that are known by name and not built yet.
 
 use super::table::{Entry, Flag, NAME};
-use crate::grammar::{Argument, Clause, Kind, Repetition, Support};
+use crate::grammar::{Argument, Clause, Kind, Support};
 use crate::target;
 
 const fn planned(
@@ -16,18 +16,6 @@ const fn planned(
 const POSITIONS: &[Argument] = super::subscribe::POSITIONS;
 const COUNT: Argument = Argument::option("COUNT", "n", Kind::Integer).optional();
 const START: Argument = Argument::choice("START", "position", POSITIONS).optional();
-const KEY: Argument = Argument::option("KEY", "format", Kind::Format).optional();
-const VALUE: Argument = Argument::option("VALUE", "format", Kind::Format).optional();
-const REGISTRY: Argument = Argument::option("REGISTRY", "url|profile", Kind::Text).optional();
-const WHERE_TO_LOOK: Argument = Argument::one_of(
-    "where",
-    &[
-        Argument::option("ON", "subscription", Kind::Name),
-        Argument::option("CONNECTION", "profile", Kind::Name),
-        Argument::option("BROKERS", "host:port", Kind::List),
-    ],
-)
-.optional();
 
 pub(super) static SEEK: Entry = Entry {
     clause: planned(
@@ -75,68 +63,6 @@ pub(super) static PREVIEW: Entry = Entry {
     ),
     since: "0.1.0",
     complexity: "O(N) with N the number of records shown",
-    flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
-    acl: "",
-    build: None,
-};
-
-pub(super) static TOPICS: Entry = Entry {
-    clause: planned("KAFKA.TOPICS", "The topics of a Kafka cluster.", &[], &[WHERE_TO_LOOK]),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of topics",
-    flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
-    acl: "",
-    build: None,
-};
-
-pub(super) static PEEK: Entry = Entry {
-    clause: planned(
-        "KAFKA.PEEK",
-        "Shows records of a topic, decoded, consuming nothing.",
-        &[Argument::value("topic", Kind::Text)],
-        &[WHERE_TO_LOOK, KEY, VALUE, REGISTRY, START, COUNT],
-    ),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of records shown",
-    flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
-    acl: "",
-    build: None,
-};
-
-pub(super) static PRODUCE: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.PRODUCE",
-        summary: "Sends records to a topic.",
-        support: Support::Planned,
-        arguments: &[Argument::value("topic", Kind::Text)],
-        options: &[
-            WHERE_TO_LOOK,
-            Argument::option("KEY", "key", Kind::Text).optional(),
-            Argument::block(
-                Some("HEADER"),
-                "header",
-                &[Argument::value("name", Kind::Text), Argument::value("value", Kind::Text)],
-            )
-            .optional()
-            .repeated(Repetition::Whole),
-            Argument::option("PARTITION", "n", Kind::Integer).optional(),
-            Argument::option("FORMAT", "format", Kind::Format).optional(),
-            REGISTRY,
-            Argument::option("CREATE", "partitions", Kind::Integer).optional(),
-        ],
-        trailing: Some(&Argument::block(
-            None,
-            "values",
-            &[
-                Argument::token("VALUES")
-                    .optional()
-                    .about("what follows are values, whatever it says"),
-                Argument::value("value", Kind::Text).repeated(Repetition::Values),
-            ],
-        )),
-    },
-    since: "0.1.0",
-    complexity: "O(N) with N the number of records",
     flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
     acl: "",
     build: None,

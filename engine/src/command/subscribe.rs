@@ -333,7 +333,7 @@ fn connection(matched: &Match<'_>) -> Result<Connection, CommandError> {
     }
 }
 
-fn format(word: Word<'_>) -> Result<Format, CommandError> {
+pub(super) fn format(word: Word<'_>) -> Result<Format, CommandError> {
     if let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) {
         return Ok(row.format);
     }
@@ -345,7 +345,7 @@ fn format(word: Word<'_>) -> Result<Format, CommandError> {
 }
 
 /// A position from the words behind START.
-fn position(start: &Match<'_>) -> Result<Position, CommandError> {
+pub(super) fn position(start: &Match<'_>) -> Result<Position, CommandError> {
     let chosen = start.chosen();
     let value = start.get(chosen).and_then(|part| part.word().ok());
     let mut words = vec![chosen];

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, letters, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, planned, route, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -66,9 +66,9 @@ pub static ENTRIES: &[&Entry] = &[
     &planned::PREVIEW,
     &letters::DEADLETTERS,
     &letters::REPLAY,
-    &planned::TOPICS,
-    &planned::PEEK,
-    &planned::PRODUCE,
+    &look::TOPICS,
+    &look::PEEK,
+    &look::PRODUCE,
     &CONNECTIONS,
     &HELP,
 ];

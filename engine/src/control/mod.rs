@@ -11,6 +11,7 @@ mod abilities;
 mod commands;
 mod gates;
 mod host;
+mod inquiries;
 mod registry;
 mod reply;
 mod report;

@@ -2,6 +2,7 @@
 //! while it consumes here.
 
 use super::host::{Host, Role};
+use super::inquiries::Inquiries;
 use super::synchronise::Seen;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
 use crate::kafka::{Membership, Profiles};
@@ -72,6 +73,8 @@ pub struct Registry {
     pub past: PastUnits,
     /// Lanes whose workers were told to end.
     leaving: Vec<Lane>,
+    /// Threads that ask Kafka for clients.
+    pub(super) inquiries: Inquiries,
     /// What was found in Redis last.
     pub(super) seen: Option<Seen>,
     /// Whether all of it was taken over, and nothing was changed here since.
@@ -87,6 +90,7 @@ impl Registry {
             routes: BTreeMap::new(),
             past: PastUnits::default(),
             leaving: Vec::new(),
+            inquiries: Inquiries::default(),
             seen: None,
             is_settled: false,
         }
@@ -228,7 +232,7 @@ impl Registry {
         let deadline = Instant::now() + FAREWELL;
         self.leaving
             .retain(|lane| !lane.has_ended(deadline.saturating_duration_since(Instant::now())));
-        self.leaving.is_empty()
+        self.inquiries.end(deadline) && self.leaving.is_empty()
     }
 }
 

@@ -4,6 +4,7 @@
 //! and repeating; a thread of the producer counts what comes back, so that the sender may do other
 //! things meanwhile.
 
+use super::admin::problem_of;
 use super::native::Waker;
 use super::problem::{Failure, Operation, Problem, ProblemKind, Reports};
 use parking_lot::{Condvar, Mutex};
@@ -141,13 +142,6 @@ impl ProducerContext for Deliveries {
 
 fn problem(error: &KafkaError) -> Problem {
     problem_of(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
-}
-
-/// In librdkafka's words, which rdkafka shows as `Name (words)`.
-fn problem_of(code: RDKafkaErrorCode) -> Problem {
-    let shown = code.to_string();
-    let words = shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')'));
-    Problem::new(code as i32, words.unwrap_or(&shown))
 }
 
 /// Whether no repeating helps: the message itself is refused.

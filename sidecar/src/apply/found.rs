@@ -6,28 +6,7 @@ use super::wanted::Wanted;
 use crate::redis::{Connection, Part, Problem, Refusal};
 use redis_kafka_engine::applier::Clash;
 
-/// A stream's entry ID.
-pub type StreamId = (u64, u64);
-
-/// The highest ID that a stream ever had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastId {
-    /// The group that writes it.
-    pub group: usize,
-    /// None where there is no stream.
-    pub id: Option<StreamId>,
-    /// What it is asked for.
-    pub purpose: Purpose,
-}
-
-/// What a stream's last ID is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The next ones are chosen by it; the stream is watched.
-    Choice,
-    /// To see whether there are IDs left.
-    Room,
-}
+pub use redis_kafka_engine::applier::commands::{LastId, Purpose, StreamId};
 
 /// What a ledger key holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,6 @@
 
 use super::found::Found;
 use super::plan::{Plan, UnitGroup};
-use super::write::Writer;
 use crate::redis::{Connection, Problem, Request, text};
 use redis::Value;
 use redis_kafka_engine::ledger;
@@ -79,23 +78,4 @@ pub fn are_all_gone(plan: &Plan<'_>, found: &Found) -> Result<Option<bool>, Pack
         all += taken_out(it)?.len();
     }
     Ok((all > 0).then_some(found.gone == all))
-}
-
-impl<'a> Writer<'_, '_, 'a> {
-    /// Takes entries out of a stream.
-    pub(super) fn take_out(
-        &mut self,
-        number: usize,
-        it: &UnitGroup<'a>,
-    ) -> Result<(), PackedError> {
-        let ids = taken_out(it)?;
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let texts: Vec<_> = ids.into_iter().map(letter::id_text).collect();
-        let mut words = vec![b"XDEL".as_slice(), it.group.key];
-        words.extend(texts.iter().map(|text| text.as_bytes()));
-        self.all(number, it, &words);
-        Ok(())
-    }
 }

@@ -1,5 +1,6 @@
 //! The statements, applied.
 
+mod inquire;
 mod letters;
 mod route;
 mod settle;
@@ -80,6 +81,9 @@ impl<H: Host> Execution<'_, H> {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
+            Statement::Topics { source } => self.topics(source.as_ref()),
+            Statement::Peek(asked) => self.peek(asked),
+            Statement::Produce(asked) => self.produce(asked),
             Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
             Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
@@ -150,6 +154,9 @@ fn changes(statement: &Statement) -> bool {
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
+        | Statement::Topics { .. }
+        | Statement::Peek(_)
+        | Statement::Produce(_)
         | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,
