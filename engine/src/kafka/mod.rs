@@ -29,7 +29,7 @@ pub use member::{Assigned, Member, Membership};
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
-pub use producer::{Delivery, Outgoing, Producer, Sent, Source};
+pub use producer::{Delivery, HeaderText, Outgoing, Producer, Sent, Source, Told};
 pub use profile::{Profile, ProfileError, Profiles};
 pub use registry::{RegistryError, RegistryName, registry_config};
 pub use schemas::{SchemaSources, WrittenSchema, schema_sources, written_schema};

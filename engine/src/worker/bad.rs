@@ -21,6 +21,8 @@ pub enum Stage {
     Send,
     /// Redis would refuse the write.
     Apply,
+    /// Kafka refuses its dead letter.
+    Letter,
 }
 
 impl Stage {
@@ -32,6 +34,7 @@ impl Stage {
             Stage::Route => "route",
             Stage::Send => "send",
             Stage::Apply => "apply",
+            Stage::Letter => "deadletter",
         }
     }
 }
@@ -82,7 +85,7 @@ impl Worker {
             Some(route) => format!("{id} {error} (while route '{route}' catches up)"),
         };
         self.lane.shared.set_last_error(told.clone());
-        match policy(settled, self.spec.on_error) {
+        match policy(settled, self.spec.on_error, error.stage) {
             Policy::Skip => Ok(Outcome::Skipped),
             Policy::DeadLetter => {
                 self.make_room(flow, &id, &error)?;
@@ -148,13 +151,20 @@ impl Worker {
                     "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
                 )
             }
+            Stage::Letter => format!(
+                "mend the topic of dead letters and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
+            ),
             Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 }
 
-fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
+fn policy(settled: Option<Settle>, on_error: OnError, stage: Stage) -> Policy {
     match (settled, on_error) {
+        // It would be refused again.
+        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) if stage == Stage::Letter => {
+            Policy::Stop
+        }
         (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
         (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
         (None, OnError::Stop) => Policy::Stop,

@@ -148,6 +148,7 @@ impl Worker {
             );
             cursor.stamp(record.timestamp_ms);
         }
+        self.send_singly(flow)?;
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
         let is_alone = has_written && flow.plan.runs_commands();

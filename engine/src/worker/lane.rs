@@ -129,26 +129,6 @@ impl LaneWorker {
         Ok(answer)
     }
 
-    /// Reads dead letters, behind all units queued so far.
-    pub fn letters(
-        &self,
-        range: letter::Range,
-        generation: u64,
-    ) -> Result<Result<letter::Page, String>, Changed> {
-        let (reply, answer) = bounded(1);
-        self.push(Work::Letters(range, reply), generation)?;
-        self.answer(&answer, generation)
-    }
-
-    /// Has a unit of replayed letters applied, and waits for what becomes of it: done, stale, gone or
-    /// a clash, which is for the worker to deal with. All else changes the generation.
-    pub fn replay(&self, unit: Box<Unit>) -> Result<Applied, Changed> {
-        let (reply, answer) = bounded(1);
-        let generation = unit.generation;
-        self.push(Work::Replay(unit, reply), generation)?;
-        self.answer(&answer, generation)
-    }
-
     /// Asks the applier about hashes, behind all units queued so far.
     pub fn ask(&self, lookup: Box<Lookup>, generation: u64) -> Result<Asked, Changed> {
         let (reply, answer) = bounded(1);
@@ -400,30 +380,6 @@ impl Lane {
         self.shared.change(|_| {});
     }
 
-    /// What the worker is told of a unit of replayed letters; none where it is settled as others are.
-    fn settle_replay(
-        &mut self,
-        subscription: &str,
-        unit: &Unit,
-        applied: Applied,
-    ) -> Option<Applied> {
-        let own = ledger::dead_letters_key(subscription);
-        match applied {
-            Applied::Done => {
-                self.settle(subscription, unit, Applied::Done);
-                Some(Applied::Done)
-            }
-            Applied::Clash(clashes) if clashes.iter().all(|it| it.key != own.as_bytes()) => {
-                Some(Applied::Clash(clashes))
-            }
-            Applied::Stale { .. } | Applied::Gone => Some(applied),
-            other => {
-                self.settle(subscription, unit, other);
-                None
-            }
-        }
-    }
-
     fn settle(&mut self, ledger: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
@@ -546,5 +502,6 @@ fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
     Some((id, RecordError { stage: Stage::Apply, route, problem: clash.problem }))
 }
 
+mod letters;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
-//! Dead letters: a bad record as an entry of `kafka:deadletters:<subscription>`, written in the unit.
+//! Dead letters: a bad record as an entry of `kafka:deadletters:<subscription>`, written in the unit,
+//! or as a message to a topic, which is acknowledged before the unit is applied.
 
-use super::plan::RecordError;
+use super::plan::{RecordError, Stage};
 use super::shared::RecordId;
 use crate::command::DeadLetters;
 use crate::kafka::Record;
@@ -13,8 +14,8 @@ use crate::unit::{Builder, EntryTime, FieldsWrite, RecordRef, Upkeep};
 pub(super) struct Letters {
     key: String,
     name: Vec<u8>,
-    /// How many the stream takes; none where they do not go there.
-    max: Option<u64>,
+    subscription: String,
+    policy: DeadLetters,
     /// How many stand there once all that was built is applied, as far as they are this worker's.
     count: u64,
 }
@@ -22,11 +23,13 @@ pub(super) struct Letters {
 impl Letters {
     /// `count` is how many there are.
     pub(super) fn new(subscription: &str, policy: &DeadLetters, count: u64) -> Letters {
-        let max = match policy {
-            DeadLetters::Stream { max } => Some(*max),
-            DeadLetters::Topic(_) => None,
-        };
-        Letters { key: ledger::dead_letters_key(subscription), name: Vec::new(), max, count }
+        Letters {
+            key: ledger::dead_letters_key(subscription),
+            name: Vec::new(),
+            subscription: subscription.to_owned(),
+            policy: policy.clone(),
+            count,
+        }
     }
 
     /// The stream's key.
@@ -36,7 +39,10 @@ impl Letters {
 
     /// How many letters there may be, where there is no room for one more.
     pub(super) fn full(&self) -> Option<u64> {
-        self.max.filter(|max| self.count >= *max)
+        match self.policy {
+            DeadLetters::Stream { max } if self.count >= max => Some(max),
+            DeadLetters::Stream { .. } | DeadLetters::Topic(_) => None,
+        }
     }
 
     /// Says how many there are.
@@ -58,7 +64,24 @@ impl Letters {
         builder: &mut Builder,
         names: &mut Names,
     ) {
-        builder.begin_record(RecordRef { slot: record.slot, offset: record.offset });
+        let reference = RecordRef { slot: record.slot, offset: record.offset };
+        builder.begin_record(reference);
+        if let DeadLetters::Topic(topic) = &self.policy {
+            let told = self.told(id, error);
+            // As Connect does: what a record has already stays as it is.
+            let context = told
+                .iter()
+                .map(|(name, text)| (name.as_bytes(), Some(text.as_bytes())))
+                .filter(|(name, _)| record.header(name).is_none());
+            builder.messages.add_letter(
+                topic,
+                reference,
+                (record.key, record.value),
+                record.timestamp_ms,
+                record.headers().chain(context),
+            );
+            return;
+        }
         builder.key_buffer().extend_from_slice(self.key.as_bytes());
         // Our own key is only ever written as a stream, so it cannot have two types in one unit.
         let write = FieldsWrite::StreamAdd(EntryTime::Now);
@@ -89,5 +112,32 @@ impl Letters {
         }
         entry.end(std::iter::empty());
         self.count += 1;
+    }
+
+    /// The headers of Kafka Connect's dead letter queue (`DeadLetterQueueReporter`, KIP-298), texts as
+    /// they are there; where it names Java's classes, this names the stage and its route.
+    fn told(&self, id: &RecordId, error: &RecordError) -> Vec<(&'static str, String)> {
+        let stage = match error.stage {
+            Stage::Key => "KEY_CONVERTER",
+            Stage::Value => "VALUE_CONVERTER",
+            Stage::Route => "TRANSFORMATION",
+            Stage::Send | Stage::Apply | Stage::Letter => "TASK_PUT",
+        };
+        let mut told = vec![
+            ("__connect.errors.topic", id.topic.to_string()),
+            ("__connect.errors.partition", id.partition.to_string()),
+            ("__connect.errors.offset", id.offset.to_string()),
+            ("__connect.errors.connector.name", self.subscription.clone()),
+            ("__connect.errors.task.id", "0".to_owned()),
+            ("__connect.errors.stage", stage.to_owned()),
+            ("__connect.errors.class.name", "redis-kafka".to_owned()),
+            (
+                "__connect.errors.exception.class.name",
+                format!("redis-kafka.{}", error.stage.name()),
+            ),
+            ("__connect.errors.exception.message", error.problem.clone()),
+        ];
+        told.extend(error.route.clone().map(|route| ("redis-kafka.route", route)));
+        told
     }
 }

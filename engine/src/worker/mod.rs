@@ -21,6 +21,7 @@ mod membership;
 mod outgoing;
 mod plan;
 mod replay;
+mod replays;
 mod route;
 mod session;
 mod shared;
@@ -32,7 +33,7 @@ pub use catch_up::{LatePartition, LateProgress};
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
-pub use replay::{Replay, ReplayClient, ReplayEnd, Tally};
+pub use replays::{Replay, ReplayClient, ReplayEnd, Tally};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
 
@@ -167,6 +168,8 @@ struct Worker {
     rival: Rival,
     /// Sends what TOPIC targets write; none where no route has one.
     producer: Option<Producer>,
+    /// So many records' messages are still to be sent by themselves.
+    singly: usize,
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
@@ -219,6 +222,7 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             member: None,
             rival: Rival::None,
             producer: None,
+            singly: 0,
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,

@@ -9,148 +9,21 @@
 use super::consume::{UNIT_BYTES, too_much};
 use super::flow::Flow;
 use super::plan::{Held, Incoming, RecordError, Refusal, Stage};
+use super::replays::{Replay, ReplayEnd};
 use super::shared::{Control, Wanted};
 use super::{Trouble, Worker};
 use crate::applier::Applied;
 use crate::kafka::Membership;
 use crate::ledger::{Advance, Cursor, Outcome};
-use crate::letter::{EntryId, Letter, Range};
+use crate::letter::{Letter, Range};
 use crate::lookup::MAX_ANSWERS;
 use crate::state::{State, Status};
 use crate::unit::{RecordRef, Unit};
-use parking_lot::Mutex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 /// Letters that are replayed between two batches, at most.
 const PAGE: u64 = 256;
-
-/// So many failures are told one by one.
-const TOLD: usize = 3;
-
-/// What became of letters so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Those of which at least one route wrote something.
-    pub replayed: u64,
-    /// Those that no route wanted.
-    pub filtered: u64,
-    /// Those that failed again.
-    pub failed: u64,
-    /// Where and why the first of these failed.
-    pub failures: Vec<String>,
-    /// Those that were not looked at.
-    pub left: u64,
-}
-
-/// How a replay ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplayEnd {
-    /// All that were asked for were looked at.
-    Done,
-    /// The time is up; some are left.
-    Late,
-    /// It cannot go on: what the subscription does or is, and the way out.
-    Broken {
-        /// Behind the subscription's name: `is stopped: …`.
-        problem: String,
-        /// A command to paste or a thing to check; may be empty.
-        action: String,
-    },
-}
-
-/// Whoever asked for a replay. Called on the worker's thread.
-pub trait ReplayClient: Send {
-    /// Whether nobody waits any more.
-    fn is_void(&self) -> bool;
-
-    /// Tells what became of it.
-    fn answer(self: Box<Self>, tally: Tally, end: ReplayEnd);
-}
-
-/// Dead letters to be replayed, and how far that has come.
-pub struct Replay {
-    client: Box<dyn ReplayClient>,
-    /// How many to look at, at most; once the first page is read, no more than there were.
-    wanted: u64,
-    seen: u64,
-    after: Option<EntryId>,
-    deadline: Instant,
-    tally: Tally,
-}
-
-impl Replay {
-    /// A replay of so many letters, or of all there are, that takes so long at most.
-    pub fn new(count: Option<u64>, time: Duration, client: Box<dyn ReplayClient>) -> Replay {
-        Replay {
-            client,
-            wanted: count.unwrap_or(u64::MAX),
-            seen: 0,
-            after: None,
-            deadline: Instant::now() + time,
-            tally: Tally::default(),
-        }
-    }
-
-    fn end(mut self, end: ReplayEnd) {
-        self.tally.left = self.wanted.saturating_sub(self.seen);
-        self.client.answer(self.tally, end);
-    }
-
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
-    }
-
-    /// A letter was looked at, whatever came of it.
-    fn pass(&mut self, id: EntryId) {
-        self.after = Some(id);
-        self.seen += 1;
-    }
-
-    fn fail(&mut self, letter: String, error: &str) {
-        self.tally.failed += 1;
-        if self.tally.failures.len() < TOLD {
-            self.tally.failures.push(format!("{letter} {error}"));
-        }
-    }
-}
-
-/// Replays that wait for their turn.
-#[derive(Default)]
-pub(super) struct Replays {
-    queue: Mutex<VecDeque<Replay>>,
-    count: AtomicUsize,
-}
-
-impl Replays {
-    pub(super) fn add(&self, replay: Replay) {
-        let mut queue = self.queue.lock();
-        queue.push_back(replay);
-        self.count.store(queue.len(), Ordering::Release);
-    }
-
-    fn put_back(&self, replay: Replay) {
-        let mut queue = self.queue.lock();
-        queue.push_front(replay);
-        self.count.store(queue.len(), Ordering::Release);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
-    }
-
-    fn take(&self) -> Option<Replay> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut queue = self.queue.lock();
-        let first = queue.pop_front();
-        self.count.store(queue.len(), Ordering::Release);
-        first
-    }
-}
 
 /// How far one page has come.
 enum Page {
@@ -294,6 +167,7 @@ impl Worker {
         let slots = slots_of(letters);
         // What Redis or Kafka is known to refuse, by the letter's number.
         let mut verdicts: BTreeMap<usize, RecordError> = BTreeMap::new();
+        let mut most = self.spec.unit_records.batch();
         loop {
             let (mut mail, mut failed, mut taken): (Mail, Vec<(usize, RecordError)>, _) =
                 (Vec::new(), Vec::new(), 0);
@@ -312,8 +186,7 @@ impl Worker {
                     }
                 }
                 taken = at + 1;
-                let is_full = mail.len() >= self.spec.unit_records.batch()
-                    || flow.builder.size() >= UNIT_BYTES;
+                let is_full = mail.len() >= most || flow.builder.size() >= UNIT_BYTES;
                 if is_full || (flow.plan.runs_commands() && !mail.is_empty()) {
                     break;
                 }
@@ -328,6 +201,8 @@ impl Worker {
                     return Ok(Dealt::Letters(taken));
                 }
                 Sent::Gone => return Ok(Dealt::Gone),
+                // What is sent together is refused together.
+                Sent::Refused(refused) if mail.len() > 1 && is_sent(&refused) => most = 1,
                 Sent::Refused(refused) => verdicts.extend(refused),
             }
         }
@@ -484,6 +359,11 @@ enum Sent {
     Gone,
     /// These are refused, by the letter's number: nothing was written.
     Refused(Vec<(usize, RecordError)>),
+}
+
+/// Whether Kafka was it that refused.
+fn is_sent(refused: &[(usize, RecordError)]) -> bool {
+    refused.iter().any(|(_, error)| error.stage == Stage::Send)
 }
 
 /// Takes into account what became of the first letters.

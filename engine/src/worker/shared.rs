@@ -3,7 +3,7 @@
 use super::catch_up::LateShown;
 use super::gate::Passage;
 use super::plan::RecordError;
-use super::replay::{Replay, Replays};
+use super::replays::{Replay, Replays};
 use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
 use crate::ledger::Counters;

@@ -7,7 +7,7 @@ use super::letters;
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
-use super::write::{CommandPlace, UnitWriter, command_ledger, command_place, forget_command};
+use super::write::{CommandNote, UnitWriter, command_note, forget_command};
 use super::{Doubt, Progress, RespApplier};
 use crate::redis::Problem;
 use redis_kafka_engine::applier::{Applied, Clash};
@@ -195,9 +195,9 @@ impl RespApplier {
         unit: &Unit,
         progress: &mut Progress,
     ) -> Result<Applied, Stop> {
-        if let Some(key) = command_ledger(plan, unit) {
+        if let Some(note) = command_note(plan, unit) {
             self.transaction.restart(&plan.head);
-            forget_command(&mut self.transaction, &key);
+            forget_command(&mut self.transaction, &note);
             match self.execute()? {
                 Executed::Done(refused) if refused.is_empty() => {}
                 Executed::Aborted => return Err(Stop::Contended),
@@ -372,9 +372,9 @@ fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
 
 /// Whether the commands of the unit's record were run before, and the rest of it was not.
 fn has_run(plan: &Plan<'_>, unit: &Unit, found: &Found) -> bool {
-    let Some(CommandPlace { step, offset }) = command_place(plan, unit) else { return false };
+    let Some(CommandNote { step, value, .. }) = command_note(plan, unit) else { return false };
     let noted = found.ledgers.get(step).and_then(|ledger| ledger.command.as_deref());
-    noted == Some(itoa::Buffer::new().format(offset).as_bytes())
+    noted == Some(value.as_bytes())
 }
 
 /// What a lost answer leaves open is said, at least.

@@ -17,7 +17,7 @@ pub struct LedgerFound {
     pub is_wrong: bool,
     /// The field `next`, as it stands.
     pub next: Option<Vec<u8>>,
-    /// The field [`super::prepare::COMMAND_FIELD`].
+    /// The field [`super::prepare::COMMAND_FIELD`], or [`super::prepare::REPLAY_FIELD`].
     pub command: Option<Vec<u8>>,
 }
 

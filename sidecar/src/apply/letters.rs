@@ -58,6 +58,12 @@ pub fn taken_out(it: &UnitGroup<'_>) -> Result<Vec<EntryId>, PackedError> {
     Ok(taken)
 }
 
+/// The first entry that a unit takes out of a stream; none of a unit that replays no letters.
+pub fn first_taken_out(plan: &Plan<'_>) -> Option<EntryId> {
+    // Bytes that do not fit the form are met where all of them are read.
+    plan.groups.iter().find_map(|it| taken_out(it).ok()?.first().copied())
+}
+
 /// Asks for an entry that is to be taken out.
 pub fn ask(key: &[u8], id: EntryId, request: &mut Request) {
     let id = letter::id_text(id);

@@ -19,6 +19,9 @@ use redis_kafka_engine::unit::packed::{GroupKind, Keep, PackedError};
 /// The field of a partition's ledger that says which record's commands have been run.
 pub const COMMAND_FIELD: &str = "command";
 
+/// The same of a dead letter that is replayed.
+pub const REPLAY_FIELD: &str = "replay";
+
 /// An ID of a stream, of which hardly one has a higher one: XREAD shows those that have.
 const NEARLY_LAST: &[u8] = b"18446744073709551615";
 
@@ -192,13 +195,15 @@ impl<'a> Asking<'_, 'a, '_, '_> {
 
     fn ledgers(&mut self, keys: &[String]) {
         let has_commands = self.plan.has_commands();
+        let is_replay = letters::first_taken_out(self.plan).is_some();
+        let note = if is_replay { REPLAY_FIELD } else { COMMAND_FIELD };
         for (number, key) in keys.iter().enumerate() {
             let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);
             let is_absent = matches!(expected, Some(Expected::Absent { .. }));
             if is_absent || self.manner.is_thorough() {
                 self.put(Ask::LedgerType(number), &[b"TYPE", key.as_bytes()]);
             }
-            let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", COMMAND_FIELD.as_bytes()];
+            let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", note.as_bytes()];
             let wanted = if has_commands { fields.len() } else { fields.len() - 1 };
             self.put(Ask::LedgerFields(number), fields.get(..wanted).unwrap_or(fields));
         }

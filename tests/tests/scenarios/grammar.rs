@@ -101,7 +101,7 @@ fn errors_name_the_argument_and_the_way_out(subject: Subject) {
 /// What is in the grammar but not built says so by name; nothing is parsed and
 /// then ignored. An entry leaves this list when it is built.
 fn options_to_come_are_refused_by_name(subject: Subject) {
-    let (server, topic) = paused(subject);
+    let (server, _) = paused(subject);
     let targets = [("STRING k NEWER seq", "NEWER"), ("JSON k NEWER seq", "NEWER")];
     for (target, name) in targets {
         not_supported(&server, &format!("KAFKA.ROUTE r FROM rides TO {target}"), name);

@@ -3,6 +3,7 @@
 mod after;
 mod commands;
 mod connections;
+mod dead_letters;
 mod definitions;
 mod delivery_aof;
 mod delivery_kill;

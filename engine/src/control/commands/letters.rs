@@ -1,7 +1,7 @@
 //! DEADLETTERS and REPLAY.
 
 use super::{Execution, Outcome, known, unknown};
-use crate::command::{CommandError, DeadLetters};
+use crate::command::{CommandError, DeadLetters, Initial};
 use crate::control::Reply;
 use crate::control::host::Host;
 use crate::control::waiting::Answerer;
@@ -53,9 +53,14 @@ impl<H: Host> Execution<'_, H> {
         };
         let shared = lane.shared.clone();
         let is_full = status.settles == Settles::Letter;
+        if known.declared.initial == Initial::Paused {
+            let error = CommandError::new(format!("'{name}' is paused"));
+            return Err(error.hint(format!("KAFKA.RESUME {name}")));
+        }
         if matches!(status.state, State::Paused | State::Stopped | State::Standby) && !is_full {
             let problem = format!("'{name}' is {}: {}", status.state.name(), status.reason);
-            return Err(CommandError::new(problem).hint(status.action));
+            let error = CommandError::new(problem);
+            return Err(if status.action.is_empty() { error } else { error.hint(status.action) });
         }
         if shared.control().routes.is_empty() {
             let problem = format!("'{name}' has no route");

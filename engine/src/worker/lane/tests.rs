@@ -1,5 +1,7 @@
 //! What a lane does with every answer of an applier, told by an applier that is a list of answers.
 
+mod letters;
+
 use super::super::shared::Wanted;
 use super::{Lane, LaneWorker, Turn, lane};
 use crate::applier::{Applied, Applier, Clash, Known, Positions};
