@@ -7,8 +7,21 @@ use crate::format::Headers;
 pub type EntryId = (u64, u64);
 
 /// The entry's fields that are not the record's headers. A null key or value has no field.
-pub const FIELDS: [&str; 9] =
-    ["topic", "partition", "offset", "timestamp", "stage", "route", "error", "key", "value"];
+pub const FIELDS: [&str; 10] = [
+    "topic",
+    "partition",
+    "offset",
+    "timestamp",
+    "stage",
+    "route",
+    "error",
+    "key",
+    "value",
+    "routes",
+];
+
+/// What stands between the names of routes.
+pub const ROUTES_SEPARATOR: &str = ",";
 
 /// What stands before the name of a header.
 pub const HEADER: &[u8] = b"header.";
@@ -74,6 +87,9 @@ pub struct Letter {
     pub value: Option<Vec<u8>>,
     /// Headers in their order; a value of none is Kafka's null.
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// The routes that have not had the record, separated by [`ROUTES_SEPARATOR`]; none: all. One that
+    /// was made later has read it for itself, or was not to have it.
+    pub routes: Option<String>,
 }
 
 impl Letter {
@@ -94,7 +110,7 @@ impl Letter {
                 *place = Some(value);
             }
         }
-        let [topic, partition, offset, timestamp, stage, route, error, key, value] = values;
+        let [topic, partition, offset, timestamp, stage, route, error, key, value, routes] = values;
         let lacks = |field: &str| format!("no dead letter: it has no valid field '{field}'");
         Ok(Letter {
             id: entry.id,
@@ -108,7 +124,14 @@ impl Letter {
             key,
             value,
             headers,
+            routes: text(routes),
         })
+    }
+
+    /// Whether a route is one of those that have not had the record.
+    pub fn is_for(&self, route: &str) -> bool {
+        let routes = self.routes.as_deref();
+        routes.is_none_or(|routes| routes.split(ROUTES_SEPARATOR).any(|it| it == route))
     }
 
     /// Where the record stands in Kafka.

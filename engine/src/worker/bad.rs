@@ -92,7 +92,9 @@ impl Worker {
                 // The subscription may have put it aside already: this letter is the route's own.
                 let route = error.route.or_else(|| Some(flow.part.route()?.to_string()));
                 let error = RecordError { route, ..error };
-                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
+                let routes = flow.routes_of(record.slot);
+                let (builder, names) = (&mut flow.builder, &mut flow.plan.names);
+                flow.letters.write(&id, record, &error, &routes, builder, names);
                 Ok(Outcome::DeadLettered)
             }
             Policy::Stop => {

@@ -55,12 +55,14 @@ impl Letters {
         self.count = self.count.max(count);
     }
 
-    /// Adds the record to the unit: its place, key, value, headers, and what is wrong with it.
+    /// Adds the record to the unit: its place, key, value, headers, what is wrong with it, and for which
+    /// routes it is.
     pub(super) fn write(
         &mut self,
         id: &RecordId,
         record: &Record<'_>,
         error: &RecordError,
+        routes: &str,
         builder: &mut Builder,
         names: &mut Names,
     ) {
@@ -98,6 +100,7 @@ impl Letters {
             Some(error.problem.as_bytes()),
             record.key,
             record.value,
+            Some(routes.as_bytes()),
         ];
         for (name, text) in FIELDS.iter().zip(texts) {
             if let Some(text) = text {

@@ -229,10 +229,12 @@ impl Worker {
         }
         let reference = RecordRef { slot: slot_of(slots, letter), offset: letter.offset };
         let incoming = incoming(letter);
+        let held: Vec<_> = flow.routes.iter().map(|route| !letter.is_for(route)).collect();
+        let held = Held(&held);
         let mut is_alone = false;
         loop {
             let mark = flow.builder.begin_record(reference);
-            match flow.plan.write(&incoming, &mut flow.builder, mark) {
+            match flow.plan.write_but(&incoming, &mut flow.builder, mark, held) {
                 Ok(outcome) => {
                     if outcome != Outcome::Applied {
                         flow.builder.begin_record(reference);
@@ -255,7 +257,7 @@ impl Worker {
                         is_alone = true;
                         flow.plan.lookup.clear();
                     }
-                    flow.plan.gather(&incoming, &flow.builder, Held::NONE);
+                    flow.plan.gather(&incoming, &flow.builder, held);
                     self.look_up(flow)?;
                 }
                 Err(Refusal::Unavailable(absence)) => {
