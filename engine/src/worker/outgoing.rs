@@ -54,11 +54,6 @@ impl Outbox {
         self.under_way.len() >= UNDER_WAY
     }
 
-    /// Whether no unit is under way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
-    }
-
     /// Bytes that its buffers hold on to.
     pub(super) fn memory(&self) -> usize {
         let under_way = self.under_way.iter().map(|shipped| &shipped.messages);

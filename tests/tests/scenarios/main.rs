@@ -15,6 +15,7 @@ mod harness;
 mod holds;
 mod joins;
 mod joins_kept;
+mod late_routes;
 mod offsets;
 mod panics;
 mod push;
