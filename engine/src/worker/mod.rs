@@ -301,7 +301,7 @@ impl Worker {
     /// stay: the next session answers them.
     fn hold(&mut self, generation: u64) {
         self.member = None;
-        self.late_consumer = None;
+        self.rest_late();
         if self.consumer.as_mut().is_some_and(|consumer| consumer.unassign().is_err()) {
             self.drop_consumer();
         }
@@ -359,6 +359,13 @@ impl Worker {
             self.late_consumer = Some(self.new_consumer()?);
         }
         self.late_consumer.as_mut().ok_or(Trouble::Recheck)
+    }
+
+    /// Has the second consumer read nothing. It is kept: to end it takes a while.
+    fn rest_late(&mut self) {
+        if self.late_consumer.as_mut().is_some_and(|consumer| consumer.unassign().is_err()) {
+            self.late_consumer = None;
+        }
     }
 
     /// Where the schemas of keys and values are.

@@ -16,6 +16,7 @@ mod harness;
 mod holds;
 mod joins;
 mod joins_kept;
+mod late_routes;
 mod look;
 mod offsets;
 mod panics;

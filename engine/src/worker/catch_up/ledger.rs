@@ -37,6 +37,10 @@ impl Worker {
             let (asked, looked) = (None, Instant::now());
             late.routes.push(LateRoute { name, number, places, asked, looked });
         }
+        if late.routes.is_empty() {
+            self.rest_late();
+            return Ok(late);
+        }
         let own = late.routes.first().map_or(0, |route| route.places.len());
         late.held = vec![Vec::new(); own];
         let behind = |route: &LateRoute| -> Vec<(usize, usize)> {

@@ -170,7 +170,8 @@ impl Flow {
                 };
                 place.listing.joined = Some(cursor.sent());
                 let key = known_key(&catch_up_name(ledger, &route.name));
-                write_listing(builder, &mut plan.names, &key, cursor, &place.listing);
+                let at = (&*cursor.topic, cursor.partition);
+                write_listing(builder, &mut plan.names, &key, at, &place.listing);
                 place.state = PlaceState::Joined;
                 marked.push(slot);
             }
@@ -185,11 +186,11 @@ impl Flow {
 }
 
 /// Writes what a list says of a partition.
-fn write_listing(
+pub(super) fn write_listing(
     builder: &mut Builder,
     names: &mut Names,
     list: &str,
-    cursor: &Cursor,
+    (topic, partition): (&str, i32),
     listing: &Listing,
 ) {
     builder.key_buffer().extend_from_slice(list.as_bytes());
@@ -197,7 +198,7 @@ fn write_listing(
     let Ok(mut entry) = builder.fields_of_own(FieldsWrite::HashMerge, Upkeep::default()) else {
         return;
     };
-    let field = format!("{}/{}", cursor.topic, cursor.partition);
+    let field = format!("{topic}/{partition}");
     entry.text(names.intern(field.as_bytes(), None), listing.to_string().as_bytes());
     entry.end(std::iter::empty());
 }

@@ -88,9 +88,8 @@ impl Worker {
         active.is_adrift |= worked.is_err();
         if active.reached.contains(&false) || !active.joining.is_empty() {
             main.late.active = Some(active);
-        } else if let Some(consumer) = self.late_consumer.as_mut() {
-            // What fails here fails again when it is next assigned.
-            let _ = consumer.unassign();
+        } else {
+            self.rest_late();
         }
         worked
     }
