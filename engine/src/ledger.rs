@@ -376,6 +376,11 @@ impl Cursor {
         self.standing.next = self.standing.next.max(position);
     }
 
+    /// Where the unit built last has left this partition, whether applied by now or not.
+    pub fn unit_start(&self) -> i64 {
+        self.unit_start
+    }
+
     /// Whether the unit being built moves this partition.
     pub fn has_moved(&self) -> bool {
         self.standing.next != self.unit_start

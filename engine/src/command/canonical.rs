@@ -48,6 +48,7 @@ impl Statement {
                 words.push("KEEPOFFSETS".to_owned());
             }
             Statement::Resume { settle: Some(settle), .. } => words.push(settle.word().to_owned()),
+            Statement::Seek(seek) => words.extend(seek.words()),
             Statement::Wait { timeout, .. } => words.push(timeout.as_millis().to_string()),
             Statement::Peek(Peek { topic, .. }) | Statement::Produce(Produce { topic, .. }) => {
                 words.push(topic.clone());
@@ -76,6 +77,7 @@ impl Statement {
         match self {
             Statement::Subscribe(subscribe) => Some(&subscribe.name),
             Statement::Route(route) => Some(&route.name),
+            Statement::Seek(seek) => Some(&seek.name),
             Statement::Unroute { name }
             | Statement::Unsubscribe { name, .. }
             | Statement::Info { name }

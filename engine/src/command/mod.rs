@@ -11,6 +11,7 @@ mod look;
 mod planned;
 mod reference;
 mod route;
+mod seek;
 mod subscribe;
 mod table;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use letters::{DeadLetters, LETTERS_MAX};
 pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
 pub use reference::reference;
 pub use route::{Route, Scope};
+pub use seek::{Force, Seek};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
 pub use table::{ENTRIES, Entry, Flag, categories, find};
 
@@ -69,6 +71,8 @@ pub enum Statement {
         /// What becomes of the one record that stopped it; none tries it again.
         settle: Option<Settle>,
     },
+    /// KAFKA.SEEK
+    Seek(Seek),
     /// KAFKA.WAIT
     Wait {
         /// The subscription's name.
@@ -148,6 +152,7 @@ impl Statement {
             Statement::Info { .. } => &table::INFO,
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
+            Statement::Seek(_) => &seek::ENTRY,
             Statement::Wait { .. } => &table::WAIT,
             Statement::Topics { .. } => &look::TOPICS,
             Statement::Peek(_) => &look::PEEK,

@@ -1,6 +1,6 @@
 //! Statements that are known by name and not built yet.
 
-use super::table::{Entry, Flag, NAME};
+use super::table::{Entry, Flag};
 use crate::grammar::{Argument, Clause, Kind, Support};
 use crate::target;
 
@@ -16,34 +16,6 @@ const fn planned(
 const POSITIONS: &[Argument] = super::subscribe::POSITIONS;
 const COUNT: Argument = Argument::option("COUNT", "n", Kind::Integer).optional();
 const START: Argument = Argument::choice("START", "position", POSITIONS).optional();
-
-pub(super) static SEEK: Entry = Entry {
-    clause: planned(
-        "KAFKA.SEEK",
-        "Moves a subscription to another position.",
-        &[
-            NAME,
-            Argument::block(
-                None,
-                "one partition",
-                &[
-                    Argument::value("topic", Kind::Text),
-                    Argument::value("partition", Kind::Integer),
-                ],
-            )
-            .optional(),
-            Argument::one_of("position", POSITIONS),
-        ],
-        &[Argument::token("FORCE")
-            .optional()
-            .about("go back although appends or aggregates would double")],
-    ),
-    since: "0.1.0",
-    complexity: "O(N) with N the number of partitions",
-    flags: &[Flag::Write, Flag::Admin],
-    acl: "",
-    build: None,
-};
 
 pub(super) static PREVIEW: Entry = Entry {
     clause: planned(

@@ -80,7 +80,7 @@ pub enum Initial {
 
 /// The words of a position.
 pub(super) const POSITIONS: &[Argument] = &[
-    Argument::token("EARLIEST").about("the first record Kafka still has (the default)"),
+    Argument::token("EARLIEST").about("the first record Kafka still has"),
     Argument::token("LATEST").about("what is written from now on"),
     Argument::token("COMMITTED").about("what the consumer group has committed"),
     Argument::option("OFFSET", "n", Kind::Integer).about("this offset in every partition"),
@@ -153,7 +153,7 @@ const OPTIONS: &[Argument] = &[
     )
     .optional()
     .about("what the values are wrapped in"),
-    Argument::choice("START", "position", POSITIONS).optional().about("where to start"),
+    Argument::choice("START", "position", POSITIONS).optional().about("where to start (default EARLIEST)"),
     Argument::choice("ONERROR", "policy", ON_ERROR)
         .optional()
         .about("what a record does that cannot be decoded or written"),
@@ -344,7 +344,7 @@ pub(super) fn format(word: Word<'_>) -> Result<Format, CommandError> {
     })
 }
 
-/// A position from the words behind START.
+/// A position from the words behind START, or where a position stands by itself.
 pub(super) fn position(start: &Match<'_>) -> Result<Position, CommandError> {
     let chosen = start.chosen();
     let value = start.get(chosen).and_then(|part| part.word().ok());

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, letters, look, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, planned, route, seek, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub static ENTRIES: &[&Entry] = &[
     &INFO,
     &PAUSE,
     &RESUME,
-    &planned::SEEK,
+    &seek::ENTRY,
     &WAIT,
     &planned::PREVIEW,
     &letters::DEADLETTERS,

@@ -7,6 +7,7 @@
 use super::consume::TICK;
 use super::flow::Flow;
 use super::lane::PositionsAsked;
+
 use super::session::ASK;
 use super::shared::{Control, Questions};
 use super::{IDLE_LOOK, Keep, STUCK, Trouble, Worker};
@@ -102,11 +103,18 @@ impl Standings {
     }
 }
 
+/// A look at the ledger under way.
+struct Question {
+    answer: PositionsAsked,
+    /// What was applied of this worker's own partitions when it was asked.
+    applied: Vec<i64>,
+}
+
 /// How the partitions do that others have or may have. The question also tells whether Redis
 /// answers at all.
 pub(super) struct Others {
     may_exist: bool,
-    asked: Option<PositionsAsked>,
+    asked: Option<Question>,
     looked: Instant,
     ends_asked: Instant,
     watched_until: Instant,
@@ -134,6 +142,19 @@ impl Others {
     /// Whether it is time to look.
     pub(super) fn is_due(&self) -> bool {
         self.may_exist && self.pause().is_zero()
+    }
+}
+
+impl Flow {
+    /// Whether somebody else has moved the ledger of a partition read here (KAFKA.SEEK, given to
+    /// another member): it stands neither where it stood before the question (`applied`), nor where
+    /// a unit built here since would leave it. A unit would find that out, but none may come.
+    fn was_moved(&self, positions: &Positions, applied: &[i64]) -> bool {
+        self.cursors.iter().zip(applied).any(|(cursor, applied)| {
+            let known = positions.get(&cursor.topic, cursor.partition);
+            let standing = known.and_then(|known| known.standing.as_ref().ok());
+            standing.is_some_and(|it| !(*applied..=cursor.unit_start()).contains(&it.next))
+        })
     }
 }
 
@@ -321,9 +342,12 @@ impl Worker {
             return Ok(());
         }
         if let Some(asked) = flow.others.asked.take() {
-            match asked.try_recv() {
+            match asked.answer.try_recv() {
                 Ok(Ok(positions)) => {
                     flow.letters.notice(positions.letters);
+                    if flow.was_moved(&positions, &asked.applied) {
+                        return Err(Trouble::Changed);
+                    }
                     let own = &flow.slots;
                     self.show_others(&positions, |topic, at| {
                         !own.iter().any(|(name, slot)| *slot == at && **name == *topic)
@@ -339,7 +363,11 @@ impl Worker {
         }
         if flow.others.asked.is_none() && flow.others.is_due() {
             flow.others.looked = Instant::now();
-            flow.others.asked = Some(self.lane.ask_positions(flow.generation)?);
+            let progress = self.lane.shared.progress();
+            let own = flow.shown.iter().filter_map(|shown| progress.get(*shown));
+            let applied = own.map(|progress| progress.next).collect();
+            let answer = self.lane.ask_positions(flow.generation)?;
+            flow.others.asked = Some(Question { answer, applied });
         }
         if flow.others.ends_asked.elapsed() >= IDLE_LOOK {
             flow.others.ends_asked = Instant::now();

@@ -8,6 +8,7 @@ mod absence;
 mod bad;
 mod catch_up;
 mod consume;
+mod contact;
 mod encoders;
 mod flow;
 mod gap;
@@ -23,23 +24,31 @@ mod plan;
 mod replay;
 mod replays;
 mod route;
+mod seek;
 mod session;
 mod shared;
 mod tick;
+mod trend;
 mod types;
 mod values;
 
 pub use catch_up::{LatePartition, LateProgress};
+pub use contact::{Contact, ContactState};
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
 pub use plan::{Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use replays::{Replay, ReplayClient, ReplayEnd, Tally};
-pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
+pub use seek::{Hearer, SeekRequest};
+pub use shared::{
+    Control, Ends, Farewell, LastError, Progress, RecordId, Shared, UnitCounts, Wanted,
+};
+pub use trend::CatchUp;
 pub use values::ValueSource;
 
 use membership::Rival;
+use seek::Underway;
 
-use crate::command::{Additions, DeadLetters, Envelope, OnError, Settle};
+use crate::command::{Additions, CommandError, DeadLetters, Envelope, OnError, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -48,6 +57,7 @@ use crate::kafka::{
 };
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
+use std::collections::VecDeque;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -180,6 +190,8 @@ struct Worker {
     /// What a person has settled. It counts until something else stops the subscription: a unit
     /// with the settled record may be thrown away and built again.
     consent: Option<(StopCause, Settle)>,
+    /// Seeks whose clients wait.
+    seeks: VecDeque<Underway>,
 }
 
 /// What a settlement is about.
@@ -228,6 +240,7 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             stopped: None,
             schemas: None,
             consent: None,
+            seeks: VecDeque::new(),
         };
         let run = std::panic::AssertUnwindSafe(|| worker.run());
         if std::panic::catch_unwind(run).is_err() {
@@ -247,6 +260,8 @@ impl Worker {
             let control = self.lane.shared.control();
             self.refuse_replays(&control);
             if let Wanted::Exit(farewell) = control.wanted {
+                let problem = "the subscription ended, or was replaced, meanwhile";
+                self.tell_all(&CommandError::new(problem).hint("try again"));
                 return self.say_farewell(farewell);
             }
             if let Some(settle) = self.lane.shared.take_settle() {
@@ -254,6 +269,7 @@ impl Worker {
             }
             let trouble = match &control.wanted {
                 Wanted::Hold(status) => {
+                    self.seek_while_held(&control);
                     self.lane.shared.say(control.generation, status.clone());
                     self.hold(control.generation);
                     continue;

@@ -344,15 +344,16 @@ pub fn announce(context: Context, info: InfoHandler) {
 }
 
 /// Writes the fields of the module's INFO section; Redis puts the module's name before each.
-pub fn write_info(info: *mut raw::RedisModuleInfoCtx, fields: &[(&'static str, String)]) {
+pub fn write_info(info: *mut raw::RedisModuleInfoCtx, fields: &[(String, String)]) {
     if api!(RedisModule_InfoAddSection(info, c"".as_ptr())) != raw::REDISMODULE_OK as c_int {
         // This section was not asked for.
         return;
     }
     for (name, value) in fields {
-        let (Ok(name), Ok(value)) =
-            (std::ffi::CString::new(*name), std::ffi::CString::new(value.replace('\0', "")))
-        else {
+        let (Ok(name), Ok(value)) = (
+            std::ffi::CString::new(name.as_str()),
+            std::ffi::CString::new(value.replace('\0', "")),
+        ) else {
             continue;
         };
         api!(RedisModule_InfoAddFieldCString(info, name.as_ptr(), value.as_ptr()));

@@ -3,6 +3,7 @@
 mod inquire;
 mod letters;
 mod route;
+mod seek;
 mod settle;
 mod subscribe;
 
@@ -80,6 +81,7 @@ impl<H: Host> Execution<'_, H> {
             Statement::Resume { name, settle } => {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
+            Statement::Seek(wanted) => self.seek(wanted),
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
             Statement::Topics { source } => self.topics(source.as_ref()),
             Statement::Peek(asked) => self.peek(asked),
@@ -160,7 +162,8 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
         | Statement::Resume { .. }
-        | Statement::Replay { .. } => true,
+        | Statement::Replay { .. }
+        | Statement::Seek(_) => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
