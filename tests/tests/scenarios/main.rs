@@ -11,6 +11,7 @@ mod delivery_kill;
 mod delivery_targets;
 mod errors;
 mod figures;
+mod first_steps;
 mod formats;
 mod gaps;
 mod grammar;
