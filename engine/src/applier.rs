@@ -1,5 +1,8 @@
 //! The seam between the engine and Redis: the only thing module and sidecar do differently.
 
+pub mod commands;
+pub mod plan;
+
 use crate::ledger::{LedgerFault, Standing};
 use crate::lookup::Lookup;
 use crate::unit::Unit;

@@ -8,6 +8,7 @@ mod help;
 pub mod lines;
 mod look;
 mod planned;
+mod preview;
 mod reference;
 mod route;
 mod subscribe;
@@ -20,6 +21,7 @@ pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
 pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
+pub use preview::Preview;
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
@@ -83,6 +85,8 @@ pub enum Statement {
     Peek(Peek),
     /// KAFKA.PRODUCE
     Produce(Produce),
+    /// KAFKA.PREVIEW
+    Preview(Box<Preview>),
     /// KAFKA.CONNECTIONS
     Connections,
     /// KAFKA.HELP
@@ -136,6 +140,7 @@ impl Statement {
             Statement::Topics { .. } => &look::TOPICS,
             Statement::Peek(_) => &look::PEEK,
             Statement::Produce(_) => &look::PRODUCE,
+            Statement::Preview(_) => &preview::ENTRY,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }

@@ -104,9 +104,9 @@ impl Preview {
     }
 }
 
-/// What makes a document of each row.
+/// What makes a document of each row, and needs no right to anything.
 fn rows() -> Result<Target, CommandError> {
-    let words = ["KAFKA.ROUTE", PREVIEWED, "FROM", PREVIEWED, "TO", "CHANNEL", PREVIEWED];
+    let words = ["KAFKA.ROUTE", PREVIEWED, "FROM", PREVIEWED, "TO", "TOPIC", PREVIEWED];
     match super::parse(&words.map(str::as_bytes))? {
         Statement::Route(route) => Ok(route.target),
         _ => Err(CommandError::new("rows cannot be shown")),

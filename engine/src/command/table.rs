@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, look, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, look, planned, preview, route, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub static ENTRIES: &[&Entry] = &[
     &RESUME,
     &planned::SEEK,
     &WAIT,
-    &planned::PREVIEW,
+    &preview::ENTRY,
     &planned::DEADLETTERS,
     &planned::REPLAY,
     &look::TOPICS,

@@ -26,13 +26,13 @@ mod values;
 
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
-pub use plan::{Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use plan::{Encoders, Formats, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
 pub use values::ValueSource;
 
 use membership::Rival;
 
-use crate::command::{Additions, Envelope, OnError, Settle};
+use crate::command::{Additions, Envelope, OnError, Route, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -99,6 +99,19 @@ pub struct RouteSpec {
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.
     pub selection: Option<Selection>,
+}
+
+impl RouteSpec {
+    /// That of a declared route.
+    pub fn of(declared: &Route) -> RouteSpec {
+        RouteSpec {
+            name: declared.name.clone(),
+            target: declared.target.clone(),
+            additions: declared.additions.clone(),
+            condition: declared.condition.clone(),
+            selection: declared.selection.clone(),
+        }
+    }
 }
 
 /// Why a session ended.

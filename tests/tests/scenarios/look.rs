@@ -37,8 +37,11 @@ fn lines(server: &RedisServer, line: &str) -> Vec<String> {
 
 /// `KAFKA.PRODUCE`, its options and its values as they are.
 fn try_produce(server: &RedisServer, options: &str, values: &[&str]) -> Result<String, String> {
-    let words: Vec<&str> =
-        ["KAFKA.PRODUCE"].into_iter().chain(options.split(' ')).chain(values.iter().copied()).collect();
+    let words: Vec<&str> = ["KAFKA.PRODUCE"]
+        .into_iter()
+        .chain(options.split(' '))
+        .chain(values.iter().copied())
+        .collect();
     server.connect(Protocol::Resp2).send(&words).map(|reply| text(&reply))
 }
 
@@ -281,7 +284,7 @@ fn a_subscription_lends_its_connection_and_formats(subject: Subject) {
     assert_eq!(server.ok(&format!("KAFKA.PRODUCE {topic} x")), format!("OK {topic}/0@1"));
     assert!(lines(&server, "KAFKA.TOPICS").iter().any(|line| line.contains(&topic)));
     let refused = server.refused(&format!("KAFKA.PEEK {topic} ON t"));
-    assert_eq!(refused, "ERR KAFKA.PEEK: no subscription named 't'; did you mean 's'?");
+    assert_eq!(refused, "ERR KAFKA.PEEK: no subscription named 't'; did you mean s?");
     // Nothing was consumed or committed by looking.
     assert_eq!(server.subscription("s").counters.consumed, 0);
 }
@@ -305,7 +308,8 @@ fn produce_creates_only_when_told_to(subject: Subject) {
     let made = "; the topic was made with 3 partitions";
     assert_eq!(reply, format!("OK {created}/2@0 {created}/2@1{made}"));
     assert_eq!(server.ok(&line), format!("OK {created}/2@2 {created}/2@3"));
-    let refused = server.refused(&format!("KAFKA.PRODUCE {created} BROKERS {brokers} PARTITION 3 v"));
+    let refused =
+        server.refused(&format!("KAFKA.PRODUCE {created} BROKERS {brokers} PARTITION 3 v"));
     assert_eq!(
         refused,
         format!("ERR KAFKA.PRODUCE: topic '{created}' has no partition 3; it has 0 to 2")
@@ -334,7 +338,10 @@ fn values_that_cannot_be_sent_are_named(subject: Subject) {
     assert_eq!(refused, format!("ERR KAFKA.PRODUCE: {words}"));
     server.ok(&format!("{to} FORMAT DOUBLE 1.5"));
     let written = kafka.messages(&topic, 0);
-    assert_eq!(written.last().and_then(|it| it.value.clone()), Some(1.5_f64.to_be_bytes().to_vec()));
+    assert_eq!(
+        written.last().and_then(|it| it.value.clone()),
+        Some(1.5_f64.to_be_bytes().to_vec())
+    );
 }
 
 fn a_broker_that_is_away_is_told_in_time(subject: Subject) {
@@ -378,5 +385,8 @@ fn which_cluster_is_asked_when_there_are_several(subject: Subject) {
     );
     send_with_header(kafka, &topic, ("h", b"\xff"), b"v");
     let shown = lines(&server, &format!("KAFKA.PEEK {topic} ON a VALUE STRING"));
-    assert_eq!(timeless(&shown[1]), format!(r#"{topic}/0@0 key=null value="v" headers={{"h":"/w=="}}"#));
+    assert_eq!(
+        timeless(&shown[1]),
+        format!(r#"{topic}/0@0 key=null value="v" headers={{"h":"/w=="}}"#)
+    );
 }

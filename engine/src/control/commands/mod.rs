@@ -83,6 +83,7 @@ impl<H: Host> Execution<'_, H> {
             Statement::Topics { source } => self.topics(source.as_ref()),
             Statement::Peek(asked) => self.peek(asked),
             Statement::Produce(asked) => self.produce(asked),
+            Statement::Preview(asked) => self.preview(*asked),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -153,6 +154,7 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Topics { .. }
         | Statement::Peek(_)
         | Statement::Produce(_)
+        | Statement::Preview(_)
         | Statement::Connections
         | Statement::Help { .. } => false,
     }
