@@ -113,7 +113,9 @@ impl Previewed {
                 continue;
             }
             let mut command = redis::Cmd::new();
-            words.iter().for_each(|word| drop(command.arg(word.as_slice())));
+            for word in &words {
+                command.arg(word.as_slice());
+            }
             command
                 .query::<Value>(&mut connection)
                 .unwrap_or_else(|error| panic!("{line}: {error}"));

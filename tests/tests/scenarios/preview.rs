@@ -267,10 +267,10 @@ fn what_cannot_be_previewed_is_said(subject: Subject) {
     for (line, words) in [
         ("FROM t", "no subscription named 't'; did you mean s?"),
         ("FROM s TO HASCH k", "unknown target 'HASCH' (argument 4); did you mean HASH?"),
-        ("FROM s WHERE a+", "unexpected end"),
-        ("FROM s SELECT count()", "count"),
+        ("FROM s WHERE a+", "is missing at the end"),
+        ("FROM s SELECT \"count() AS n\"", "aggregate"),
         ("FROM s COUNT 1001", "'1001' is no whole number from 1 to 1000"),
-        ("FROM s START LATER", "'LATER' stands where"),
+        ("FROM s START LATER", "START cannot be 'LATER'"),
     ] {
         let refused = server.refused(&format!("KAFKA.PREVIEW {line}"));
         assert!(refused.starts_with("ERR KAFKA.PREVIEW: "), "{refused}");
