@@ -139,6 +139,13 @@ impl Module {
             return;
         }
         self.registry.look_at_gates(self.guard.hold());
+        if self.registry.has_caught_up() {
+            if self.guard.check(context).is_some() {
+                return self.look_again_later(context);
+            }
+            let mut host = ModuleHost { context, config: &self.config };
+            self.registry.finish_catch_ups(&mut host);
+        }
         let Some(name) = self.next_lane() else { return self.guard.release() };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);

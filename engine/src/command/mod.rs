@@ -5,12 +5,13 @@ mod canonical;
 pub mod definition;
 pub mod docs;
 mod help;
+mod letters;
 pub mod lines;
 mod look;
-mod planned;
 mod preview;
 mod reference;
 mod route;
+mod seek;
 mod subscribe;
 mod table;
 #[cfg(test)]
@@ -20,10 +21,12 @@ pub use crate::grammar::CommandError;
 pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
+pub use letters::{DeadLetters, LETTERS_MAX};
 pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
 pub use preview::Preview;
 pub use reference::reference;
 pub use route::{Route, Scope};
+pub use seek::{Force, Seek};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
 pub use table::{ENTRIES, Entry, Flag, categories, find};
 
@@ -69,6 +72,8 @@ pub enum Statement {
         /// What becomes of the one record that stopped it; none tries it again.
         settle: Option<Settle>,
     },
+    /// KAFKA.SEEK
+    Seek(Seek),
     /// KAFKA.WAIT
     Wait {
         /// The subscription's name.
@@ -87,6 +92,20 @@ pub enum Statement {
     Produce(Produce),
     /// KAFKA.PREVIEW
     Preview(Box<Preview>),
+    /// KAFKA.DEADLETTERS
+    DeadLetters {
+        /// The subscription's name.
+        name: String,
+        /// How many to show, at most.
+        count: u64,
+    },
+    /// KAFKA.REPLAY
+    Replay {
+        /// The subscription's name.
+        name: String,
+        /// How many, at most; none for all there are.
+        count: Option<u64>,
+    },
     /// KAFKA.CONNECTIONS
     Connections,
     /// KAFKA.HELP
@@ -136,11 +155,14 @@ impl Statement {
             Statement::Info { .. } => &table::INFO,
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
+            Statement::Seek(_) => &seek::ENTRY,
             Statement::Wait { .. } => &table::WAIT,
             Statement::Topics { .. } => &look::TOPICS,
             Statement::Peek(_) => &look::PEEK,
             Statement::Produce(_) => &look::PRODUCE,
             Statement::Preview(_) => &preview::ENTRY,
+            Statement::DeadLetters { .. } => &letters::DEADLETTERS,
+            Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }

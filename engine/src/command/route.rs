@@ -4,7 +4,9 @@ use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
 use super::{Additions, Envelope, Replace, Statement, Subscribe};
-use crate::expression::{Expression, ExpressionError, Layout, Selection, Types, check};
+use crate::expression::{
+    Expression, ExpressionError, Layout, Selection, Types, check, check_condition,
+};
 use crate::format::Format;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
 use crate::kafka::Connection;
@@ -79,6 +81,9 @@ pub(super) static ENTRY: Entry = Entry {
     build: Some(|matched| Route::build(matched).map(Statement::Route)),
 };
 
+/// The options that say true or false of a record.
+const CONDITIONS: [&str; 2] = ["WHERE", "DELETE WHEN"];
+
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
         let target = Target::parse(matched.require("TO")?)?;
@@ -109,7 +114,11 @@ impl Route {
             self.additions.check(types).map_err(|(place, error)| refused(place)(error))?;
         let types = Types { aliases: &aliases, ..types };
         for (place, expression) in self.expressions() {
-            check(expression, &types).map_err(refused(place))?;
+            let checked = match CONDITIONS.contains(&place) {
+                true => check_condition(expression, &types),
+                false => check(expression, &types).map(drop),
+            };
+            checked.map_err(refused(place))?;
         }
         for (place, expression) in self.additions.expressions().chain(self.expressions()) {
             if envelope != Envelope::Debezium && expression.uses_envelope() {

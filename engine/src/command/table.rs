@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, look, planned, preview, route, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, preview, route, seek, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -61,11 +61,11 @@ pub static ENTRIES: &[&Entry] = &[
     &INFO,
     &PAUSE,
     &RESUME,
-    &planned::SEEK,
+    &seek::ENTRY,
     &WAIT,
     &preview::ENTRY,
-    &planned::DEADLETTERS,
-    &planned::REPLAY,
+    &letters::DEADLETTERS,
+    &letters::REPLAY,
     &look::TOPICS,
     &look::PEEK,
     &look::PRODUCE,

@@ -71,6 +71,7 @@ fn a_subscription_has_the_documented_defaults() {
         envelope: Envelope::None,
         start: Position::Earliest,
         on_error: OnError::Stop,
+        letters: DeadLetters::Stream { max: LETTERS_MAX },
         group: None,
         after: None,
         initial: Initial::Running,
@@ -232,7 +233,7 @@ fn command_docs_are_what_redis_takes() {
         assert!(route.contains(&format!("{:?}", row.clause.name)), "{row:?}");
     }
     let subscribe = all.iter().find(|docs| docs.name == "KAFKA.SUBSCRIBE").unwrap();
-    assert!(!format!("{subscribe:?}").contains("\"DEADLETTERTOPIC\""), "it is not supported yet");
+    assert!(format!("{subscribe:?}").contains("\"DEADLETTERTOPIC\""), "{subscribe:?}");
 }
 
 /// `UPDATE_REFERENCE=1` writes the page instead.
@@ -350,7 +351,12 @@ fn check_round_trip(words: &[String]) {
     let again = plain.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again).unwrap(), plain);
-    let definition = definition::Definition { db: 3, made: 12, statement: plain.clone() };
+    let definition = definition::Definition {
+        db: 3,
+        made: 12,
+        phase: definition::Phase::Joined,
+        statement: plain.clone(),
+    };
     let name = plain.name().unwrap();
     let stored = definition.encode();
     assert_eq!(definition::Definition::decode(name, stored.as_bytes()), Ok(definition));

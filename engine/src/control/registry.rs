@@ -4,6 +4,7 @@
 use super::host::{Host, Role};
 use super::inquiries::Inquiries;
 use super::synchronise::Seen;
+use crate::command::definition::Phase;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
 use crate::kafka::{Membership, Profiles};
 use crate::state::{State, Status};
@@ -50,6 +51,8 @@ pub struct Subscription {
 pub struct KnownRoute {
     /// Its place in the order of definitions; routes run in it.
     pub made: u64,
+    /// Whether it catches up.
+    pub phase: Phase,
     /// What was declared.
     pub declared: Route,
 }
@@ -142,7 +145,7 @@ impl Registry {
     /// Starts a worker for a subscription, ending the one it may have.
     pub(super) fn start(&mut self, host: &mut impl Host, name: &str) {
         self.stop(name, Farewell::Leave);
-        let routes = self.specs_of(name);
+        let (routes, late) = (self.specs_of(name), self.late_of(name));
         let Some(known) = self.subscriptions.get_mut(name) else { return };
         let spec = spec(&known.declared, &self.config);
         let wanted = match (&known.fault, known.declared.initial) {
@@ -151,6 +154,9 @@ impl Registry {
             (None, Initial::Running) => Wanted::Run,
         };
         let (end, lane) = lane(name, routes, wanted, host.waker());
+        if !late.is_empty() {
+            lane.shared.change(|control| control.late = Arc::new(late));
+        }
         known.gate = known.declared.after.as_deref().map(|after| Gate::new(name, after));
         if known.gate.is_some() {
             lane.shared.change(|control| control.gate = Passage::Closed);
@@ -182,10 +188,17 @@ impl Registry {
 
     /// Gives a subscription's worker the routes there are now, unless it has them.
     pub(super) fn reroute(&mut self, subscription: &str) {
-        let routes = self.specs_of(subscription);
+        let (routes, late) = (self.specs_of(subscription), self.late_of(subscription));
         let lane = self.subscriptions.get(subscription).and_then(|known| known.lane.as_ref());
-        if let Some(lane) = lane.filter(|lane| *lane.shared.control().routes != routes) {
-            lane.shared.change(|control| control.routes = Arc::new(routes));
+        let Some(lane) = lane else { return };
+        let control = lane.shared.control();
+        if *control.routes != routes || *control.late != late {
+            let gone = control.late.iter().filter(|route| !late.contains(route));
+            gone.for_each(|route| lane.shared.late.forget(route));
+            lane.shared.change(|control| {
+                control.routes = Arc::new(routes);
+                control.late = Arc::new(late);
+            });
         }
     }
 
@@ -275,6 +288,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         envelope: declared.envelope,
         start: declared.start,
         on_error: declared.on_error,
+        letters: declared.letters.clone(),
         group: declared.group.clone().unwrap_or_default(),
         membership: config.membership.clone(),
         unit_records: config.unit_records,

@@ -3,6 +3,7 @@
 //! Everything here is called from a subscription's own thread. Only [`Waker`] is used across threads.
 
 mod admin;
+pub mod beginnings;
 pub mod connection;
 mod consumer;
 mod groups;
@@ -29,7 +30,7 @@ pub use member::{Assigned, Member, Membership};
 pub use native::{Batch, Event, Headers, Record, Waker};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
-pub use producer::{Delivery, Outgoing, Producer, Sent, Source};
+pub use producer::{Delivery, HeaderText, Outgoing, Producer, Sent, Source, Told};
 pub use profile::{Profile, ProfileError, Profiles};
 pub use registry::{RegistryError, RegistryName, registry_config};
 pub use schemas::{SchemaSources, WrittenSchema, schema_sources, written_schema};

@@ -17,7 +17,7 @@ pub struct LedgerFound {
     pub is_wrong: bool,
     /// The field `next`, as it stands.
     pub next: Option<Vec<u8>>,
-    /// The field [`super::prepare::COMMAND_FIELD`].
+    /// The field [`super::prepare::COMMAND_FIELD`], or [`super::prepare::REPLAY_FIELD`].
     pub command: Option<Vec<u8>>,
 }
 
@@ -36,6 +36,8 @@ pub struct Found {
     pub now: Option<i64>,
     /// Fields that undecided writes depend on.
     pub wanted: Wanted,
+    /// How many entries are not there that are to be taken out.
+    pub gone: usize,
 }
 
 impl Found {
@@ -81,6 +83,15 @@ impl Found {
             Ask::Type(group) => self.key_type(plan, group, connection),
             Ask::LastId(group, purpose) => self.last_id(plan, (group, purpose), connection),
             Ask::Fields(group) => self.fields(plan, group, connection),
+            Ask::Entry(group) => match connection.part()? {
+                Part::Array(0) => {
+                    self.gone += 1;
+                    Ok(())
+                }
+                Part::Array(parts) => connection.skip(parts).map(drop),
+                Part::Error(error) => self.clash(plan, group, error),
+                other => Err(unexpected("XRANGE", other)),
+            },
             Ask::Time => self.time(connection),
         }
     }

@@ -15,7 +15,7 @@ enum Purpose {
     Own,
 }
 
-/// MULTI, commands, EXEC.
+/// MULTI and commands, for EXEC.
 #[derive(Debug, Default)]
 pub struct Transaction {
     request: Request,
@@ -62,12 +62,7 @@ impl Transaction {
         self.request.command(&[b"MULTI"]);
     }
 
-    /// Ends it.
-    pub fn end(&mut self) {
-        self.request.command(&[b"EXEC"]);
-    }
-
-    /// The commands.
+    /// MULTI and the commands; EXEC is not among them, as they may be sent long before it.
     pub fn request(&self) -> &Request {
         &self.request
     }
@@ -83,6 +78,16 @@ impl Transaction {
         let end = *self.name_ends.get(number).ok_or(PackedError::Name)?;
         let before = number.checked_sub(1).and_then(|before| self.name_ends.get(before));
         Ok(before.copied().unwrap_or(0)..end)
+    }
+
+    /// Passes over what Redis answered to MULTI, the commands and DISCARD.
+    pub fn read_discarded(&self, connection: &mut Connection) -> Result<(), Problem> {
+        // Refused commands are discarded like the others.
+        connection.skip(1 + self.purposes.len())?;
+        match connection.part()? {
+            Part::Status(_) => Ok(()),
+            other => Err(unexpected("DISCARD", other)),
+        }
     }
 
     /// What Redis answered to MULTI, the commands and EXEC.

@@ -2,12 +2,14 @@
 //! and what tells of it.
 
 use super::found::Found;
+use super::letters;
 use super::plan::{Plan, is_call};
-use super::prepare::COMMAND_FIELD;
+use super::prepare::{COMMAND_FIELD, REPLAY_FIELD};
 use super::transaction::Transaction;
 use redis_kafka_engine::applier::Clash;
 use redis_kafka_engine::applier::commands::{Ids, Writer};
-use redis_kafka_engine::ledger::{self, Expected, FIELDS};
+use redis_kafka_engine::ledger::{self, Expected, FIELDS, Listing};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{self, GroupKind, PackedError};
 
@@ -29,16 +31,13 @@ impl<'t, 'p, 'a> UnitWriter<'t, 'p, 'a> {
     pub fn write_calls(mut self, unit: &Unit) -> Result<Vec<Clash>, PackedError> {
         self.0.sink.restart(&self.0.plan.head);
         self.0.write_groups(is_call)?;
-        if let Some(CommandPlace { offset, .. }) = command_place(self.0.plan, unit)
-            && let Some(key) = command_ledger(self.0.plan, unit)
-        {
+        if let Some(note) = command_note(self.0.plan, unit) {
             let request = self.0.sink.own(4);
             request.word(b"HSET");
-            request.word(key.as_bytes());
-            request.word(COMMAND_FIELD.as_bytes());
-            request.number(offset);
+            request.word(note.key.as_bytes());
+            request.word(note.field.as_bytes());
+            request.word(note.value.as_bytes());
         }
-        self.0.sink.end();
         Ok(self.0.refused)
     }
 
@@ -47,11 +46,10 @@ impl<'t, 'p, 'a> UnitWriter<'t, 'p, 'a> {
         self.0.sink.restart(&self.0.plan.head);
         self.0.write_groups(|kind| !is_call(kind) && kind != GroupKind::Channel)?;
         self.advance();
-        if let Some(key) = command_ledger(self.0.plan, unit) {
-            forget_command(self.0.sink, &key);
+        if let Some(note) = command_note(self.0.plan, unit) {
+            forget_command(self.0.sink, &note);
         }
         self.0.write_groups(|kind| kind == GroupKind::Channel)?;
-        self.0.sink.end();
         Ok(self.0.refused)
     }
 
@@ -74,23 +72,27 @@ impl<'t, 'p, 'a> UnitWriter<'t, 'p, 'a> {
                 request.word(b"HSET");
                 request.word(known.as_bytes());
                 request.word(format!("{}/{}", advance.topic, advance.partition).as_bytes());
-                request.number(since);
+                request.word(Listing::new(since, advance.standing.next).to_string().as_bytes());
             }
         }
     }
 }
 
-/// Where the record stands whose commands a unit runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandPlace {
+/// What says, in the ledger of a unit's one record, that its commands were run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandNote {
     /// The ledger's step of its partition.
     pub step: usize,
-    /// Its offset.
-    pub offset: i64,
+    /// The ledger's key.
+    pub key: String,
+    /// The field. A replayed letter has its own: records go on before it is tried again.
+    pub field: &'static str,
+    /// The record's offset; of a letter the ID of its entry.
+    pub value: String,
 }
 
-/// The place of the one record of a unit that runs commands; none of a unit that runs none.
-pub fn command_place(plan: &Plan<'_>, unit: &Unit) -> Option<CommandPlace> {
+/// The note about the one record of a unit that runs commands; none of a unit that runs none.
+pub fn command_note(plan: &Plan<'_>, unit: &Unit) -> Option<CommandNote> {
     if !plan.has_commands() {
         return None;
     }
@@ -99,19 +101,17 @@ pub fn command_place(plan: &Plan<'_>, unit: &Unit) -> Option<CommandPlace> {
     let is_there =
         |it: &packed::PackedAdvance<'_>| it.partition == *partition && it.topic == &**topic;
     let step = plan.head.advances.iter().position(is_there)?;
-    Some(CommandPlace { step, offset: record.offset })
-}
-
-/// The ledger's key of that record's partition.
-pub fn command_ledger(plan: &Plan<'_>, unit: &Unit) -> Option<String> {
-    let advance = plan.head.advances.get(command_place(plan, unit)?.step)?;
-    Some(ledger::partition_key(plan.head.subscription, advance.topic, advance.partition))
+    let key = ledger::partition_key(plan.head.subscription, topic, *partition);
+    Some(match letters::first_taken_out(plan) {
+        Some(id) => CommandNote { step, key, field: REPLAY_FIELD, value: letter::id_text(id) },
+        None => CommandNote { step, key, field: COMMAND_FIELD, value: record.offset.to_string() },
+    })
 }
 
 /// Takes the note away that says which record's commands were run.
-pub fn forget_command(transaction: &mut Transaction, key: &str) {
+pub fn forget_command(transaction: &mut Transaction, note: &CommandNote) {
     let request = transaction.own(3);
     request.word(b"HDEL");
-    request.word(key.as_bytes());
-    request.word(COMMAND_FIELD.as_bytes());
+    request.word(note.key.as_bytes());
+    request.word(note.field.as_bytes());
 }

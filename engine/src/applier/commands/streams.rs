@@ -2,6 +2,7 @@
 
 use super::{Ids, LastId, Purpose, Sink, StreamId, Writer, Writes};
 use crate::applier::plan::UnitGroup;
+use crate::letter;
 use crate::unit::packed::{self, EntryTime, Keep, PackedError, StreamWrite};
 
 /// The last entry of a stream that is being written.
@@ -44,6 +45,11 @@ impl<'a, S: Sink> Writer<'_, '_, 'a, S> {
                         Last::None | Last::Id(_) => Last::None,
                         Last::Open(_) => Last::Open(0),
                     };
+                    continue;
+                }
+                StreamWrite::Remove(ms, seq) => {
+                    let id = letter::id_text((ms, seq));
+                    self.one(number, write, &[b"XDEL", it.group.key, id.as_bytes()]);
                     continue;
                 }
                 StreamWrite::Add { time, fields, .. } => (time, fields),
