@@ -90,6 +90,7 @@ impl Statement {
             | Statement::Topics { .. }
             | Statement::Peek(_)
             | Statement::Produce(_)
+            | Statement::Preview(_)
             | Statement::Connections
             | Statement::Help { .. } => None,
         }
@@ -149,6 +150,7 @@ impl Statement {
             Statement::Topics { source } => source_options(source.as_ref()),
             Statement::Peek(peek) => peek.options(),
             Statement::Produce(produce) => produce.options(),
+            Statement::Preview(preview) => preview.options(),
             _ => Vec::new(),
         }
     }

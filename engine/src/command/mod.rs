@@ -8,7 +8,7 @@ mod help;
 mod letters;
 pub mod lines;
 mod look;
-mod planned;
+mod preview;
 mod reference;
 mod route;
 mod seek;
@@ -23,6 +23,7 @@ pub use canonical::conflict;
 pub use help::help;
 pub use letters::{DeadLetters, LETTERS_MAX};
 pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
+pub use preview::Preview;
 pub use reference::reference;
 pub use route::{Route, Scope};
 pub use seek::{Force, Seek};
@@ -89,6 +90,8 @@ pub enum Statement {
     Peek(Peek),
     /// KAFKA.PRODUCE
     Produce(Produce),
+    /// KAFKA.PREVIEW
+    Preview(Box<Preview>),
     /// KAFKA.DEADLETTERS
     DeadLetters {
         /// The subscription's name.
@@ -157,6 +160,7 @@ impl Statement {
             Statement::Topics { .. } => &look::TOPICS,
             Statement::Peek(_) => &look::PEEK,
             Statement::Produce(_) => &look::PRODUCE,
+            Statement::Preview(_) => &preview::ENTRY,
             Statement::DeadLetters { .. } => &letters::DEADLETTERS,
             Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,

@@ -56,7 +56,7 @@ pub(super) static ENTRY: Entry = Entry {
     since: "0.1.0",
     complexity: "O(N) with N the number of records shown; asks the broker for at most 10 seconds",
     flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
-    acl: "as for KAFKA.ROUTE",
+    acl: "the rights of a KAFKA.ROUTE to this target",
     build: Some(|matched| Preview::build(matched).map(|it| Statement::Preview(Box::new(it)))),
 };
 
@@ -104,9 +104,9 @@ impl Preview {
     }
 }
 
-/// What makes a document of each row.
+/// What makes a document of each row, and needs no right to anything.
 fn rows() -> Result<Target, CommandError> {
-    let words = ["KAFKA.ROUTE", PREVIEWED, "FROM", PREVIEWED, "TO", "CHANNEL", PREVIEWED];
+    let words = ["KAFKA.ROUTE", PREVIEWED, "FROM", PREVIEWED, "TO", "TOPIC", PREVIEWED];
     match super::parse(&words.map(str::as_bytes))? {
         Statement::Route(route) => Ok(route.target),
         _ => Err(CommandError::new("rows cannot be shown")),

@@ -87,24 +87,15 @@ const CONDITIONS: [&str; 2] = ["WHERE", "DELETE WHEN"];
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
         let target = Target::parse(matched.require("TO")?)?;
-        if let Some(part) = matched.get("SELECT")
-            && !target.takes_selection()
-        {
-            let problem = "SELECT would select nothing: the target's options say what is written";
-            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
-        }
-        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
+        let (additions, condition, selection) = parts(matched, &target)?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
+            selection,
             target,
-            additions: Additions::parse(matched)?,
-            condition: matched
-                .get("WHERE")
-                .map(|part| target::expression(part.word()?))
-                .transpose()?,
+            additions,
+            condition,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -200,6 +191,23 @@ impl Route {
         all.extend(target);
         all
     }
+}
+
+/// What a target's writes are made of: EACH and JOIN, WHERE, SELECT.
+pub(super) fn parts(
+    matched: &Match<'_>,
+    target: &Target,
+) -> Result<(Additions, Option<Expression>, Option<Selection>), CommandError> {
+    if let Some(part) = matched.get("SELECT")
+        && !target.takes_selection()
+    {
+        let problem = "SELECT would select nothing: the target's options say what is written";
+        return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+    }
+    let selected = matched.get("SELECT").map(|part| part.word()).transpose()?;
+    let selection = selected.map(|word| selection(word, target)).transpose()?;
+    let condition = matched.get("WHERE").map(|part| target::expression(part.word()?));
+    Ok((Additions::parse(matched)?, condition.transpose()?, selection))
 }
 
 fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, letters, look, planned, route, seek, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, preview, route, seek, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub static ENTRIES: &[&Entry] = &[
     &RESUME,
     &seek::ENTRY,
     &WAIT,
-    &planned::PREVIEW,
+    &preview::ENTRY,
     &letters::DEADLETTERS,
     &letters::REPLAY,
     &look::TOPICS,

@@ -6,11 +6,17 @@ use rdkafka::ClientContext;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaRespErr as Code;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// How long the log is read at once, and how often at most.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: usize = 100;
 
 /// How long a topic keeps its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,10 +31,12 @@ pub struct Retention {
 
 /// A client for administration. Used by one thread, which drops it too: that may take a while.
 pub struct Admin {
-    client: AdminClient<Ears>,
+    client: AdminClient<DefaultClientContext>,
+    /// The requests that the brokers take.
+    known: BTreeSet<String>,
 }
 
-/// Which requests the brokers take, as librdkafka's log tells when it connects.
+/// Hears which requests the brokers take, as librdkafka's log tells when it connects.
 ///
 /// librdkafka 2.12 frees its reply queue twice, and ends the process, when a request of an
 /// administrator is to go to a broker that does not know it; and nothing but the log says what
@@ -36,6 +44,12 @@ pub struct Admin {
 struct Ears {
     reports: Reports,
     known: Mutex<BTreeSet<String>>,
+}
+
+impl ProducerContext for Ears {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 impl ClientContext for Ears {
@@ -63,42 +77,13 @@ impl Admin {
     /// Makes the client and waits up to `timeout` for a broker. `config` is what
     /// [`super::producer_config`] answers.
     pub fn connect(config: &ClientConfig, timeout: Duration) -> Result<Admin, Failure> {
-        let ears = Ears { reports: Reports::new(), known: Mutex::default() };
-        let mut config = config.clone();
-        config.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
-        let failed = |operation, words: String| {
-            let problem = Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words);
-            Failure { operation, problem }
-        };
-        let client: AdminClient<Ears> =
-            config.create_with_context(ears).map_err(|error| match error {
-                // Without the value, which may be a secret.
-                KafkaError::ClientConfig(_, words, property, _) => {
-                    failed(Operation::Connect, format!("{property}: {words}"))
-                }
-                other => failed(Operation::Connect, other.to_string()),
-            })?;
-        let admin = Admin { client };
-        // Once a broker has answered it has told what it knows.
-        match admin.client.inner().fetch_metadata(None, timeout) {
-            Ok(_) => Ok(admin),
-            Err(error) => Err(admin.failure(Operation::Connect, &error)),
-        }
+        let known = requests(config, timeout)?;
+        let client = config.create().map_err(|error| no_client(&error))?;
+        Ok(Admin { client, known })
     }
 
     fn knows(&self, request: &str) -> bool {
-        self.client.inner().context().known.lock().contains(request)
-    }
-
-    /// What failed, with what the connection complained of last where that says more.
-    fn failure(&self, operation: Operation, error: &KafkaError) -> Failure {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        let problem = problem_of(code);
-        let last = match problem.kind {
-            ProblemKind::Transport => self.client.inner().context().reports.last(),
-            _ => None,
-        };
-        Failure { operation, problem: last.unwrap_or(problem) }
+        self.known.contains(request)
     }
 
     /// How long these topics keep their records, in the order given; none where the brokers do not
@@ -114,7 +99,7 @@ impl Admin {
         let asked: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let found = self.client.describe_configs(&asked, &options(timeout));
         let found = futures_executor::block_on(found)
-            .map_err(|error| self.failure(Operation::Retention, &error))?;
+            .map_err(|error| failure(Operation::Retention, &error))?;
         let found = found.into_iter().map(|topic| topic.ok().map(|topic| retention(&topic)));
         Ok(found.chain(std::iter::repeat(None)).take(topics.len()).collect())
     }
@@ -132,7 +117,7 @@ impl Admin {
         let topic = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];
         let results = self.client.create_topics(&topic, &options(timeout));
         let results =
-            futures_executor::block_on(results).map_err(|error| self.failure(operation, &error))?;
+            futures_executor::block_on(results).map_err(|error| failure(operation, &error))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -141,6 +126,50 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// The requests that the brokers take: asked by a client of its own, as only a producer's log can be
+/// read along. Blocks up to `timeout`, and a moment.
+fn requests(config: &ClientConfig, timeout: Duration) -> Result<BTreeSet<String>, Failure> {
+    let ears = Ears { reports: Reports::new(), known: Mutex::default() };
+    let mut config = config.clone();
+    config.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
+    let client: BaseProducer<Ears> =
+        config.create_with_context(ears).map_err(|error| no_client(&error))?;
+    let answer = client.client().fetch_metadata(None, timeout);
+    let heard = client.context();
+    // Once a broker has answered, it has told what it takes: the log lies there to be read.
+    for _ in 0..LOOKS {
+        client.poll(LOOK);
+        if answer.is_err() || !heard.known.lock().is_empty() {
+            break;
+        }
+    }
+    match answer {
+        Ok(_) => Ok(std::mem::take(&mut *heard.known.lock())),
+        Err(error) => {
+            let failure = failure(Operation::Connect, &error);
+            let cause = heard.reports.last();
+            let is_silence = failure.problem.kind == ProblemKind::Transport;
+            let problem = cause.filter(|_| is_silence).unwrap_or(failure.problem);
+            Err(Failure { operation: Operation::Connect, problem })
+        }
+    }
+}
+
+fn no_client(error: &KafkaError) -> Failure {
+    let words = match error {
+        // Without the value, which may be a secret.
+        KafkaError::ClientConfig(_, words, property, _) => format!("{property}: {words}"),
+        other => other.to_string(),
+    };
+    let problem = Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words);
+    Failure { operation: Operation::Connect, problem }
+}
+
+fn failure(operation: Operation, error: &KafkaError) -> Failure {
+    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+    Failure { operation, problem: problem_of(code) }
 }
 
 fn options(timeout: Duration) -> AdminOptions {

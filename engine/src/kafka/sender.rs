@@ -11,8 +11,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rdkafka::types::RDKafkaRespErr as Code;
 use std::time::{Duration, Instant};
 
-/// Longest wait between two looks at whether somebody still waits.
-const SLICE: Duration = Duration::from_millis(50);
+/// How long acknowledgements are taken before it is looked whether all are there: rdkafka takes
+/// them for all of that time.
+const SLICE: Duration = Duration::from_millis(5);
 
 /// A message to send.
 #[derive(Debug, Clone, Copy)]

@@ -36,7 +36,7 @@ pub use catch_up::{LatePartition, LateProgress};
 pub use contact::{Contact, ContactState};
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
-pub use plan::{Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use plan::{Encoders, Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
 pub use replays::{Replay, ReplayClient, ReplayEnd, Tally};
 pub use seek::{Hearer, SeekRequest};
 pub use shared::{
@@ -48,7 +48,7 @@ pub use values::ValueSource;
 use membership::Rival;
 use seek::Underway;
 
-use crate::command::{Additions, CommandError, DeadLetters, Envelope, OnError, Settle};
+use crate::command::{Additions, CommandError, DeadLetters, Envelope, OnError, Route, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -118,6 +118,19 @@ pub struct RouteSpec {
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.
     pub selection: Option<Selection>,
+}
+
+impl RouteSpec {
+    /// That of a declared route.
+    pub fn of(declared: &Route) -> RouteSpec {
+        RouteSpec {
+            name: declared.name.clone(),
+            target: declared.target.clone(),
+            additions: declared.additions.clone(),
+            condition: declared.condition.clone(),
+            selection: declared.selection.clone(),
+        }
+    }
 }
 
 /// Why a session ended.

@@ -55,7 +55,8 @@ impl<'t, 'p, 'a> UnitWriter<'t, 'p, 'a> {
 
     /// Moves the ledger, and lists partitions that are new in it.
     fn advance(&mut self) {
-        let head = &self.0.plan.head;
+        let plan = self.0.plan;
+        let head = &plan.head;
         let known = ledger::known_key(head.subscription);
         for advance in &head.advances {
             let key = ledger::partition_key(head.subscription, advance.topic, advance.partition);

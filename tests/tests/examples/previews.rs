@@ -113,7 +113,9 @@ impl Previewed {
                 continue;
             }
             let mut command = redis::Cmd::new();
-            words.iter().for_each(|word| drop(command.arg(word.as_slice())));
+            for word in &words {
+                command.arg(word.as_slice());
+            }
             command
                 .query::<Value>(&mut connection)
                 .unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -169,7 +171,9 @@ fn content(server: &RedisServer, key: &str) -> Vec<String> {
     let mut content = match kind.as_str() {
         "hash" => {
             let fields = server.hash(key).into_iter();
-            fields.map(|(name, value)| format!("{name}={value}")).collect()
+            // The field behind NEWER has its route's name, which a preview does not know.
+            let plain = |name: &str| name.replace("_newer:preview", "_newer:bus-now");
+            fields.map(|(name, value)| format!("{}={value}", plain(&name))).collect()
         }
         "set" => lines("SMEMBERS KEY"),
         "stream" => {

@@ -11,6 +11,7 @@ use redis_kafka_tests::registry::{Kind, Registry};
 use redis_kafka_tests::reply::{items, text};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
+use redis_kafka_tests::wait::elapse;
 
 redis_kafka_tests::for_each_subject!(
     values_are_produced_and_seen,
@@ -23,6 +24,7 @@ redis_kafka_tests::for_module_and_sidecar!(
     the_latest_records_are_shown_and_those_from_a_position,
     formats_are_guessed_and_said,
     schemas_are_read_and_written,
+    what_is_written_now_is_waited_for,
     a_subscription_lends_its_connection_and_formats,
     produce_creates_only_when_told_to,
     values_that_cannot_be_sent_are_named,
@@ -172,6 +174,25 @@ fn the_latest_records_are_shown_and_those_from_a_position(subject: Subject) {
     assert_eq!(wrong, expected);
 }
 
+fn what_is_written_now_is_waited_for(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("tail", 2);
+    send_raw(kafka, &topic, &[(None, Some(b"before"))]);
+    let server = subject.setup().start();
+    let mut client = server.connect(Protocol::Resp2);
+    let line = format!("KAFKA.PEEK {topic} BROKERS {} START LATEST COUNT 1", kafka.brokers());
+    let waiting = std::thread::spawn(move || client.line(&line));
+    // It is not known when it begins to wait: what is written later than that is shown.
+    while !waiting.is_finished() {
+        send_raw(kafka, &topic, &[(None, Some(b"now"))]);
+        elapse(Duration::from_millis(100));
+    }
+    let shown = waiting.join().expect("the client").expect("records");
+    let shown: Vec<_> = items(&shown).iter().map(text).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(shown[1].ends_with(" key=null value=\"now\""), "{shown:?}");
+}
+
 fn formats_are_guessed_and_said(subject: Subject) {
     let kafka = Kafka::shared();
     let server = subject.setup().start();
@@ -284,7 +305,7 @@ fn a_subscription_lends_its_connection_and_formats(subject: Subject) {
     assert_eq!(server.ok(&format!("KAFKA.PRODUCE {topic} x")), format!("OK {topic}/0@1"));
     assert!(lines(&server, "KAFKA.TOPICS").iter().any(|line| line.contains(&topic)));
     let refused = server.refused(&format!("KAFKA.PEEK {topic} ON t"));
-    assert_eq!(refused, "ERR KAFKA.PEEK: no subscription named 't'; did you mean 's'?");
+    assert_eq!(refused, "ERR KAFKA.PEEK: no subscription named 't'; did you mean s?");
     // Nothing was consumed or committed by looking.
     assert_eq!(server.subscription("s").counters.consumed, 0);
 }

@@ -86,6 +86,7 @@ impl<H: Host> Execution<'_, H> {
             Statement::Topics { source } => self.topics(source.as_ref()),
             Statement::Peek(asked) => self.peek(asked),
             Statement::Produce(asked) => self.produce(asked),
+            Statement::Preview(asked) => self.preview(*asked),
             Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
             Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
@@ -170,6 +171,7 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Topics { .. }
         | Statement::Peek(_)
         | Statement::Produce(_)
+        | Statement::Preview(_)
         | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,

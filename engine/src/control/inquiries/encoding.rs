@@ -6,7 +6,7 @@ use crate::format::avro::Encoder;
 use crate::format::framed::schema_text;
 use crate::format::schema::SchemaText;
 use crate::format::{Decoder, Format, Input, Making, NoHeaders, Part, Schemas};
-use crate::kafka::{WrittenSchema, written_schema};
+use crate::kafka::{RegistryName, WrittenSchema, written_schema};
 use crate::record::{Arena, Names, Row, Wanted};
 use crate::registry::{Client, LookupError, Schema, SchemaId, SchemaKind};
 use std::str::FromStr;
@@ -125,20 +125,30 @@ impl Json {
     }
 }
 
-/// The schema of a topic's values and what stands before each of them: the newest of the subject
-/// `topic-value`, or that of a profile's file, which is registered where there is a registry.
 fn schema(
     place: &Place,
     asked: &Produce,
     kind: SchemaKind,
 ) -> Result<(SchemaText, Vec<u8>), CommandError> {
     let registry = asked.registry.as_ref().or(place.registry.as_ref());
-    let subject = format!("{}-value", asked.topic);
+    schema_of(place, registry, &asked.topic, asked.format, kind)
+}
+
+/// The schema of a topic's values and what stands before each of them: the newest of the subject
+/// `topic-value`, or that of a profile's file, which is registered where there is a registry.
+pub fn schema_of(
+    place: &Place,
+    registry: Option<&RegistryName>,
+    topic: &str,
+    format: Format,
+    kind: SchemaKind,
+) -> Result<(SchemaText, Vec<u8>), CommandError> {
+    let subject = format!("{topic}-value");
     let lookup = |error: LookupError| match error {
         LookupError::Unavailable { reason, action, .. } => CommandError::new(reason).hint(action),
         error => CommandError::new(error.to_string()),
     };
-    let format = asked.format.name();
+    let format = format.name();
     match written_schema(registry, &place.connection, &place.profiles) {
         Ok(WrittenSchema::File(text, None)) => Ok((text, Vec::new())),
         Ok(WrittenSchema::File(text, Some(client))) => {

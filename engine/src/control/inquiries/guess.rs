@@ -39,6 +39,8 @@ pub fn guess(records: &[Held], part: Part, schemas: &Schemas) -> Option<Guess> {
         }
     };
     let format = framed.unwrap_or_else(|| by_bytes(&samples));
+    // The bytes of a number may look like an id.
+    let note = note.filter(|_| !matches!(format, Format::Int | Format::Long));
     Some(Guess { format, note })
 }
 

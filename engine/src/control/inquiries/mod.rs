@@ -8,6 +8,7 @@ mod encoding;
 mod guess;
 mod peek;
 mod place;
+mod preview;
 mod produce;
 mod reader;
 mod shown;
@@ -15,6 +16,7 @@ mod topics;
 
 pub(super) use peek::peek;
 pub(super) use place::Place;
+pub(super) use preview::{Previewed, preview};
 pub(super) use produce::produce;
 pub(super) use topics::topics;
 

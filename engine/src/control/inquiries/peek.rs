@@ -3,11 +3,11 @@
 use super::guess::{Guess, guess};
 use super::reader::{Held, Window, read};
 use super::shown::{LINES_MAX, Shower, Showers};
-use super::{Answer, Inquiry, Place, refused};
+use super::{Answer, Inquiry, Place, WORK, refused};
 use crate::command::{CommandError, Peek};
 use crate::control::Reply;
 use crate::format::{Format, Part, Schemas};
-use crate::kafka::{Consumer, SchemaSources, TopicInfo, Topics, schema_sources};
+use crate::kafka::{Consumer, Position, SchemaSources, TopicInfo, Topics, schema_sources};
 
 /// Shows records of a topic: a line that says their formats, then one line each.
 pub fn peek(inquiry: &Inquiry, mut place: Place, asked: &Peek) -> Answer {
@@ -53,6 +53,9 @@ fn nothing(asked: &Peek, topics: &[TopicInfo]) -> String {
     let partitions: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
     let topic = &asked.topic;
     match asked.start {
+        Some(Position::Latest) => {
+            format!("nothing was written to topic '{topic}' within {} s", WORK.as_secs())
+        }
         None => format!("no records: topic '{topic}' is empty ({partitions} partitions)"),
         Some(start) => {
             format!("no records from START {start} on in topic '{topic}' ({partitions} partitions)")

@@ -2,6 +2,7 @@
 
 mod commands;
 mod figures;
+mod inquiries;
 mod synchronise;
 mod waiting;
 

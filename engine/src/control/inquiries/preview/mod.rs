@@ -62,7 +62,10 @@ pub fn preview(inquiry: &Inquiry, mut place: Place, previewed: Previewed) -> Ans
         }
         let shown = previewer.show(record)?;
         if !told.tell(record, shown, &asked.from) {
-            told.lines.push(format!("# … {} more records: ask for fewer with COUNT", records.len() - number));
+            told.lines.push(format!(
+                "# … {} more records: ask for fewer with COUNT",
+                records.len() - number
+            ));
             break;
         }
     }
@@ -287,11 +290,16 @@ impl Command {
     fn line(&self, subscription: &str) -> String {
         let words: Vec<&[u8]> = match self {
             Command::Redis(words) => words.iter().map(Vec::as_slice).collect(),
-            Command::Kafka { topic, key, value } => {
+            // No command of ours sends a tombstone.
+            Command::Kafka { topic, key, value: None } => {
+                let key = key.as_deref().map_or("null".into(), String::from_utf8_lossy);
+                return format!("# to topic {topic}: key {key}, value null");
+            }
+            Command::Kafka { topic, key, value: Some(value) } => {
                 let mut words = vec![b"KAFKA.PRODUCE".as_slice(), topic.as_bytes(), b"ON"];
                 words.push(subscription.as_bytes());
                 words.extend(key.iter().flat_map(|key| [b"KEY".as_slice(), key]));
-                words.extend([b"VALUES".as_slice(), value.as_deref().unwrap_or_default()]);
+                words.extend([b"VALUES".as_slice(), value]);
                 words
             }
         };

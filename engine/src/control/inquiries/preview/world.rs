@@ -37,8 +37,7 @@ impl World {
 
     /// Answers all that is open of a lookup.
     pub fn resolve(&self, mut lookup: Box<Lookup>) -> Result<Box<Lookup>, CommandError> {
-        let about: Vec<_> =
-            lookup.all().map(|(key, join)| (key.to_vec(), join)).collect();
+        let about: Vec<_> = lookup.all().map(|(key, join)| (key.to_vec(), join)).collect();
         while lookup.is_open() {
             lookup = self.ask(lookup)?;
         }
@@ -117,7 +116,7 @@ impl World {
         }
         let lookup = self.resolve(lookup)?;
         for (number, (key, fields)) in hashes.into_iter().enumerate() {
-            let mut parts = match lookup.answers.get(number) {
+            let parts: Vec<Option<Vec<u8>>> = match lookup.answers.get(number) {
                 Some(Found::Hash(held)) => held.parts().map(|it| it.map(<[u8]>::to_vec)).collect(),
                 Some(Found::Refused(problem)) => {
                     let shown = String::from_utf8_lossy(&key);
@@ -127,8 +126,8 @@ impl World {
                     continue;
                 }
                 Some(Found::Absent) | None => Vec::new(),
-            }
-            .into_iter();
+            };
+            let mut parts = parts.into_iter();
             let held = |field| ((key.clone(), field), Ok(parts.next().flatten()));
             known.extend(fields.into_iter().map(held));
         }
@@ -194,7 +193,8 @@ fn overlay(found: Found<'_>, reads: &Reads, changed: Option<&Changed>, answers: 
                     hash.part(Some(value));
                 }
             }
-            for (name, value) in changed.iter().filter_map(|(name, it)| Some((name, it.as_ref()?))) {
+            for (name, value) in changed.iter().filter_map(|(name, it)| Some((name, it.as_ref()?)))
+            {
                 hash.part(Some(name));
                 hash.part(Some(value));
             }
