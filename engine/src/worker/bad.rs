@@ -3,7 +3,7 @@
 use super::flow::{Flow, Part};
 use super::shared::RecordId;
 use super::{StopCause, Trouble, Worker};
-use crate::command::{OnError, Settle};
+use crate::command::{DeadLetters, OnError, Settle};
 use crate::kafka::Record;
 use crate::ledger::Outcome;
 use std::fmt;
@@ -95,6 +95,7 @@ impl Worker {
                 let routes = flow.routes_of(record.slot);
                 let (builder, names) = (&mut flow.builder, &mut flow.plan.names);
                 flow.letters.write(&id, record, &error, &routes, builder, names);
+                self.letters += 1;
                 Ok(Outcome::DeadLettered)
             }
             Policy::Stop => {
@@ -115,18 +116,25 @@ impl Worker {
         id: &RecordId,
         error: &RecordError,
     ) -> Result<(), Trouble> {
-        // What the subscription has put aside meanwhile is not known to a route that catches up.
-        if flow.part == Part::Subscription && flow.letters.full().is_none() {
+        let DeadLetters::Stream { max } = self.spec.letters else { return Ok(()) };
+        if self.letters < max {
             return Ok(());
         }
         self.drain(flow)?;
-        self.replay_all(flow)?;
+        match flow.part {
+            Part::Subscription => self.replay_all(flow)?,
+            // That is for the subscription to do, at the session's begin.
+            Part::Late(_) if self.lane.shared.replays.has_some() => return Err(Trouble::Recheck),
+            Part::Late(_) => {}
+        }
         // Others may have taken some out, or put some in, and the lane answers in order.
         let positions = self.lane.load(flow.generation)?;
         let positions =
             positions.map_err(|problem| self.stop(problem, "mend it, then KAFKA.RESUME"))?;
-        flow.letters.recount(positions.letters);
-        let Some(max) = flow.letters.full() else { return Ok(()) };
+        self.letters = positions.letters;
+        if self.letters < max {
+            return Ok(());
+        }
         let name = &self.spec.name;
         let reason = format!("dead letters are full ({max}): {id} {error}");
         let action = format!(

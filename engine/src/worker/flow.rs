@@ -86,7 +86,7 @@ impl Worker {
         let (known, rebalances) = (standings.known(), standings.share.rebalances());
         let outbox = self.open_outbox(control)?;
         let late = self.late_routes(control, &standings)?;
-        let letters = Letters::new(&self.spec.name, &self.spec.letters, standings.letters);
+        self.letters = standings.letters;
         let (shown, mut cursors) = standings.own();
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
@@ -101,7 +101,6 @@ impl Worker {
             shown,
             rebalances,
             late,
-            letters,
             outbox,
             ..flow
         })
@@ -153,8 +152,7 @@ impl Worker {
             gathering: Gathering::Ahead,
             spare: None,
             outbox: Outbox::default(),
-            // How many there are, it looks up when it writes one.
-            letters: Letters::new(name, &self.spec.letters, 0),
+            letters: Letters::new(name, &self.spec.letters),
             committed_at: now,
             ticked: now,
             discovered: now,

@@ -16,43 +16,21 @@ pub(super) struct Letters {
     name: Vec<u8>,
     subscription: String,
     policy: DeadLetters,
-    /// How many stand there once all that was built is applied, as far as they are this worker's.
-    count: u64,
 }
 
 impl Letters {
-    /// `count` is how many there are.
-    pub(super) fn new(subscription: &str, policy: &DeadLetters, count: u64) -> Letters {
+    pub(super) fn new(subscription: &str, policy: &DeadLetters) -> Letters {
         Letters {
             key: ledger::dead_letters_key(subscription),
             name: Vec::new(),
             subscription: subscription.to_owned(),
             policy: policy.clone(),
-            count,
         }
     }
 
     /// The stream's key.
     pub(super) fn key(&self) -> &str {
         &self.key
-    }
-
-    /// How many letters there may be, where there is no room for one more.
-    pub(super) fn full(&self) -> Option<u64> {
-        match self.policy {
-            DeadLetters::Stream { max } if self.count >= max => Some(max),
-            DeadLetters::Stream { .. } | DeadLetters::Topic(_) => None,
-        }
-    }
-
-    /// Says how many there are.
-    pub(super) fn recount(&mut self, count: u64) {
-        self.count = count;
-    }
-
-    /// Takes into account that other members of the group write letters, too.
-    pub(super) fn notice(&mut self, count: u64) {
-        self.count = self.count.max(count);
     }
 
     /// Adds the record to the unit: its place, key, value, headers, what is wrong with it, and for which
@@ -114,7 +92,6 @@ impl Letters {
             entry.text(names.intern(&self.name, None), text.unwrap_or_default());
         }
         entry.end(std::iter::empty());
-        self.count += 1;
     }
 
     /// The headers of Kafka Connect's dead letter queue (`DeadLetterQueueReporter`, KIP-298), texts as

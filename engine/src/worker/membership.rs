@@ -344,7 +344,8 @@ impl Worker {
         if let Some(asked) = flow.others.asked.take() {
             match asked.answer.try_recv() {
                 Ok(Ok(positions)) => {
-                    flow.letters.notice(positions.letters);
+                    // Those of other members; what is under way here is not among them yet.
+                    self.letters = self.letters.max(positions.letters);
                     if flow.was_moved(&positions, &asked.applied) {
                         return Err(Trouble::Changed);
                     }

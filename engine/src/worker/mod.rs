@@ -191,6 +191,8 @@ struct Worker {
     rival: Rival,
     /// Sends what TOPIC targets write; none where no route has one.
     producer: Option<Producer>,
+    /// How many dead letters there are once all that was built is applied.
+    letters: u64,
     /// So many records' messages are still to be sent by themselves.
     singly: usize,
     backoff: Duration,
@@ -247,6 +249,7 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             member: None,
             rival: Rival::None,
             producer: None,
+            letters: 0,
             singly: 0,
             backoff: BACKOFF.0,
             beyond_since: None,

@@ -103,7 +103,7 @@ impl Worker {
 
     /// All that is to be replayed.
     pub(super) fn replay_all(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
-        while !self.lane.shared.replays.is_empty() {
+        while self.lane.shared.replays.has_some() {
             self.replay_some(flow)?;
         }
         Ok(())

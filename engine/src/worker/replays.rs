@@ -116,12 +116,12 @@ impl Replays {
         self.count.store(queue.len(), Ordering::Release);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
+    pub(super) fn has_some(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn take(&self) -> Option<Replay> {
-        if self.is_empty() {
+        if !self.has_some() {
             return None;
         }
         let mut queue = self.queue.lock();
