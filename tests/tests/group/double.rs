@@ -5,7 +5,7 @@ use redis_kafka_engine::applier::{Applied, Applier, Known, Positions};
 use redis_kafka_engine::command::{self, DeadLetters, Envelope, OnError, Statement};
 use redis_kafka_engine::format::Format;
 use redis_kafka_engine::kafka::{Connection, Membership, Position, Profiles, Topics};
-use redis_kafka_engine::ledger::{Expected, LedgerFault, Standing};
+use redis_kafka_engine::ledger::{Expected, LedgerFault, Listing, Standing};
 use redis_kafka_engine::letter;
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::state::Status;

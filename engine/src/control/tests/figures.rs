@@ -3,7 +3,7 @@
 use super::{Peer, field, simple};
 use crate::applier::{Applied, Applier, Known, Positions};
 use crate::control::Reply;
-use crate::ledger::{Expected, Standing};
+use crate::ledger::{Expected, Listing, Standing};
 use crate::letter;
 use crate::lookup::Lookup;
 use crate::unit::Unit;

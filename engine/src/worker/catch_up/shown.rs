@@ -88,7 +88,7 @@ impl LateShown {
     }
 
     /// Says that a route has joined everywhere, under this generation of the lane.
-    pub(super) fn say_done(&self, route: &Arc<str>, generation: u64) {
+    pub(crate) fn say_done(&self, route: &Arc<str>, generation: u64) {
         self.done.lock().push((route.clone(), generation));
     }
 
