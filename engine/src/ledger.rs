@@ -104,6 +104,13 @@ impl Counters {
         }
     }
 
+    /// Counts a dead letter that was replayed as what came of it. Letters may be older than the ledger.
+    fn recount(&mut self, outcome: Outcome) {
+        let Some(left) = self.deadlettered.checked_sub(1) else { return };
+        (self.deadlettered, self.consumed) = (left, self.consumed.saturating_sub(1));
+        self.count(outcome);
+    }
+
     /// Adds another partition's counters.
     pub fn add(&mut self, other: &Counters) {
         self.consumed += other.consumed;
@@ -349,6 +356,11 @@ impl Cursor {
         self.standing.counters.count(outcome);
     }
 
+    /// Counts a dead letter of the partition, which was replayed, as what came of it.
+    pub fn replay(&mut self, outcome: Outcome) {
+        self.standing.counters.recount(outcome);
+    }
+
     /// Says when Kafka got the record taken last, in ms since 1970, where that is known.
     pub fn stamp(&mut self, timestamp: Option<i64>) {
         self.timestamp = timestamp.or(self.timestamp);
@@ -362,6 +374,11 @@ impl Cursor {
     /// Moves to `position` when it is further on, past control records and compacted tails.
     pub fn move_to(&mut self, position: i64) {
         self.standing.next = self.standing.next.max(position);
+    }
+
+    /// Where the unit built last has left this partition, whether applied by now or not.
+    pub fn unit_start(&self) -> i64 {
+        self.unit_start
     }
 
     /// Whether the unit being built moves this partition.

@@ -2,13 +2,16 @@
 //! while it consumes here.
 
 use super::host::{Host, Role};
+use super::inquiries::Inquiries;
 use super::synchronise::Seen;
 use crate::command::definition::Phase;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
 use crate::kafka::{Membership, Profiles};
 use crate::state::{State, Status};
 use crate::worker::UnitRecords;
-use crate::worker::{self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane};
+use crate::worker::{
+    self, Farewell, Gate, Lane, LaneWorker, Passage, Progress, RouteSpec, Spec, Wanted, lane,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,6 +57,14 @@ pub struct KnownRoute {
     pub declared: Route,
 }
 
+/// A lane that carries nothing but questions.
+pub struct Guest {
+    /// The database they are about.
+    pub db: i32,
+    /// The lane.
+    pub lane: Lane,
+}
+
 /// Units that lanes dealt with which are gone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PastUnits {
@@ -75,6 +86,10 @@ pub struct Registry {
     pub past: PastUnits,
     /// Lanes whose workers were told to end.
     leaving: Vec<Lane>,
+    /// Threads that ask Kafka for clients.
+    pub(super) inquiries: Inquiries,
+    /// Lanes that carry nothing but questions.
+    guests: Vec<Guest>,
     /// What was found in Redis last.
     pub(super) seen: Option<Seen>,
     /// Whether all of it was taken over, and nothing was changed here since.
@@ -90,6 +105,8 @@ impl Registry {
             routes: BTreeMap::new(),
             past: PastUnits::default(),
             leaving: Vec::new(),
+            inquiries: Inquiries::default(),
+            guests: Vec::new(),
             seen: None,
             is_settled: false,
         }
@@ -104,14 +121,8 @@ impl Registry {
     }
 
     fn specs_of(&self, subscription: &str) -> Vec<RouteSpec> {
-        let spec = |route: &&KnownRoute| RouteSpec {
-            name: route.declared.name.clone(),
-            target: route.declared.target.clone(),
-            additions: route.declared.additions.clone(),
-            condition: route.declared.condition.clone(),
-            selection: route.declared.selection.clone(),
-        };
-        self.routes_of(subscription).iter().map(spec).collect()
+        let routes = self.routes_of(subscription);
+        routes.iter().map(|route| RouteSpec::of(&route.declared)).collect()
     }
 
     /// What stands under a name already.
@@ -222,6 +233,26 @@ impl Registry {
         });
     }
 
+    /// A lane for questions about what Redis holds in this database; the host answers them as those of
+    /// the subscription, until what is given here is dropped.
+    pub(super) fn guest(
+        &mut self,
+        host: &mut impl Host,
+        subscription: &str,
+        db: i32,
+    ) -> LaneWorker {
+        self.guests.retain(|guest| !guest.lane.has_ended(Duration::ZERO));
+        let (end, lane) = lane(subscription, Vec::new(), Wanted::Run, host.waker());
+        host.attach(subscription, db, &lane);
+        self.guests.push(Guest { db, lane });
+        end
+    }
+
+    /// The guest that has waited longest with a question, for a host that answers on its own thread.
+    pub fn waiting_guest(&mut self) -> Option<&mut Guest> {
+        self.guests.iter_mut().find(|guest| guest.lane.has_work())
+    }
+
     /// Voids all queued units: the data set under them has changed. What is stored is to be read again
     /// ([`Registry::synchronise`]).
     pub fn discard_all(&mut self) {
@@ -241,7 +272,7 @@ impl Registry {
         let deadline = Instant::now() + FAREWELL;
         self.leaving
             .retain(|lane| !lane.has_ended(deadline.saturating_duration_since(Instant::now())));
-        self.leaving.is_empty()
+        self.inquiries.end(deadline) && self.leaving.is_empty()
     }
 }
 
@@ -257,6 +288,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         envelope: declared.envelope,
         start: declared.start,
         on_error: declared.on_error,
+        letters: declared.letters.clone(),
         group: declared.group.clone().unwrap_or_default(),
         membership: config.membership.clone(),
         unit_records: config.unit_records,

@@ -35,6 +35,10 @@ pub enum Operation {
     Send,
     /// Joining a consumer group.
     Join,
+    /// Asking how long topics keep their records.
+    Retention,
+    /// Making a topic.
+    CreateTopic,
 }
 
 impl fmt::Display for Operation {
@@ -50,6 +54,8 @@ impl fmt::Display for Operation {
             Operation::Fetch => "reading records",
             Operation::Send => "sending messages",
             Operation::Join => "joining the consumer group",
+            Operation::Retention => "asking for the topics' retention",
+            Operation::CreateTopic => "making the topic",
         })
     }
 }
@@ -107,6 +113,49 @@ impl Problem {
             offset: None,
             at: Timestamp::now(),
         }
+    }
+}
+
+impl Problem {
+    /// What to look at, as far as librdkafka's own words (rdkafka_broker.c, rdkafka_transport.c)
+    /// tell it.
+    pub fn what_to_check(&self) -> &'static str {
+        let says = |words: &str| self.words.contains(words);
+        match self.kind {
+            ProblemKind::Authentication => {
+                "check sasl.mechanism, sasl.username and sasl.password of the profile"
+            }
+            ProblemKind::Tls if says("plain text listener") || says("wrong version number") => {
+                "that listener speaks no TLS: check the port, or security.protocol of the profile"
+            }
+            ProblemKind::Tls => "check certificate and ssl.ca.location of the profile",
+            _ if says("security.protocol") || says("SSL listener") => {
+                "that listener wants TLS or a password: use CONNECTION with a profile that has \
+                 security.protocol"
+            }
+            _ if self.is_of_advertised() => {
+                "that is where the brokers tell their clients to go: check the broker's \
+                 advertised.listeners, and the way there from here"
+            }
+            _ => {
+                "check host and port, the broker's advertised.listeners, and whether the listener \
+                 wants TLS or a password (CONNECTION)"
+            }
+        }
+    }
+
+    /// Whether it is about an address that a broker told, `host:port/id`, and not about one of those
+    /// asked first, `host:port/bootstrap`.
+    fn is_of_advertised(&self) -> bool {
+        let is_told = |part: &str| match part.rsplit_once('/') {
+            Some((address, id)) => {
+                address.contains(':')
+                    && !id.is_empty()
+                    && id.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            None => false,
+        };
+        self.words.split(": ").any(is_told)
     }
 }
 

@@ -8,7 +8,6 @@ use super::plan::{Incoming, RecordError, Refusal, Stage};
 use super::session::trouble_of;
 use super::shared::{Control, RecordId};
 use super::{StopCause, Trouble, UnitRecords, Worker};
-use crate::command::{OnError, Settle};
 use crate::format::Headers;
 use crate::kafka::{Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
@@ -21,21 +20,13 @@ use std::time::{Duration, Instant};
 pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
-const UNIT_BYTES: usize = 1 << 20;
+pub(super) const UNIT_BYTES: usize = 1 << 20;
 
 /// A unit is closed when it has taken about so many records, however many of them merge.
 const UNIT_RECORDS: usize = 4096;
 
 /// How often applied offsets are committed and lag is refreshed.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-
-/// What to do with a bad record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Policy {
-    Stop,
-    Skip,
-    DeadLetter,
-}
 
 impl Worker {
     /// Fetches and queues units until something ends the session.
@@ -69,6 +60,7 @@ impl Worker {
             return Err(Trouble::Changed);
         }
         self.make_way(flow)?;
+        self.replay_some(flow)?;
         self.next_batch(flow, batch)?;
         let mut taken = 0;
         for (at, event) in batch.events().enumerate() {
@@ -156,6 +148,7 @@ impl Worker {
             );
             cursor.stamp(record.timestamp_ms);
         }
+        self.send_singly(flow)?;
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
         let is_alone = has_written && flow.plan.runs_commands();
@@ -188,70 +181,12 @@ impl Worker {
         }
     }
 
-    fn action_for(&self, error: &RecordError) -> String {
-        let name = &self.spec.name;
-        match error.stage {
-            Stage::Apply if error.problem.starts_with("NOPERM") => {
-                format!(
-                    "grant it with ACL SETUSER and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Apply => {
-                format!(
-                    "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Send => {
-                format!(
-                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
-        }
-    }
-
     /// What was applied last is not what Kafka holds now.
     fn stop_truncated(&mut self, flow: &mut Flow, reason: String) -> Result<(), Trouble> {
         self.drain(flow)?;
         let action =
             format!("KAFKA.RESUME {} SKIP goes on with what Kafka holds now", self.spec.name);
         Err(self.stop_for(StopCause::Truncated, reason, action))
-    }
-
-    fn deal_with_bad(
-        &mut self,
-        flow: &mut Flow,
-        record: &Record<'_>,
-        error: RecordError,
-    ) -> Result<Outcome, Trouble> {
-        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else {
-            return Err(Trouble::Recheck);
-        };
-        let id = RecordId { topic, partition, offset: record.offset };
-        let settled = self.settlement_of(&id);
-        let told = match flow.part.route() {
-            None => format!("{id} {error}"),
-            Some(route) => format!("{id} {error} (while route '{route}' catches up)"),
-        };
-        self.lane.shared.set_last_error(told.clone());
-        match policy(settled, self.spec.on_error) {
-            Policy::Skip => Ok(Outcome::Skipped),
-            Policy::DeadLetter => {
-                // The subscription may have put it aside already: this letter is the route's own.
-                let route = error.route.or_else(|| Some(flow.part.route()?.to_string()));
-                let error = RecordError { route, ..error };
-                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
-                Ok(Outcome::DeadLettered)
-            }
-            Policy::Stop => {
-                self.drain(flow)?;
-                // Told once all that comes before it is applied: the lane answers in order. What
-                // the ledger holds is for the next session.
-                let _ = self.lane.load(flow.generation)?;
-                let action = self.action_for(&error);
-                Err(self.stop_for(StopCause::Record(id), told, action))
-            }
-        }
     }
 
     /// Queues what was built, if it writes or moves anything.
@@ -363,7 +298,7 @@ pub(super) fn incoming<'a>(
     }
 }
 
-fn too_much() -> RecordError {
+pub(super) fn too_much() -> RecordError {
     let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
     RecordError { stage: Stage::Route, route: None, problem }
 }
@@ -378,14 +313,6 @@ fn verdict(
         .iter()
         .find(|(id, _)| id.offset == offset && id.partition == partition && *id.topic == *topic);
     found.map(|(_, error)| error.clone())
-}
-
-fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
-    match (settled, on_error) {
-        (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
-        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
-        (None, OnError::Stop) => Policy::Stop,
-    }
 }
 
 /// A record's headers, by name.

@@ -12,6 +12,7 @@ use super::values::ValueSource;
 use super::{Keep, RouteSpec, StopCause, Trouble, Worker};
 use crate::kafka::{Assignment, Batch, Consumer, Membership, Record};
 use crate::ledger::{self, Cursor};
+use crate::letter::ROUTES_SEPARATOR;
 use crate::lookup::Lookup;
 use crate::unit::Builder;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl Worker {
         let (known, rebalances) = (standings.known(), standings.share.rebalances());
         let outbox = self.open_outbox(control)?;
         let late = self.late_routes(control, &standings)?;
+        self.letters = standings.letters;
         let (shown, mut cursors) = standings.own();
         if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
             cursors.iter_mut().for_each(Cursor::forget_epoch);
@@ -150,7 +152,7 @@ impl Worker {
             gathering: Gathering::Ahead,
             spare: None,
             outbox: Outbox::default(),
-            letters: Letters::new(name),
+            letters: Letters::new(name, &self.spec.letters),
             committed_at: now,
             ticked: now,
             discovered: now,
@@ -215,6 +217,14 @@ impl Flow {
     /// Whether the unit being built moves any partition.
     pub(super) fn has_taken(&self) -> bool {
         self.cursors.iter().any(Cursor::has_moved)
+    }
+
+    /// The names of the routes that a slot's records go through now, as a dead letter holds them.
+    pub(super) fn routes_of(&self, slot: usize) -> String {
+        let held = self.late.held(slot);
+        let all = self.routes.iter().enumerate();
+        let names = all.filter(|(at, _)| !held.holds(*at)).map(|(_, name)| &**name);
+        names.collect::<Vec<_>>().join(ROUTES_SEPARATOR)
     }
 
     /// Asks for what a record is joined with.

@@ -172,7 +172,7 @@ impl Worker {
     }
 
     /// Has the open questions answered, unless there is too much to answer.
-    fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+    pub(super) fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;

@@ -9,6 +9,7 @@ use super::plan::{RecordError, Stage};
 use super::shared::{Farewell, RecordId, Shared, Wanted};
 use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
 use crate::ledger::{self, Expected, LedgerFault};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
@@ -32,8 +33,12 @@ pub const LEDGER_WAY_OUT: &str =
 enum Work {
     /// Read the subscription's ledger, or that of a route that catches up, and answer.
     Load(Option<Arc<str>>, Sender<Result<Positions, String>>),
+    /// Read dead letters and answer.
+    Letters(letter::Range, Sender<Result<letter::Page, String>>),
     /// Apply this.
     Unit(Box<Unit>),
+    /// Apply this, which replays dead letters, and answer what became of it.
+    Replay(Box<Unit>, Sender<Applied>),
     /// Answer what goes into one turn of it, and give it back.
     Resolve(Box<Lookup>, Sender<Box<Lookup>>),
 }
@@ -310,6 +315,22 @@ impl Lane {
                     let _ = reply.send(lookup);
                     return Turn::Worked;
                 }
+                Some(Work::Letters(range, reply)) => {
+                    // As above.
+                    let _ = reply.send(applier.letters(subscription, range));
+                    return Turn::Worked;
+                }
+                Some(Work::Replay(mut unit, reply)) => {
+                    if unit.generation != self.shared.generation() {
+                        continue;
+                    }
+                    let applied = applier.apply(&mut unit, None);
+                    if let Some(answer) = self.settle_replay(subscription, &unit, applied) {
+                        // As above.
+                        let _ = reply.send(answer);
+                    }
+                    return Turn::Worked;
+                }
                 Some(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
                     if current {
@@ -382,6 +403,7 @@ impl Lane {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::Gone => self.shared.change(|_| {}),
             Applied::PartlyRefused(clashes) => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
                 self.shared.advance(unit);
@@ -480,5 +502,6 @@ fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
     Some((id, RecordError { stage: Stage::Apply, route, problem: clash.problem }))
 }
 
+mod letters;
 #[cfg(test)]
 mod tests;

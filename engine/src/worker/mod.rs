@@ -8,6 +8,7 @@ mod absence;
 mod bad;
 mod catch_up;
 mod consume;
+mod contact;
 mod encoders;
 mod flow;
 mod gap;
@@ -20,23 +21,34 @@ mod letters;
 mod membership;
 mod outgoing;
 mod plan;
+mod replay;
+mod replays;
 mod route;
+mod seek;
 mod session;
 mod shared;
 mod tick;
+mod trend;
 mod types;
 mod values;
 
 pub use catch_up::{LatePartition, LateProgress};
+pub use contact::{Contact, ContactState};
 pub use gate::{Awaited, Gate, Passage};
 pub use lane::{Changed, Lane, LaneWorker, Queued, Turn, lane};
-pub use plan::{Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
-pub use shared::{Control, Ends, Farewell, Progress, RecordId, Shared, UnitCounts, Wanted};
+pub use plan::{Encoders, Formats, Held, Incoming, Plan, PlanError, RecordError, Refusal, Stage};
+pub use replays::{Replay, ReplayClient, ReplayEnd, Tally};
+pub use seek::{Hearer, SeekRequest};
+pub use shared::{
+    Control, Ends, Farewell, LastError, Progress, RecordId, Shared, UnitCounts, Wanted,
+};
+pub use trend::CatchUp;
 pub use values::ValueSource;
 
 use membership::Rival;
+use seek::Underway;
 
-use crate::command::{Additions, Envelope, OnError, Settle};
+use crate::command::{Additions, CommandError, DeadLetters, Envelope, OnError, Route, Settle};
 use crate::expression::{Expression, Selection};
 use crate::format::Format;
 use crate::kafka::{
@@ -45,6 +57,7 @@ use crate::kafka::{
 };
 use crate::state::{Settles, State, Status};
 use crate::target::Target;
+use std::collections::VecDeque;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -71,6 +84,8 @@ pub struct Spec {
     pub start: Position,
     /// What to do about a bad record.
     pub on_error: OnError,
+    /// Where dead letters go.
+    pub letters: DeadLetters,
     /// The consumer group to commit to.
     pub group: String,
     /// Whether the members of that group share the partitions.
@@ -103,6 +118,19 @@ pub struct RouteSpec {
     pub condition: Option<Expression>,
     /// SELECT: which fields it writes.
     pub selection: Option<Selection>,
+}
+
+impl RouteSpec {
+    /// That of a declared route.
+    pub fn of(declared: &Route) -> RouteSpec {
+        RouteSpec {
+            name: declared.name.clone(),
+            target: declared.target.clone(),
+            additions: declared.additions.clone(),
+            condition: declared.condition.clone(),
+            selection: declared.selection.clone(),
+        }
+    }
 }
 
 /// Why a session ended.
@@ -163,6 +191,10 @@ struct Worker {
     rival: Rival,
     /// Sends what TOPIC targets write; none where no route has one.
     producer: Option<Producer>,
+    /// How many dead letters there are once all that was built is applied.
+    letters: u64,
+    /// So many records' messages are still to be sent by themselves.
+    singly: usize,
     backoff: Duration,
     /// Since when a ledger has stood beyond its partition's end.
     beyond_since: Option<Instant>,
@@ -173,6 +205,8 @@ struct Worker {
     /// What a person has settled. It counts until something else stops the subscription: a unit
     /// with the settled record may be thrown away and built again.
     consent: Option<(StopCause, Settle)>,
+    /// Seeks whose clients wait.
+    seeks: VecDeque<Underway>,
 }
 
 /// What a settlement is about.
@@ -180,6 +214,8 @@ struct Worker {
 enum StopCause {
     /// One bad record.
     Record(RecordId),
+    /// One bad record that finds no room among the dead letters.
+    Letter(RecordId),
     /// Records lost or topics made anew, as they were told.
     Gaps(Vec<gap::Gap>),
     /// A log that was cut below the ledger and has grown again.
@@ -190,6 +226,7 @@ impl StopCause {
     fn settles(&self) -> Settles {
         match self {
             StopCause::Record(_) => Settles::Record,
+            StopCause::Letter(_) => Settles::Letter,
             StopCause::Gaps(_) | StopCause::Truncated => Settles::Gap,
         }
     }
@@ -212,11 +249,14 @@ pub fn spawn(spec: Spec, mut lane: LaneWorker) -> std::io::Result<JoinHandle<()>
             member: None,
             rival: Rival::None,
             producer: None,
+            letters: 0,
+            singly: 0,
             backoff: BACKOFF.0,
             beyond_since: None,
             stopped: None,
             schemas: None,
             consent: None,
+            seeks: VecDeque::new(),
         };
         let run = std::panic::AssertUnwindSafe(|| worker.run());
         if std::panic::catch_unwind(run).is_err() {
@@ -234,7 +274,10 @@ impl Worker {
     fn run(mut self) {
         loop {
             let control = self.lane.shared.control();
+            self.refuse_replays(&control);
             if let Wanted::Exit(farewell) = control.wanted {
+                let problem = "the subscription ended, or was replaced, meanwhile";
+                self.tell_all(&CommandError::new(problem).hint("try again"));
                 return self.say_farewell(farewell);
             }
             if let Some(settle) = self.lane.shared.take_settle() {
@@ -242,6 +285,7 @@ impl Worker {
             }
             let trouble = match &control.wanted {
                 Wanted::Hold(status) => {
+                    self.seek_while_held(&control);
                     self.lane.shared.say(control.generation, status.clone());
                     self.hold(control.generation);
                     continue;
@@ -261,6 +305,7 @@ impl Worker {
             Trouble::Changed => {}
             Trouble::Recheck => self.pause_before_retry(control.generation),
             Trouble::Wait { reason, action, connection } => {
+                self.end_replays(&format!("waits: {reason}"), &action);
                 self.lane.shared.greet(Err(reason.clone()));
                 let paused = control.wanted == Wanted::Pause;
                 let state = if paused { State::Paused } else { State::Waiting };
@@ -272,6 +317,7 @@ impl Worker {
                 self.pause_before_retry(control.generation);
             }
             Trouble::Stop { reason, action, settles } => {
+                self.end_replays(&format!("is stopped: {reason}"), &action);
                 log::warn!("subscription {} stopped: {reason}", self.spec.name);
                 self.consent = None;
                 self.lane.shared.greet(Err(reason.clone()));
@@ -385,7 +431,11 @@ impl Worker {
     /// How RESUME settled this record.
     fn settlement_of(&self, id: &RecordId) -> Option<Settle> {
         match &self.consent {
-            Some((StopCause::Record(record), settle)) if record == id => Some(*settle),
+            Some((StopCause::Record(record) | StopCause::Letter(record), settle))
+                if record == id =>
+            {
+                Some(*settle)
+            }
             _ => None,
         }
     }

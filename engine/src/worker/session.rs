@@ -3,6 +3,7 @@
 use super::catch_up::write_listing;
 use super::gap::{Gap, Misfit, jump, misfit_of};
 use super::membership::{Share, Standings};
+use super::seek::Moved;
 use super::shared::{Control, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
@@ -31,11 +32,24 @@ impl Worker {
     pub(super) fn session(&mut self, control: &Control) -> Trouble {
         match self.begin(control) {
             Ok(standings) => self.continue_with(control, standings),
-            Err(trouble) => trouble,
+            Err(trouble) => {
+                self.refuse_seeks(&trouble);
+                trouble
+            }
+        }
+    }
+
+    /// Does what KAFKA.SEEK asks for where nothing is to be consumed, whatever the reason.
+    pub(super) fn seek_while_held(&mut self, control: &Control) {
+        if self.is_to_seek()
+            && let Err(trouble) = self.begin(control)
+        {
+            self.refuse_seeks(&trouble);
         }
     }
 
     fn begin(&mut self, control: &Control) -> Result<Standings, Trouble> {
+        self.take_seeks();
         let topics = self.discover()?;
         self.learn_type(&topics)?;
         loop {
@@ -50,12 +64,17 @@ impl Worker {
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
+                // Before it is held against Kafka: a seek is a way out of what does not fit.
+                if self.seek(control, &topics, &positions)? == Moved::Yes {
+                    continue;
+                }
                 self.check(&topics, &positions, &share, &mut advances)?;
             } else {
                 self.register(control, &topics, &positions, &missing, &mut advances)?;
             }
             if advances.is_empty() {
-                return Ok(Standings { all: self.cursors(&topics, &positions)?, share });
+                let letters = positions.letters;
+                return Ok(Standings { all: self.cursors(&topics, &positions)?, share, letters });
             }
             self.send_advances(control, advances, &positions)?;
             // What was accepted is on its way; another gap is another question.
@@ -70,7 +89,14 @@ impl Worker {
     pub(super) fn ask_topics(&mut self) -> Result<Result<Vec<TopicInfo>, TopicsError>, Trouble> {
         let wanted = self.spec.topics.clone();
         let is_first = self.lane.shared.greeting().is_none();
-        Ok(self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK }))
+        let topics = self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK });
+        match &topics {
+            Ok(_) | Err(TopicsError::Missing { .. } | TopicsError::Authorization { .. }) => {
+                self.lane.shared.found_contact();
+            }
+            Err(error) => self.lane.shared.lost_contact(error.to_string()),
+        }
+        Ok(topics)
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
@@ -203,10 +229,12 @@ impl Worker {
         match failure.problem.kind {
             ProblemKind::Transport => {
                 let cause = last().unwrap_or_else(|| failure.problem.clone());
-                broker_trouble(&match cause.kind {
+                let error = match cause.kind {
                     ProblemKind::Authentication | ProblemKind::Tls => TopicsError::Refused(cause),
                     _ => TopicsError::Unreachable(cause),
-                })
+                };
+                self.lane.shared.lost_contact(error.to_string());
+                broker_trouble(&error)
             }
             _ => trouble_of(&failure.problem),
         }
@@ -284,7 +312,7 @@ impl Worker {
 
     /// Sends a unit that only moves the ledger. Of a topic that was made anew, the list keeps where
     /// the new one begins.
-    fn send_advances(
+    pub(super) fn send_advances(
         &mut self,
         control: &Control,
         advances: Vec<Advance>,
@@ -380,12 +408,8 @@ pub(super) fn broker_trouble(error: &TopicsError) -> Trouble {
 /// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.
 pub(super) fn trouble_of(problem: &Problem) -> Trouble {
     let (connection, action) = match problem.kind {
-        ProblemKind::Authentication => (
-            Keep::Reconnect,
-            "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try",
-        ),
-        ProblemKind::Tls => {
-            (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile")
+        ProblemKind::Authentication | ProblemKind::Tls => {
+            (Keep::Reconnect, problem.what_to_check())
         }
         ProblemKind::Authorization => {
             (Keep::Keep, "grant READ on the topic and the group to the user")

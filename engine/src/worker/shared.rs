@@ -1,8 +1,16 @@
 //! What a subscription's worker and the applier's side share: what is wanted, how it goes, who asks.
 
+mod looks;
+
+pub use looks::LastError;
+
 use super::catch_up::LateShown;
+use super::contact::Contact;
 use super::gate::Passage;
 use super::plan::RecordError;
+use super::replays::{Replay, Replays};
+use super::seek::SeekRequest;
+use super::trend::Trend;
 use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
 use crate::ledger::Counters;
@@ -150,14 +158,19 @@ pub struct Shared {
     progress: Mutex<Vec<Progress>>,
     questions: Mutex<Vec<Arc<Mutex<Ends>>>>,
     asked: AtomicUsize,
+    seeks: Mutex<Vec<SeekRequest>>,
     waker: Mutex<Option<Waker>>,
-    last_error: Mutex<String>,
+    last_error: Mutex<Option<LastError>>,
+    trend: Mutex<Trend>,
+    contact: Mutex<Contact>,
     greeting: Mutex<Option<Result<(), String>>>,
     memory: AtomicUsize,
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
     rebalances: AtomicU64,
     partitions_read: AtomicUsize,
+    /// Dead letters to be replayed.
+    pub(super) replays: Replays,
 }
 
 impl Shared {
@@ -185,14 +198,18 @@ impl Shared {
             progress: Mutex::default(),
             questions: Mutex::default(),
             asked: AtomicUsize::new(0),
+            seeks: Mutex::default(),
             waker: Mutex::new(None),
             last_error: Mutex::default(),
+            trend: Mutex::default(),
+            contact: Mutex::default(),
             greeting: Mutex::new(None),
             memory: AtomicUsize::new(0),
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
             partitions_read: AtomicUsize::new(0),
+            replays: Replays::default(),
         }
     }
 
@@ -333,7 +350,7 @@ impl Shared {
     /// Says what the subscription does; keeps `since` when nothing changed.
     pub fn set_status(&self, status: Status) {
         if status.state == State::Stopped {
-            *self.last_error.lock() = status.reason.clone();
+            self.set_last_error(status.reason.clone());
         }
         self.status.lock().change(status);
     }
@@ -350,15 +367,6 @@ impl Shared {
             (Some(hold), Some(status)) => hold.change(status),
             (hold, status) => *hold = status,
         }
-    }
-
-    /// The last reason for a stop or a bad record; empty when there was none.
-    pub fn last_error(&self) -> String {
-        self.last_error.lock().clone()
-    }
-
-    pub(super) fn set_last_error(&self, error: String) {
-        *self.last_error.lock() = error;
     }
 
     /// Says how the first contact with the broker went; only the first call counts.
@@ -453,6 +461,12 @@ impl Shared {
         answer
     }
 
+    /// Has the worker replay dead letters, once it consumes.
+    pub fn ask_replay(&self, replay: Replay) {
+        self.replays.add(replay);
+        self.wake();
+    }
+
     /// Whether somebody waits to hear where the topics end.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire) > 0
@@ -471,6 +485,16 @@ impl Shared {
         let mut questions = self.questions.lock();
         self.asked.fetch_sub(questions.len(), Ordering::AcqRel);
         std::mem::take(&mut questions)
+    }
+
+    /// Has the worker move the ledger at the beginning of its next session, which is now.
+    pub fn seek(&self, request: SeekRequest) {
+        self.seeks.lock().push(request);
+        self.change(|_| {});
+    }
+
+    pub(super) fn take_seeks(&self) -> Vec<SeekRequest> {
+        std::mem::take(&mut *self.seeks.lock())
     }
 
     /// The type of the values, where a schema tells it before any record is read.

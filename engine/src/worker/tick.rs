@@ -124,7 +124,10 @@ impl Worker {
                     Err(Trouble::Wait { reason, action, .. }) => {
                         Status::new(State::Waiting, reason, action)
                     }
-                    _ => running,
+                    _ => {
+                        self.lane.shared.found_contact();
+                        running
+                    }
                 };
                 self.lane.shared.say(flow.generation, status);
             }

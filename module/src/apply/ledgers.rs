@@ -13,7 +13,8 @@ pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
     let listed = context
         .call("HGETALL", &[&known], Manner::Local)
         .map_err(|error| format!("{known}: {error}"))?;
-    let mut positions = Positions::default();
+    let letters = super::letters::count(context, subscription);
+    let mut positions = Positions { letters, ..Positions::default() };
     for (field, listing) in listed.pairs() {
         let field = field.text();
         let place = field

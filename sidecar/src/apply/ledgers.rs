@@ -74,12 +74,18 @@ pub fn load(
         FIELDS.iter().for_each(|field| request.word(field.as_bytes()));
         places.push((topic, partition, Listing::parse(&text(listing))));
     }
+    let letters = ledger::dead_letters_key(subscription);
+    request.command(&[b"XLEN", letters.as_bytes()]);
     connection.send(&request)?;
     let mut positions = Positions::default();
     for (topic, partition, listing) in places {
         let (exists, fields) = (connection.value()?, connection.value()?);
         let standing = standing(exists, fields)?;
         positions.partitions.push(Known { topic, partition, listing, standing });
+    }
+    // A key of another type is met by the letter that is to be written there.
+    if let Value::Int(letters) = connection.value()? {
+        positions.letters = u64::try_from(letters).unwrap_or(0);
     }
     Ok(Ok(positions))
 }

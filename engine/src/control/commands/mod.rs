@@ -1,6 +1,9 @@
 //! The statements, applied.
 
+mod inquire;
+mod letters;
 mod route;
+mod seek;
 mod settle;
 mod subscribe;
 
@@ -78,7 +81,14 @@ impl<H: Host> Execution<'_, H> {
             Statement::Resume { name, settle } => {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
+            Statement::Seek(wanted) => self.seek(wanted),
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
+            Statement::Topics { source } => self.topics(source.as_ref()),
+            Statement::Peek(asked) => self.peek(asked),
+            Statement::Produce(asked) => self.produce(asked),
+            Statement::Preview(asked) => self.preview(*asked),
+            Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
+            Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -152,10 +162,17 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unroute { .. }
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
-        | Statement::Resume { .. } => true,
+        | Statement::Resume { .. }
+        | Statement::Replay { .. }
+        | Statement::Seek(_) => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
+        | Statement::Topics { .. }
+        | Statement::Peek(_)
+        | Statement::Produce(_)
+        | Statement::Preview(_)
+        | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,
     }

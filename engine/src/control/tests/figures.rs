@@ -4,6 +4,7 @@ use super::{Peer, field, simple};
 use crate::applier::{Applied, Applier, Known, Positions};
 use crate::control::Reply;
 use crate::ledger::{Expected, Listing, Standing};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::unit::Unit;
 use rdkafka::ClientConfig;
@@ -29,7 +30,15 @@ impl Applier for Ledger {
             listing: Listing::default(),
             standing: Ok(*standing),
         };
-        Ok(Positions { partitions: self.standings.iter().map(known).collect() })
+        Ok(Positions { partitions: self.standings.iter().map(known).collect(), letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        Ok(letter::Page::default())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod figures;
+mod inquiries;
 mod synchronise;
 mod waiting;
 
@@ -11,6 +12,7 @@ use crate::command::definition::Definition;
 use crate::command::{CommandError, Offsets, Route, lines};
 use crate::kafka::{Membership, Profiles, TopicId};
 use crate::ledger::{Listing, Standing};
+use crate::letter;
 use crate::state::State;
 use crate::worker::{Lane, Shared, UnitRecords};
 use std::cell::{Cell, RefCell};
@@ -136,7 +138,16 @@ impl Host for Double {
         standing.counters.consumed = redis.consumed;
         let listing = Listing::new(0, 0);
         let known = Known { topic: "t".to_owned(), partition: 0, listing, standing: Ok(standing) };
-        Ok(Positions { partitions: vec![known] })
+        Ok(Positions { partitions: vec![known], letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _database: i32,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        self.redis.borrow().answer().map(|()| letter::Page::default())
     }
 
     fn delete_ledger(
