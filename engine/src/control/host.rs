@@ -4,6 +4,7 @@ use super::Reply;
 use crate::applier::Positions;
 use crate::command::definition::{self, Definition};
 use crate::command::{CommandError, Offsets, Route};
+use crate::letter;
 use crate::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,6 +108,15 @@ pub trait Host {
 
     /// What Redis holds of a subscription's ledger.
     fn positions(&mut self, database: i32, subscription: &str) -> Result<Positions, String>;
+
+    /// Reads dead letters, oldest first, for whoever gives the command; refused where that user may not
+    /// read them.
+    fn letters(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String>;
 
     /// Deletes these keys of the ledger, and every partition's key that the ledger's list names.
     fn delete_ledger(

@@ -25,7 +25,8 @@ impl Registry {
         let lane = known.lane.as_ref();
         let count = |of: fn(&Lane) -> u64| lane.map_or(0, of);
         let routes = self.routes_of(&known.declared.name);
-        let status = known.status(hold);
+        let mut status = known.status(hold);
+        self.tell_catch_up(&known.declared.name, &mut status);
         let (rate, catch_up) = lane.map_or((None, CatchUp::Unknown), |lane| lane.shared.trend());
         let catch_up = match (status.state, catch_up) {
             // Whatever it did until a moment ago.
@@ -97,6 +98,9 @@ impl Registry {
             ("db", Reply::Integer(subscription.map_or(0, |known| i64::from(known.db)))),
             ("from", text(from)),
             ("applied", number(report.applied)),
+            ("phase", text(self.phase_of(name))),
+            ("waits_for", Reply::Text(self.late_trouble(from, name))),
+            ("catches_up", self.catch_up_info(from, name)),
         ]))
     }
 }

@@ -21,8 +21,8 @@ const LIMIT: usize = 1024;
 enum Question {
     /// How the first contact with the broker went; `note` is added to the reply.
     Greeting { note: String },
-    /// Whether all that Kafka held is applied.
-    Reached(Arc<Mutex<Ends>>),
+    /// Whether all that Kafka held is applied, also by these routes that were catching up.
+    Reached(Arc<Mutex<Ends>>, Arc<Vec<String>>),
     /// What another thread answers to this command.
     Elsewhere { command: &'static str, answer: Arc<Mutex<Slot>> },
 }
@@ -106,10 +106,10 @@ impl<W: Waiter> Waiting<W> {
         &mut self,
         host: &mut impl Host<Waiter = W>,
         subscription: &str,
-        ends: Arc<Mutex<Ends>>,
+        (ends, late): (Arc<Mutex<Ends>>, Arc<Vec<String>>),
         time: Option<Duration>,
     ) {
-        self.add(host, subscription, Question::Reached(ends), time);
+        self.add(host, subscription, Question::Reached(ends, late), time);
     }
 
     /// Lets a client wait for what another thread answers to its command, at most so long.
@@ -168,7 +168,7 @@ impl<W: Waiter> Asker<W> {
             Question::Greeting { note } => {
                 greeting(known, hold, late).map(|line| Reply::Simple(line + note))
             }
-            Question::Reached(ends) => self.reached(known, &ends.lock(), late),
+            Question::Reached(ends, routes) => self.reached(known, &ends.lock(), routes, late),
             Question::Elsewhere { command, answer } => {
                 let reply = answer.lock().reply.take();
                 reply.or_else(|| {
@@ -189,7 +189,13 @@ impl<W: Waiter> Asker<W> {
         }
     }
 
-    fn reached(&self, known: Option<&Subscription>, ends: &Ends, late: bool) -> Option<Reply> {
+    fn reached(
+        &self,
+        known: Option<&Subscription>,
+        ends: &Ends,
+        routes: &[String],
+        late: bool,
+    ) -> Option<Reply> {
         let error = |problem: String| Some(Reply::Error(format!("ERR KAFKA.WAIT: {problem}")));
         let name = &self.subscription;
         let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
@@ -203,7 +209,13 @@ impl<W: Waiter> Asker<W> {
         let waited = self.asked.elapsed().as_millis();
         match ends {
             Ends::Known(ends) if is_reached(&progress, ends) => {
-                Some(Reply::Simple("OK".to_owned()))
+                let behind = lane.shared.first_behind(routes);
+                match behind.filter(|_| late) {
+                    Some(route) => error(format!(
+                        "route '{route}' has not caught up after {waited} ms; KAFKA.INFO {route} says more"
+                    )),
+                    None => behind.is_none().then(|| Reply::Simple("OK".to_owned())),
+                }
             }
             _ if !late => None,
             Ends::Asked => error(format!("no answer from the broker within {waited} ms")),

@@ -15,6 +15,10 @@ use super::problem::{Failure, Operation, Problem, ProblemKind};
 use super::topic_id::TopicId;
 use crate::nearest::nearest;
 
+mod survey;
+
+pub use survey::TopicShape;
+
 /// The timestamp that stands for the end in ListOffsets.
 const LATEST: i64 = -1;
 

@@ -35,6 +35,10 @@ pub enum Operation {
     Send,
     /// Joining a consumer group.
     Join,
+    /// Asking how long topics keep their records.
+    Retention,
+    /// Making a topic.
+    CreateTopic,
 }
 
 impl fmt::Display for Operation {
@@ -50,6 +54,8 @@ impl fmt::Display for Operation {
             Operation::Fetch => "reading records",
             Operation::Send => "sending messages",
             Operation::Join => "joining the consumer group",
+            Operation::Retention => "asking for the topics' retention",
+            Operation::CreateTopic => "making the topic",
         })
     }
 }

@@ -4,7 +4,10 @@
 //! the next session begins with those that are left, at what the ledger holds. A worker that does
 //! not hear of it in time is fenced by the ledger, as anybody else who is late.
 
-use super::consume::{Flow, TICK};
+use super::consume::TICK;
+use super::flow::Flow;
+use super::lane::PositionsAsked;
+
 use super::session::ASK;
 use super::shared::{Control, Questions};
 use super::{IDLE_LOOK, Keep, STUCK, Trouble, Worker};
@@ -12,7 +15,7 @@ use crate::applier::Positions;
 use crate::kafka::{self, Assigned, Commit, Failure, Member, Membership, Problem, ProblemKind};
 use crate::ledger::{Cursor, Standing};
 use crate::state::{State, Status};
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::TryRecvError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,6 +85,8 @@ pub(super) struct Standings {
     pub(super) all: Vec<Cursor>,
     /// Those that are read here.
     pub(super) share: Share,
+    /// How many dead letters there are.
+    pub(super) letters: u64,
 }
 
 impl Standings {
@@ -92,7 +97,7 @@ impl Standings {
 
     /// The cursors of the partitions read here, and where they stand among all.
     pub(super) fn own(self) -> (Vec<usize>, Vec<Cursor>) {
-        let Standings { all, share } = self;
+        let Standings { all, share, .. } = self;
         let own = |(_, cursor): &(usize, Cursor)| share.includes(&cursor.topic, cursor.partition);
         all.into_iter().enumerate().filter(own).unzip()
     }
@@ -100,7 +105,7 @@ impl Standings {
 
 /// A look at the ledger under way.
 struct Question {
-    answer: Receiver<Result<Positions, String>>,
+    answer: PositionsAsked,
     /// What was applied of this worker's own partitions when it was asked.
     applied: Vec<i64>,
 }
@@ -339,6 +344,8 @@ impl Worker {
         if let Some(asked) = flow.others.asked.take() {
             match asked.answer.try_recv() {
                 Ok(Ok(positions)) => {
+                    // Those of other members; what is under way here is not among them yet.
+                    self.letters = self.letters.max(positions.letters);
                     if flow.was_moved(&positions, &asked.applied) {
                         return Err(Trouble::Changed);
                     }

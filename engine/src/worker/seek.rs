@@ -144,7 +144,7 @@ impl Worker {
                     let advances = moves.iter().map(|it| it.advance.clone()).collect();
                     underway.sent = Some(Sent { moves, applied });
                     self.seeks.push_front(underway);
-                    self.send_advances(control, advances)?;
+                    self.send_advances(control, advances, positions)?;
                     self.await_applied(control)?;
                     return Ok(Moved::Yes);
                 }

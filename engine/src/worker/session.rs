@@ -1,5 +1,6 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
+use super::catch_up::write_listing;
 use super::gap::{Gap, Misfit, jump, misfit_of};
 use super::membership::{Share, Standings};
 use super::seek::Moved;
@@ -7,9 +8,10 @@ use super::shared::{Control, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
-    self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
+    Failure, Position, Problem, ProblemKind, TopicId, TopicInfo, TopicsError, Watermarks,
 };
-use crate::ledger::{Advance, Cursor, Expected, Standing};
+use crate::ledger::{Advance, Cursor, Expected, Listing, Standing, known_key};
+use crate::record::Names;
 use crate::state::{Settles, State, Status};
 use crate::unit::Builder;
 use std::sync::Arc;
@@ -71,9 +73,10 @@ impl Worker {
                 self.register(control, &topics, &positions, &missing, &mut advances)?;
             }
             if advances.is_empty() {
-                return Ok(Standings { all: self.cursors(&topics, &positions)?, share });
+                let letters = positions.letters;
+                return Ok(Standings { all: self.cursors(&topics, &positions)?, share, letters });
             }
-            self.send_advances(control, advances)?;
+            self.send_advances(control, advances, &positions)?;
             // What was accepted is on its way; another gap is another question.
             self.consent.take_if(|(cause, _)| matches!(cause, StopCause::Gaps(_)));
         }
@@ -137,7 +140,7 @@ impl Worker {
             let id = topics
                 .iter()
                 .find(|info| *info.name == **topic)
-                .map_or(kafka::TopicId::UNKNOWN, |info| info.id);
+                .map_or(TopicId::UNKNOWN, |info| info.id);
             let (topic, partition) = (topic.clone(), *partition);
             advances.push(Advance {
                 topic,
@@ -211,7 +214,11 @@ impl Worker {
         Ok(found)
     }
 
-    fn watermarks(&mut self, topic: &str, partition: i32) -> Result<Watermarks, Trouble> {
+    pub(super) fn watermarks(
+        &mut self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Watermarks, Trouble> {
         let marks = self.connect()?.watermarks(topic, partition, ASK);
         marks.map_err(|failure| self.explain(&failure))
     }
@@ -303,20 +310,27 @@ impl Worker {
         Trouble::Stop { reason: reason.into(), action: action.into(), settles }
     }
 
-    /// Sends a unit that only moves the ledger.
+    /// Sends a unit that only moves the ledger. Of a topic that was made anew, the list keeps where
+    /// the new one begins.
     pub(super) fn send_advances(
         &mut self,
         control: &Control,
         advances: Vec<Advance>,
+        positions: &Positions,
     ) -> Result<(), Trouble> {
         let mut unit = self.lane.empty_unit();
         unit.generation = control.generation;
-        Builder::new().finish(
-            &self.spec.name,
-            &Default::default(),
-            advances.into_iter(),
-            &mut unit,
-        );
+        let (mut builder, mut names) = (Builder::new(), Names::default());
+        for Advance { topic, partition, standing, .. } in &advances {
+            let Some(known) = positions.get(topic, *partition) else { continue };
+            let was = known.standing.as_ref().map_or(TopicId::UNKNOWN, |was| was.topic_id);
+            if was.is_known() && was != standing.topic_id {
+                let listing = Listing { start: Some(standing.next), ..known.listing };
+                let list = known_key(&self.spec.name);
+                write_listing(&mut builder, &mut names, &list, (topic, *partition), &listing);
+            }
+        }
+        builder.finish(&self.spec.name, &names, advances.into_iter(), &mut unit);
         self.lane.send(unit)?;
         Ok(())
     }

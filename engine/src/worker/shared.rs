@@ -4,9 +4,11 @@ mod looks;
 
 pub use looks::LastError;
 
+use super::catch_up::LateShown;
 use super::contact::Contact;
 use super::gate::Passage;
 use super::plan::RecordError;
+use super::replays::{Replay, Replays};
 use super::seek::SeekRequest;
 use super::trend::Trend;
 use crate::command::{Offsets, Settle};
@@ -49,6 +51,8 @@ pub struct Control {
     pub gate: Passage,
     /// The routes, in the order they were made.
     pub routes: Arc<Vec<super::RouteSpec>>,
+    /// Names of routes that lack records which the subscription had consumed before them.
+    pub late: Arc<Vec<String>>,
     /// What RESUME SKIP or DEADLETTER decided about the thing that stopped it.
     pub settle: Option<Settle>,
     /// Records that Redis or Kafka would refuse, with their words.
@@ -143,6 +147,8 @@ pub(super) enum Questions {
 pub struct Shared {
     /// Units dealt with.
     pub units: UnitCounts,
+    /// Routes that catch up.
+    pub late: LateShown,
     routes: Mutex<BTreeMap<Arc<str>, u64>>,
     hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
@@ -163,6 +169,8 @@ pub struct Shared {
     at_gate: AtomicBool,
     rebalances: AtomicU64,
     partitions_read: AtomicUsize,
+    /// Dead letters to be replayed.
+    pub(super) replays: Replays,
 }
 
 impl Shared {
@@ -173,12 +181,14 @@ impl Shared {
             wanted,
             gate: Passage::Open,
             routes: Arc::new(routes),
+            late: Arc::default(),
             settle: None,
             verdicts: Vec::new(),
         };
 
         Shared {
             units: UnitCounts::default(),
+            late: LateShown::default(),
             routes: Mutex::default(),
             hold: Mutex::new(None),
             control: Mutex::new(control),
@@ -199,6 +209,7 @@ impl Shared {
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
             partitions_read: AtomicUsize::new(0),
+            replays: Replays::default(),
         }
     }
 
@@ -383,6 +394,20 @@ impl Shared {
 
     /// Takes over what an applied unit did: to the ledger, and for which routes.
     pub(super) fn advance(&self, unit: &Unit) {
+        match &unit.catches_up {
+            Some(route) => self.late.advance(route, &unit.advances),
+            None => self.advance_progress(unit),
+        }
+        let mut routes = self.routes.lock();
+        for (name, records) in unit.routes.iter().zip(&unit.applied) {
+            match routes.get_mut(name) {
+                Some(sum) => *sum += records,
+                None => drop(routes.insert(name.clone(), *records)),
+            }
+        }
+    }
+
+    fn advance_progress(&self, unit: &Unit) {
         let timestamps = unit.timestamps.iter().copied().chain(std::iter::repeat(None));
         let mut progress = self.progress.lock();
         for (advance, timestamp) in unit.advances.iter().zip(timestamps) {
@@ -395,14 +420,26 @@ impl Shared {
                 progress.timestamp = timestamp.or(progress.timestamp);
             }
         }
-        drop(progress);
-        let mut routes = self.routes.lock();
-        for (name, records) in unit.routes.iter().zip(&unit.applied) {
-            match routes.get_mut(name) {
-                Some(sum) => *sum += records,
-                None => drop(routes.insert(name.clone(), *records)),
-            }
-        }
+    }
+
+    /// A route has joined for good: nothing changes for the worker, which has it in already.
+    pub(crate) fn settle_late(&self, route: &str) {
+        let mut control = self.control.lock();
+        Arc::make_mut(&mut control.late).retain(|name| name != route);
+        self.late.forget(route);
+    }
+
+    /// The first of these routes that is still behind, or may be.
+    pub fn first_behind<'r>(&self, routes: &'r [String]) -> Option<&'r String> {
+        let late = self.control.lock().late.clone();
+        let is_behind =
+            |route: &&String| late.contains(route) && self.records_behind(route) != Some(0);
+        routes.iter().find(is_behind)
+    }
+
+    /// How many records a route that catches up has yet to apply; none while unknown.
+    pub fn records_behind(&self, route: &str) -> Option<i64> {
+        self.late.behind(route, &self.progress.lock())
     }
 
     /// Records of which a route wrote something, since the lane was made.
@@ -422,6 +459,12 @@ impl Shared {
         }
         self.wake();
         answer
+    }
+
+    /// Has the worker replay dead letters, once it consumes.
+    pub fn ask_replay(&self, replay: Replay) {
+        self.replays.add(replay);
+        self.wake();
     }
 
     /// Whether somebody waits to hear where the topics end.

@@ -174,6 +174,8 @@ impl Context {
 pub enum Event {
     /// XADD
     StreamAdded,
+    /// XDEL
+    StreamDeleted,
     /// XTRIM, or XADD with MAXLEN that trimmed
     StreamTrimmed,
     /// HSET
@@ -208,6 +210,7 @@ impl Event {
     fn parts(self) -> (c_int, &'static CStr) {
         match self {
             Event::StreamAdded => (raw::REDISMODULE_NOTIFY_STREAM, c"xadd"),
+            Event::StreamDeleted => (raw::REDISMODULE_NOTIFY_STREAM, c"xdel"),
             Event::StreamTrimmed => (raw::REDISMODULE_NOTIFY_STREAM, c"xtrim"),
             Event::HashSet => (raw::REDISMODULE_NOTIFY_HASH, c"hset"),
             Event::HashDeleted => (raw::REDISMODULE_NOTIFY_HASH, c"hdel"),
@@ -269,6 +272,9 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_GetUsedMemoryRatio,
         RedisModule_StreamAdd,
         RedisModule_StreamDelete,
+        RedisModule_StreamIteratorStart,
+        RedisModule_StreamIteratorNextID,
+        RedisModule_StreamIteratorStop,
         RedisModule_StreamTrimByLength,
         RedisModule_StreamTrimByID,
         RedisModule_ListPush,

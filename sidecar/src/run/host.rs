@@ -11,6 +11,7 @@ use redis_kafka_engine::control::{
     CommandInfo, Host, Reply, Role, WORD_TIME, Waiter, eviction_note, word_key,
 };
 use redis_kafka_engine::ledger;
+use redis_kafka_engine::letter;
 use redis_kafka_engine::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -220,6 +221,21 @@ impl Host for SidecarHost {
             Ok(positions) => positions,
             Err(problem) => Err(self.redis.explain(&ledger::known_key(subscription), &problem)),
         }
+    }
+
+    fn letters(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        let read = |connection: &mut crate::redis::Connection| {
+            crate::apply::letters(connection, subscription, range)
+        };
+        let page = self.redis.work(database, read);
+        page.map_err(|problem| {
+            self.redis.explain(&ledger::dead_letters_key(subscription), &problem)
+        })
     }
 
     fn delete_ledger(

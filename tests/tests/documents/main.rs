@@ -6,6 +6,7 @@ mod compose;
 mod configuration;
 mod deploy;
 mod grafana;
+mod guides;
 mod layers;
 mod readme;
 mod sidecar;

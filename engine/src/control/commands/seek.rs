@@ -39,6 +39,14 @@ impl<H: Host> Execution<'_, H> {
         let known = known(self.registry, &wanted.name)?;
         known.check_alive(&wanted.name)?;
         wanted.check_topic(&known.declared.topics)?;
+        if let Some(route) = self.registry.catching_up(&wanted.name) {
+            let problem = format!("route '{route}' still reads the records before it was made");
+            let way = format!(
+                "KAFKA.WAIT {} waits for it, KAFKA.UNROUTE {route} gives it up",
+                wanted.name
+            );
+            return Err(CommandError::new(problem).hint(way));
+        }
         if let Some(hold) = known.hold(self.hold) {
             let problem = format!("nothing can be written now: {}", hold.reason);
             return Err(CommandError::new(problem).hint("try again once that is over"));
