@@ -126,6 +126,18 @@ pub trait Host {
         partitions: &[(Arc<str>, i32)],
     ) -> Result<(), String>;
 
+    /// Has the ledger of a route that reads no more for itself go, once no other host of the same
+    /// definitions can take the route for one that does: whoever finds no ledger begins anew. A host
+    /// that is alone deletes it at once, others after [`WORD_TIME`].
+    fn retire_ledger(
+        &mut self,
+        database: i32,
+        route: &str,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<(), String> {
+        self.delete_ledger(database, route, partitions)
+    }
+
     /// What the server says of one of its commands, `name` as `SET` or `CONFIG|GET`; none where it has
     /// no such command.
     fn command(&mut self, name: &str) -> Result<Option<CommandInfo>, String>;

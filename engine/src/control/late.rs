@@ -32,7 +32,7 @@ impl Registry {
         lanes.into_iter().any(|lane| lane.shared.late.has_done())
     }
 
-    /// Stores of routes that have caught up that they have, then deletes their own ledgers. To be
+    /// Stores of routes that have caught up that they have, then lets their own ledgers go. To be
     /// called where the host may write.
     pub fn finish_catch_ups(&mut self, host: &mut impl Host) {
         let done = |(name, known): (&String, &Subscription)| {
@@ -86,10 +86,10 @@ impl Registry {
         if let Some(lane) = self.lane(subscription) {
             lane.shared.settle_late(route);
         }
-        self.delete_late(host, db, subscription, route)
+        self.retire_late(host, db, subscription, route)
     }
 
-    /// Deletes a route's own ledger, if there is one.
+    /// Deletes a route's own ledger, if there is one, before another route of that name begins.
     pub(super) fn delete_late(
         &self,
         host: &mut impl Host,
@@ -97,11 +97,26 @@ impl Registry {
         subscription: &str,
         route: &str,
     ) -> Result<(), String> {
-        let known = self.subscriptions.get(subscription);
-        let partitions: Vec<_> = known.map(Subscription::progress).unwrap_or_default();
-        let partitions: Vec<(Arc<str>, i32)> =
-            partitions.into_iter().map(|progress| (progress.topic, progress.partition)).collect();
+        let partitions = self.partitions_of(subscription);
         host.delete_ledger(db, &catch_up_name(subscription, route), &partitions)
+    }
+
+    /// Lets a route's own ledger go, if there is one, as nobody needs it any more.
+    pub(super) fn retire_late(
+        &self,
+        host: &mut impl Host,
+        db: i32,
+        subscription: &str,
+        route: &str,
+    ) -> Result<(), String> {
+        let partitions = self.partitions_of(subscription);
+        host.retire_ledger(db, &catch_up_name(subscription, route), &partitions)
+    }
+
+    fn partitions_of(&self, subscription: &str) -> Vec<(Arc<str>, i32)> {
+        let known = self.subscriptions.get(subscription);
+        let progress = known.map(Subscription::progress).unwrap_or_default();
+        progress.into_iter().map(|progress| (progress.topic, progress.partition)).collect()
     }
 
     fn lane(&self, subscription: &str) -> Option<&Lane> {

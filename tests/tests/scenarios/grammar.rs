@@ -106,14 +106,6 @@ fn options_to_come_are_refused_by_name(subject: Subject) {
     for (target, name) in targets {
         not_supported(&server, &format!("KAFKA.ROUTE r FROM rides TO {target}"), name);
     }
-    for command in ["KAFKA.PREVIEW FROM rides", "KAFKA.TOPICS", "KAFKA.PEEK t", "KAFKA.PRODUCE t v"]
-    {
-        let error = server.refused(command);
-        assert!(
-            error.contains("not supported yet") || error.contains("unknown command"),
-            "{error}"
-        );
-    }
 }
 
 fn not_supported(server: &RedisServer, line: &str, name: &str) {

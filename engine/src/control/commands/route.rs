@@ -41,7 +41,7 @@ impl<H: Host> Execution<'_, H> {
         {
             self.registry.reroute(&former);
             if was == Phase::CatchesUp {
-                self.delete_late(&former, &name)?;
+                self.retire_late(&former, &name)?;
             }
         }
         Ok(Some(Reply::Simple(reply)))
@@ -113,13 +113,18 @@ impl<H: Host> Execution<'_, H> {
         self.registry.delete_late(self.host, db, from, route).map_err(CommandError::new)
     }
 
+    fn retire_late(&mut self, from: &str, route: &str) -> Result<(), CommandError> {
+        let db = self.registry.subscriptions.get(from).map_or(0, |known| known.db);
+        self.registry.retire_late(self.host, db, from, route).map_err(CommandError::new)
+    }
+
     pub(super) fn unroute(&mut self, name: &str) -> Outcome {
         let from = self.registry.routes.get(name).map(|known| known.declared.from.clone());
         let from = from.ok_or_else(|| unknown(self.registry, name, "route"))?;
         self.unstore(&[name])?;
         self.registry.routes.remove(name);
         self.registry.reroute(&from);
-        self.delete_late(&from, name)?;
+        self.retire_late(&from, name)?;
         ok()
     }
 }
