@@ -12,7 +12,7 @@ use regex::Regex;
 
 redis_kafka_tests::for_module_and_sidecar!(wrong_lines_are_answered_with_their_way_out);
 
-const GOLDEN: &str = include_str!("../data/wrong_lines.golden");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/wrong_lines.golden");
 
 const SCHEMA: &str = r#"{"type":"record","name":"Ride","fields":[
     {"name":"zone","type":"string"},{"name":"price","type":"double"},
@@ -63,7 +63,8 @@ fn wrong_lines_are_answered_with_their_way_out(subject: Subject) {
         ("{closed}", format!("127.0.0.1:{}", closed_port())),
     ]);
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for block in GOLDEN.split("\n\n").filter(|block| !block.trim().is_empty()) {
+    let golden = std::fs::read_to_string(GOLDEN).expect("the golden file");
+    for block in golden.split("\n\n").filter(|block| !block.trim().is_empty()) {
         let rows: Vec<&str> = block.lines().filter(|row| !row.starts_with('#')).collect();
         let [line, expected] = rows[..] else { panic!("not a line and its answer: {block}") };
         let got = names.hide(&answer(&server, &names.fill(line)));
