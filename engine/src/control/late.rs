@@ -104,17 +104,6 @@ impl Registry {
         host.delete_ledger(db, &catch_up_name(subscription, route), &partitions)
     }
 
-    /// Takes all late routes of a subscription as joined: for what moves its ledger, once none of
-    /// them is behind ([`Registry::catching_up`]).
-    pub fn settle_late_routes(
-        &mut self,
-        host: &mut impl Host,
-        subscription: &str,
-    ) -> Result<(), String> {
-        let late = self.late_of(subscription);
-        late.iter().try_for_each(|route| self.finish_catch_up(host, subscription, route))
-    }
-
     fn lane(&self, subscription: &str) -> Option<&Lane> {
         self.subscriptions.get(subscription)?.lane.as_ref()
     }

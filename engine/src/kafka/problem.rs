@@ -116,6 +116,18 @@ impl Problem {
     }
 }
 
+/// librdkafka's words where a broker closes or breaks off a TLS handshake (rdkafka_ssl.c).
+const SPEAKS_NO_TLS: [&str; 4] = [
+    "plain text listener",
+    "PLAINTEXT broker listener",
+    "SSL connection closed by peer",
+    "wrong version number",
+];
+
+/// Of a connection that the broker closed before the client knew it (rdkafka_broker.c): it could not
+/// make sense of what it was sent.
+const UNKNOWN_TO_BROKER: &str = "in state APIVERSION_QUERY";
+
 impl Problem {
     /// What to look at, as far as librdkafka's own words (rdkafka_broker.c, rdkafka_transport.c)
     /// tell it.
@@ -125,11 +137,11 @@ impl Problem {
             ProblemKind::Authentication => {
                 "check sasl.mechanism, sasl.username and sasl.password of the profile"
             }
-            ProblemKind::Tls if says("plain text listener") || says("wrong version number") => {
+            _ if SPEAKS_NO_TLS.iter().any(|words| says(words)) => {
                 "that listener speaks no TLS: check the port, or security.protocol of the profile"
             }
             ProblemKind::Tls => "check certificate and ssl.ca.location of the profile",
-            _ if says("security.protocol") || says("SSL listener") => {
+            _ if says(UNKNOWN_TO_BROKER) => {
                 "that listener wants TLS or a password: use CONNECTION with a profile that has \
                  security.protocol"
             }
@@ -335,8 +347,18 @@ impl Reports {
     }
 
     /// Passes a line of librdkafka's log on, at most [`LOG_LINES_A_SECOND`]; `level` is syslog's.
-    /// A lost connection is an error to librdkafka, but it heals itself: a warning here.
+    /// A lost connection is an error to librdkafka, but it heals itself: a warning here. One that the
+    /// broker closed is nothing, unless it seems that the broker cannot make sense of us: that stands
+    /// in the log alone, and is a problem to know of.
     pub(super) fn log(&self, level: i32, facility: &str, words: &str) {
+        if facility == "FAIL" && level > 3 && words.contains("Disconnected") {
+            if !words.contains(UNKNOWN_TO_BROKER) {
+                return;
+            }
+            // `[thrd:host:port/bootstrap]: host:port/bootstrap: Disconnected…`
+            let told = words.split_once("]: ").map_or(words, |(_, told)| told);
+            self.report(Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32, told);
+        }
         let level = match level {
             ..=2 => Level::Error,
             3 | 4 => Level::Warn,
@@ -381,6 +403,33 @@ mod tests {
             ProblemKind::Truncated
         );
         assert_eq!(kind("no previously committed offset"), ProblemKind::Other);
+    }
+
+    #[test]
+    fn closed_connections_are_told_where_the_broker_made_no_sense_of_us() {
+        let reports = Reports::new();
+        let thread = "[thrd:h:1/bootstrap]: h:1/bootstrap: Disconnected";
+        reports.log(6, "FAIL", &format!("{thread} (after 9ms in state UP)"));
+        assert_eq!(reports.last(), None);
+        let words = "connection closed by peer (after 1ms in state APIVERSION_QUERY)";
+        reports.log(6, "FAIL", &format!("{thread}: {words}"));
+        let last = reports.last().unwrap();
+        assert!(last.words.starts_with("h:1/bootstrap: Disconnected: "), "{last}");
+        assert_eq!(last.kind, ProblemKind::Transport);
+        assert!(last.what_to_check().contains("wants TLS or a password"), "{last}");
+    }
+
+    #[test]
+    fn an_address_that_brokers_told_is_another_mistake_than_the_first_one() {
+        let code = Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32;
+        let check = |words: &str| Problem::new(code, words).what_to_check();
+        let told = check("kafka:9092/2: Failed to resolve 'kafka:9092': Name or service not known");
+        assert!(told.starts_with("that is where the brokers tell their clients to go"), "{told}");
+        let first = check("kafka:9092/bootstrap: Failed to resolve 'kafka:9092': Name or service");
+        assert!(first.starts_with("check host and port"), "{first}");
+        let none =
+            check("ssl://k:1/bootstrap: Disconnected: SSL connection closed by peer (after)");
+        assert!(none.starts_with("that listener speaks no TLS"), "{none}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use redis_kafka_tests::wait::{wait_for, wait_until};
 use regex::Regex;
 
 use crate::configuration::{Server, example_configuration};
-use crate::{built, read, root};
+use crate::{built, read};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

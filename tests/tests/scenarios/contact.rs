@@ -47,7 +47,7 @@ fn mistakes(kafka: &Kafka, misled: u16) -> Vec<Mistake> {
         Mistake {
             name: "plain-to-tls",
             connection: format!("BROKERS {}", kafka.sasl_brokers()),
-            words: &["no answer from Kafka: ", "/bootstrap: "],
+            words: &["no answer from Kafka: ", "/bootstrap: Disconnected", "APIVERSION_QUERY"],
             check: "that listener wants TLS or a password: use CONNECTION with a profile that has \
                     security.protocol",
             action: REACH,
@@ -55,9 +55,9 @@ fn mistakes(kafka: &Kafka, misled: u16) -> Vec<Mistake> {
         Mistake {
             name: "tls-to-plain",
             connection: "CONNECTION tls".to_owned(),
-            words: &["Kafka refused us: ", "SSL handshake failed"],
+            words: &["no answer from Kafka: ssl://", "SSL connection closed by peer"],
             check: "that listener speaks no TLS: check the port, or security.protocol of the profile",
-            action: MEND,
+            action: REACH,
         },
         Mistake {
             name: "password",
@@ -69,7 +69,7 @@ fn mistakes(kafka: &Kafka, misled: u16) -> Vec<Mistake> {
         Mistake {
             name: "certificate",
             connection: "CONNECTION certificate".to_owned(),
-            words: &["Kafka refused us: ", "SSL handshake failed", "certificate"],
+            words: &["Kafka refused us: ", "certificate verify failed"],
             check: "check certificate and ssl.ca.location of the profile",
             action: MEND,
         },
@@ -192,7 +192,6 @@ fn a_broker_that_comes_back_is_told(subject: Subject) {
     oracle::declare(&server, &kafka, &topic, "");
     server.wait_state(oracle::SUBSCRIPTION, "running");
     assert_eq!(said(&server, oracle::SUBSCRIPTION, "connection"), "up");
-    assert_eq!(said(&server, oracle::SUBSCRIPTION, "connection_problem"), "");
     let wait = |contact: &str| {
         wait_for(&format!("contact to be {contact}"), Duration::from_secs(60), || {
             let found = said(&server, oracle::SUBSCRIPTION, "connection");

@@ -19,6 +19,7 @@ redis_kafka_tests::for_each_subject!(
     a_bad_record_stops_a_route_that_catches_up_and_is_settled,
     a_route_that_catches_up_is_removed_and_made_again,
     what_retention_has_taken_is_left_out,
+    a_late_route_sends_to_kafka,
     definitions_are_replaced_under_load_across_kills,
 );
 
@@ -208,6 +209,25 @@ fn what_retention_has_taken_is_left_out(subject: Subject) {
     load.send(10);
     oracle::check(&server, kafka, &load);
     assert_eq!(server.number("XLEN late:k0"), 70);
+}
+
+fn a_late_route_sends_to_kafka(subject: Subject) {
+    let kafka = Kafka::shared();
+    let (topic, sink) = (kafka.topic("late-topic", 2), kafka.topic("late-sink", 1));
+    let server = subject.setup().start();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(3000);
+    server.wait_applied(SUBSCRIPTION);
+    let load = load.start(500);
+    server.ok(&format!(r#"KAFKA.ROUTE sent FROM {SUBSCRIPTION} TO TOPIC {sink} SELECT "seq""#));
+    server.wait_applied(SUBSCRIPTION);
+    let load = load.stop();
+    oracle::check(&server, kafka, &load);
+    let values = kafka.read(&sink, 0).into_iter().map(|(_, _, value)| value);
+    let found: std::collections::BTreeSet<_> = values.collect();
+    let expected = (0..load.sent()).map(|seq| format!(r#"{{"seq":{seq}}}"#).into_bytes());
+    assert_eq!(found, expected.collect(), "every record, perhaps more than once");
 }
 
 /// Two sidecars share the partitions: each catches up for its own, and a killed one's go to the other.

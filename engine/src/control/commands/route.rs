@@ -80,8 +80,8 @@ impl<H: Host> Execution<'_, H> {
         let has_consumed = positions.partitions.iter().any(has_consumed);
         let is_shared = self.registry.config.membership != Membership::Manual;
         let others = self.registry.routes_of(&given.from);
-        let has_others = others.iter().any(|route| route.declared.name != given.name);
-        if !has_consumed && !(is_shared && has_others) {
+        let may_miss = is_shared && others.iter().any(|it| it.declared.name != given.name);
+        if !has_consumed && !may_miss {
             return joined(Phase::Joined);
         }
         let known = self.registry.subscriptions.get(&given.from);
