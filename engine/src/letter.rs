@@ -188,7 +188,7 @@ pub fn read_entries<E>(
             Some((ms, seq)) => id_text((ms, seq + 1)),
         };
         // How large letters are is known once one was seen.
-        let fit = if largest == 0 { 1 } else { (PAGE_BYTES - bytes) / largest };
+        let fit = (PAGE_BYTES - bytes).checked_div(largest).unwrap_or(1);
         let wanted = fit.clamp(1, PAGE_ENTRIES).min(range.count - entries.len());
         let found = ask(&start, wanted)?;
         let is_end = found.len() < wanted;

@@ -5,10 +5,9 @@
 //! new role) raises the lane's *generation*: units built under an older one are
 //! dropped unapplied, and the worker begins anew at what the ledger holds.
 
-use super::plan::{RecordError, Stage};
-use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
-use crate::ledger::{self, Expected, LedgerFault};
+use super::shared::{Farewell, Shared, Wanted};
+use crate::applier::{Applied, Applier, Known, Lookahead, Positions};
+use crate::ledger::{self, LedgerFault};
 use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
@@ -18,12 +17,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+pub(super) use verdicts::is_ahead;
+use verdicts::{refused_late, verdict};
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
-
-/// So many writes are told one by one that were refused too late.
-const TOLD: usize = 5;
 
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
@@ -459,49 +457,7 @@ fn ledger_of<'s>(subscription: &'s str, route: Option<&Arc<str>>) -> Cow<'s, str
     }
 }
 
-/// Whether a record lies at or behind the place where the unit begins, so that it comes again, or
-/// is not the unit's concern.
-pub(super) fn is_ahead(unit: &Unit, (record, error): &(RecordId, RecordError)) -> bool {
-    if unit.catches_up.as_deref() != error.route.as_deref() {
-        return true;
-    }
-    let advance = unit
-        .advances
-        .iter()
-        .find(|advance| advance.partition == record.partition && advance.topic == record.topic);
-    match advance.map(|advance| advance.expected) {
-        Some(Expected::Next(next)) => record.offset >= next,
-        Some(Expected::Absent { .. }) | None => true,
-    }
-}
-
-/// Names the writes that are missing of a unit that was written.
-fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let more = clashes.len().saturating_sub(TOLD);
-    for clash in clashes.into_iter().take(TOLD) {
-        let problem = clash.problem.clone();
-        words.push(match verdict(unit, clash) {
-            Some((record, _)) => format!("{record}: {problem}"),
-            None => problem,
-        });
-    }
-    if more > 0 {
-        words.push(format!("{more} more"));
-    }
-    format!("refused while the rest of the unit was written: {}", words.join("; "))
-}
-
-/// The record that a clash is about, by its place in Kafka.
-fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
-    let record = unit.records.get(clash.record as usize)?;
-    let partition = unit.slots.get(record.slot)?;
-    let id = RecordId { topic: partition.0.clone(), partition: partition.1, offset: record.offset };
-    // While a route catches up, the record is its concern alone.
-    let route = unit.catches_up.as_deref().map(str::to_owned);
-    Some((id, RecordError { stage: Stage::Apply, route, problem: clash.problem }))
-}
-
 mod letters;
 #[cfg(test)]
 mod tests;
+mod verdicts;

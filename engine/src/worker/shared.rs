@@ -369,16 +369,6 @@ impl Shared {
         }
     }
 
-    /// Says how the first contact with the broker went; only the first call counts.
-    pub(super) fn greet(&self, greeting: Result<(), String>) {
-        self.greeting.lock().get_or_insert(greeting);
-    }
-
-    /// How the first contact with the broker went; none while there was none.
-    pub fn greeting(&self) -> Option<Result<(), String>> {
-        self.greeting.lock().clone()
-    }
-
     /// How far each partition is.
     pub fn progress(&self) -> Vec<Progress> {
         self.progress.lock().clone()
@@ -504,14 +494,5 @@ impl Shared {
 
     pub(super) fn set_value_type(&self, value_type: Type) {
         *self.value_type.lock() = Some(Arc::new(value_type));
-    }
-
-    /// Bytes the worker's own buffers hold.
-    pub fn memory(&self) -> usize {
-        self.memory.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_memory(&self, bytes: usize) {
-        self.memory.store(bytes, Ordering::Relaxed);
     }
 }

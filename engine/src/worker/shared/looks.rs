@@ -5,6 +5,7 @@ use crate::ledger::Counters;
 use crate::worker::contact::Contact;
 use crate::worker::trend::CatchUp;
 use jiff::Timestamp;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// The last bad record or stop.
@@ -25,6 +26,25 @@ impl Shared {
     /// Keeps a reason for a stop or a bad record.
     pub(in crate::worker) fn set_last_error(&self, text: String) {
         *self.last_error.lock() = Some(LastError { text, at: Timestamp::now() });
+    }
+
+    /// Says how the first contact with the broker went; only the first call counts.
+    pub(in crate::worker) fn greet(&self, greeting: Result<(), String>) {
+        self.greeting.lock().get_or_insert(greeting);
+    }
+
+    /// How the first contact with the broker went; none while there was none.
+    pub fn greeting(&self) -> Option<Result<(), String>> {
+        self.greeting.lock().clone()
+    }
+
+    /// Bytes the worker's own buffers hold.
+    pub fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::worker) fn set_memory(&self, bytes: usize) {
+        self.memory.store(bytes, Ordering::Relaxed);
     }
 
     /// Looks how far all is, at most about once a second.
