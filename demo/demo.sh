@@ -242,11 +242,10 @@ start_redis
 go_on
 
 printf 'Declared in Redis (redis-cli -p %d):\n' "$port"
-declare_in_redis KAFKA.SUBSCRIBE sensors TOPIC "$topic" BROKERS "$brokers" PAUSED
+declare_in_redis KAFKA.SUBSCRIBE sensors TOPIC "$topic" BROKERS "$brokers"
 subscribed=yes
 declare_in_redis KAFKA.ROUTE history FROM sensors TO STREAM 'urn:sensor:%{airport}:%{id}' MAXLEN '~' 1000
 declare_in_redis KAFKA.ROUTE latest FROM sensors TO HASH 'sensor:%{airport}:%{id}'
-declare_in_redis KAFKA.RESUME sensors
 printf '\n'
 
 start "$directory/generator.log" "${generate[@]}" --rate "$rate"

@@ -1,6 +1,10 @@
 //! The seam between the engine and Redis: the only thing module and sidecar do differently.
 
-use crate::ledger::{LedgerFault, Standing};
+pub mod commands;
+pub mod plan;
+
+use crate::ledger::{LedgerFault, Listing, Standing};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::unit::Unit;
 
@@ -9,6 +13,8 @@ use crate::unit::Unit;
 pub struct Positions {
     /// Every partition in the subscription's list.
     pub partitions: Vec<Known>,
+    /// How many dead letters there are.
+    pub letters: u64,
 }
 
 /// One known partition.
@@ -18,6 +24,8 @@ pub struct Known {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
+    /// What the list says of it.
+    pub listing: Listing,
     /// What its ledger key holds, or why that cannot be used.
     pub standing: Result<Standing, LedgerFault>,
 }
@@ -61,6 +69,8 @@ pub enum Applied {
         /// Why.
         fault: LedgerFault,
     },
+    /// An entry that the unit takes out of a stream is not there any more; nothing was written.
+    Gone,
     /// Some writes would be refused; nothing was written.
     Clash(Vec<Clash>),
     /// The unit and the ledger's advance are written but for these writes, which Redis refused
@@ -83,8 +93,13 @@ pub enum Lookahead {
 
 /// Applies units to Redis. One implementation a way to reach Redis.
 pub trait Applier {
-    /// Reads what Redis holds of the subscription's ledger.
+    /// Reads what Redis holds of the ledger of a subscription, or of a route that catches up
+    /// ([`crate::ledger::catch_up_name`]).
     fn load(&mut self, subscription: &str) -> Result<Positions, String>;
+
+    /// Reads dead letters of the subscription, oldest first.
+    fn letters(&mut self, subscription: &str, range: letter::Range)
+    -> Result<letter::Page, String>;
 
     /// Answers open questions about hashes, as many as go into one turn ([`Lookup::turn`]).
     fn resolve(&mut self, lookup: &mut Lookup);

@@ -10,7 +10,7 @@ use crate::kafka::TopicId;
 use std::fmt;
 use std::sync::Arc;
 
-/// The key of a subscription's list of known partitions (a hash: `topic/partition` → since, ms).
+/// The key of a subscription's list of known partitions (a hash: `topic/partition` → [`Listing`]).
 pub fn known_key(subscription: &str) -> String {
     format!("kafka:ledger:{subscription}")
 }
@@ -40,9 +40,20 @@ pub fn keys<'a>(
     keys
 }
 
+/// The name under which a route keeps its own ledger while it reads the records that its
+/// subscription has passed. No subscription has it: `+` stands in no name.
+pub fn catch_up_name(subscription: &str, route: &str) -> String {
+    format!("{subscription}+{route}")
+}
+
 /// The key of a subscription's dead letters (a stream).
 pub fn dead_letters_key(subscription: &str) -> String {
     format!("kafka:deadletters:{subscription}")
+}
+
+/// Whether a key belongs to a ledger.
+pub fn is_of_ledger(key: &[u8]) -> bool {
+    key.starts_with(b"kafka:ledger:")
 }
 
 /// Keys that no route may write: ledgers, definitions and dead letters.
@@ -50,7 +61,7 @@ pub fn is_reserved(key: &[u8]) -> bool {
     let Some(rest) = key.strip_prefix(b"kafka:") else { return false };
     rest == b"definitions"
         || rest.starts_with(b"definitions:")
-        || rest.starts_with(b"ledger:")
+        || is_of_ledger(key)
         || rest.starts_with(b"deadletters:")
 }
 
@@ -91,6 +102,13 @@ impl Counters {
             Outcome::DeadLettered => self.deadlettered += 1,
             Outcome::Skipped => self.skipped += 1,
         }
+    }
+
+    /// Counts a dead letter that was replayed as what came of it. Letters may be older than the ledger.
+    fn recount(&mut self, outcome: Outcome) {
+        let Some(left) = self.deadlettered.checked_sub(1) else { return };
+        (self.deadlettered, self.consumed) = (left, self.consumed.saturating_sub(1));
+        self.count(outcome);
     }
 
     /// Adds another partition's counters.
@@ -163,6 +181,48 @@ impl Standing {
                 skipped: parse("skipped", field("skipped"))?,
             },
         })
+    }
+}
+
+/// What a subscription's list says of one partition, as text `<since> start=<n> joined=<n>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// When the partition was found, in ms since 1970: for people.
+    pub since: i64,
+    /// The offset at which its ledger began; none in lists of earlier versions.
+    pub start: Option<i64>,
+    /// In the list of a route that catches up: from which offset on the subscription itself
+    /// writes it. None while the route still reads for itself.
+    pub joined: Option<i64>,
+}
+
+impl Listing {
+    /// A partition that was found now and begins at `start`.
+    pub fn new(since: i64, start: i64) -> Listing {
+        Listing { since, start: Some(start), joined: None }
+    }
+
+    /// Reads what stands in the list; what is not understood is not known.
+    pub fn parse(text: &str) -> Listing {
+        let mut words = text.split(' ');
+        let since = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+        let mut listing = Listing { since, ..Listing::default() };
+        for word in words {
+            match word.split_once('=') {
+                Some(("start", offset)) => listing.start = offset.parse().ok(),
+                Some(("joined", offset)) => listing.joined = offset.parse().ok(),
+                _ => {}
+            }
+        }
+        listing
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.since)?;
+        self.start.map_or(Ok(()), |start| write!(f, " start={start}"))?;
+        self.joined.map_or(Ok(()), |joined| write!(f, " joined={joined}"))
     }
 }
 
@@ -253,6 +313,27 @@ impl Cursor {
         self.standing.epoch = None;
     }
 
+    /// Where the unit being built began: all before it is on its way to the ledger, or there.
+    pub fn sent(&self) -> i64 {
+        self.unit_start
+    }
+
+    /// What the ledger will hold once all that was taken is applied.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// A step that moves nothing, and is refused where the ledger stands elsewhere. The unit being
+    /// built must not move the partition.
+    pub fn stay(&self) -> Advance {
+        Advance {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            expected: Expected::Next(self.unit_start),
+            standing: self.standing,
+        }
+    }
+
     /// The ledger's counters.
     pub fn counters(&self) -> Counters {
         self.standing.counters
@@ -275,6 +356,11 @@ impl Cursor {
         self.standing.counters.count(outcome);
     }
 
+    /// Counts a dead letter of the partition, which was replayed, as what came of it.
+    pub fn replay(&mut self, outcome: Outcome) {
+        self.standing.counters.recount(outcome);
+    }
+
     /// Says when Kafka got the record taken last, in ms since 1970, where that is known.
     pub fn stamp(&mut self, timestamp: Option<i64>) {
         self.timestamp = timestamp.or(self.timestamp);
@@ -288,6 +374,11 @@ impl Cursor {
     /// Moves to `position` when it is further on, past control records and compacted tails.
     pub fn move_to(&mut self, position: i64) {
         self.standing.next = self.standing.next.max(position);
+    }
+
+    /// Where the unit built last has left this partition, whether applied by now or not.
+    pub fn unit_start(&self) -> i64 {
+        self.unit_start
     }
 
     /// Whether the unit being built moves this partition.
@@ -344,6 +435,17 @@ mod tests {
         let known = [(Arc::from("t"), 1), (Arc::from("t"), 2)];
         let expected = ["", ":a/b/0", ":t/1", ":t/2"].map(|end| format!("kafka:ledger:s{end}"));
         assert_eq!(keys("s", listed.into_iter(), &known), expected);
+    }
+
+    #[test]
+    fn a_listing_reads_back_also_of_earlier_versions() {
+        let listing = Listing::new(1_700_000_000_000, 120);
+        assert_eq!(listing.to_string(), "1700000000000 start=120");
+        for listing in [listing, Listing { joined: Some(500), ..listing }] {
+            assert_eq!(Listing::parse(&listing.to_string()), listing);
+        }
+        let former = Listing { since: 1_700_000_000_000, ..Listing::default() };
+        assert_eq!(Listing::parse("1700000000000"), former);
     }
 
     #[test]

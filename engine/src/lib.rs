@@ -8,7 +8,7 @@
 //! 4. [`format`]: bytes → fields; one file a format
 //! 5. [`expression`]: SQL over fields; conditions, selections, templates
 //! 6. [`kafka`]: connections, topics, the consumer
-//! 7. [`ledger`], [`unit`]: what is applied, and where offsets advance
+//! 7. [`ledger`], [`letter`], [`unit`]: what is applied, and where offsets advance
 //! 8. [`target`]: what a route writes; one file a target
 //! 9. [`command`]: statements as one table, parsed without side effects
 //! 10. [`watch`], [`lookup`]: what joins ask of hashes, what was answered, and whether it holds
@@ -29,6 +29,7 @@ pub mod format;
 pub mod grammar;
 pub mod kafka;
 pub mod ledger;
+pub mod letter;
 pub mod lookup;
 pub mod nearest;
 pub mod record;

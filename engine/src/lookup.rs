@@ -60,6 +60,14 @@ impl Lookup {
         })
     }
 
+    /// All questions: the key, and the number of the join.
+    pub fn all(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        self.questions.list.iter().map(|question| {
+            let key = self.questions.keys.get(question.key.clone()).unwrap_or_default();
+            (key, question.join as usize)
+        })
+    }
+
     /// Answers by `answer` what is open, as much as goes into one turn; it is given a key and
     /// the number of the join.
     pub fn turn(&mut self, mut answer: impl FnMut(&[u8], usize, &mut Answers)) {

@@ -37,6 +37,8 @@ pub enum Settles {
     Nothing,
     /// One bad record, by SKIP or DEADLETTER.
     Record,
+    /// One bad record that finds no room among the dead letters, by SKIP, or by making room.
+    Letter,
     /// Records that Kafka has lost, by SKIP alone.
     Gap,
 }

@@ -3,13 +3,14 @@
 
 use crate::apply::ModuleApplier;
 use crate::load::Config;
-use crate::redis::{self, Blocked, CallError, Context, Manner, Reply};
+use crate::redis::{self, Blocked, CallError, Context, Manner, Reply, Rights, Text};
 use crate::rights;
 use redis_kafka_engine::applier::{Applier, Positions};
 use redis_kafka_engine::command::definition::{Definition, KEY};
 use redis_kafka_engine::command::{CommandError, Route};
 use redis_kafka_engine::control::{CommandInfo, Host, Role, eviction_note};
 use redis_kafka_engine::ledger;
+use redis_kafka_engine::letter;
 use redis_kafka_engine::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,6 +118,21 @@ impl Host for ModuleHost<'_> {
 
     fn positions(&mut self, database: i32, subscription: &str) -> Result<Positions, String> {
         self.in_database(database, |host| host.applier(database).load(subscription))
+    }
+
+    fn letters(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        let key = ledger::dead_letters_key(subscription);
+        if let Some(user) = self.context.user_name()
+            && redis::may_read(&user, &Text::new(&key)) != Rights::Granted
+        {
+            return Err(format!("user '{}' may not read the key '{key}'", user.lossy()));
+        }
+        self.in_database(database, |host| host.applier(database).letters(subscription, range))
     }
 
     fn delete_ledger(

@@ -5,7 +5,7 @@ use crate::host::ModuleHost;
 use crate::load::{Config, Propagate};
 use crate::redis::{self, Blocked, Context};
 use crate::torn::TornTail;
-use redis_kafka_engine::control::{self, Host, Registry, Role, Subscription, Waiting};
+use redis_kafka_engine::control::{self, Guest, Host, Registry, Role, Subscription, Waiting};
 use redis_kafka_engine::worker::Turn;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -134,15 +134,32 @@ impl Module {
             self.guard.hold_for("a crash tore the AOF's end: Redis writes it anew", "");
             return self.look_again_later(context);
         }
+        self.serve_guest(context);
         if !flags.is_primary() {
             return;
         }
         self.registry.look_at_gates(self.guard.hold());
+        if self.registry.has_caught_up() {
+            if self.guard.check(context).is_some() {
+                return self.look_again_later(context);
+            }
+            let mut host = ModuleHost { context, config: &self.config };
+            self.registry.finish_catch_ups(&mut host);
+        }
         let Some(name) = self.next_lane() else { return self.guard.release() };
         if self.guard.check(context).is_some() {
             return self.look_again_later(context);
         }
         self.serve(context, name);
+    }
+
+    /// Answers one question of a lane that writes nothing; more of them have their turns later.
+    fn serve_guest(&mut self, context: Context) {
+        if let Some(Guest { db, lane }) = self.registry.waiting_guest() {
+            let mut applier = ModuleHost { context, config: &self.config }.applier(*db);
+            lane.turn("", &mut applier);
+            redis::wake();
+        }
     }
 
     /// The next lane with work, going round by name.

@@ -59,23 +59,34 @@ pub fn check(server: &RedisServer, kafka: &Kafka, load: &Load) {
 /// The part of [`check`] that reads streams and hashes alone (any server with
 /// the data, a replica as well).
 pub fn check_data(server: &RedisServer, load: &Load) {
-    let mut expected: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for seq in 0..load.sent() {
-        expected.entry(load.key(seq)).or_default().push(seq);
-    }
-    let found: BTreeMap<String, Vec<u64>> = server
-        .keys(&format!("{STREAM}*"))
-        .iter()
-        .map(|key| (key[STREAM.len()..].to_string(), sequence(server, key)))
-        .collect();
-    let faults = faults(&expected, &found);
-    assert!(faults.is_empty(), "of {} records: {}", load.sent(), faults.join("; "));
+    let expected = check_streams(server, load, STREAM);
     for (key, seqs) in &expected {
         let hash = server.hash(&format!("{HASH}{key}"));
         let last = seqs.last().expect("a key with records").to_string();
         assert_eq!(hash.get("seq"), Some(&last), "hash of {key}: {hash:?}");
     }
     assert_eq!(server.keys(&format!("{HASH}*")).len(), expected.len(), "number of hashes");
+}
+
+/// Panics unless every record of the load is in the stream of its key under this prefix, exactly
+/// once and in its key's order. What was expected, by key.
+pub fn check_streams(
+    server: &RedisServer,
+    load: &Load,
+    prefix: &str,
+) -> BTreeMap<String, Vec<u64>> {
+    let mut expected: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for seq in 0..load.sent() {
+        expected.entry(load.key(seq)).or_default().push(seq);
+    }
+    let found: BTreeMap<String, Vec<u64>> = server
+        .keys(&format!("{prefix}*"))
+        .iter()
+        .map(|key| (key[prefix.len()..].to_string(), sequence(server, key)))
+        .collect();
+    let faults = faults(&expected, &found);
+    assert!(faults.is_empty(), "{prefix} of {} records: {}", load.sent(), faults.join("; "));
+    expected
 }
 
 /// By key, each entry's or hash's fields.

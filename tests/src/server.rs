@@ -103,6 +103,11 @@ impl RedisServer {
         }
     }
 
+    /// The port that takes `KAFKA.…`: the sidecar's where there is one.
+    pub fn command_port(&self) -> u16 {
+        self.sidecar.as_ref().map_or(self.port, Sidecar::port)
+    }
+
     /// The sidecar; panics where there is none.
     pub fn sidecar(&mut self) -> &mut Sidecar {
         self.sidecar.as_mut().expect("a sidecar")

@@ -1,6 +1,7 @@
 //! The canonical form of a statement: the very command that makes it.
 
-use super::{Offsets, Replace, Settle, Statement, lines};
+use super::look::source_options;
+use super::{Offsets, Peek, Produce, Replace, Settle, Statement, letters, lines};
 use crate::grammar::{CommandError, Match};
 
 /// One option of a definition with its canonical words.
@@ -47,7 +48,13 @@ impl Statement {
                 words.push("KEEPOFFSETS".to_owned());
             }
             Statement::Resume { settle: Some(settle), .. } => words.push(settle.word().to_owned()),
+            Statement::Seek(seek) => words.extend(seek.words()),
             Statement::Wait { timeout, .. } => words.push(timeout.as_millis().to_string()),
+            Statement::Peek(Peek { topic, .. }) | Statement::Produce(Produce { topic, .. }) => {
+                words.push(topic.clone());
+            }
+            Statement::DeadLetters { count, .. } => words.extend(letters::shown_words(*count)),
+            Statement::Replay { count, .. } => words.extend(letters::count_words(*count)),
             Statement::Help { statement: Some(entry) } => {
                 words.push(entry.clause.short_name().to_owned());
             }
@@ -70,13 +77,22 @@ impl Statement {
         match self {
             Statement::Subscribe(subscribe) => Some(&subscribe.name),
             Statement::Route(route) => Some(&route.name),
+            Statement::Seek(seek) => Some(&seek.name),
             Statement::Unroute { name }
             | Statement::Unsubscribe { name, .. }
             | Statement::Info { name }
             | Statement::Pause { name }
             | Statement::Resume { name, .. }
-            | Statement::Wait { name, .. } => Some(name),
-            Statement::List | Statement::Connections | Statement::Help { .. } => None,
+            | Statement::Wait { name, .. }
+            | Statement::DeadLetters { name, .. }
+            | Statement::Replay { name, .. } => Some(name),
+            Statement::List
+            | Statement::Topics { .. }
+            | Statement::Peek(_)
+            | Statement::Produce(_)
+            | Statement::Preview(_)
+            | Statement::Connections
+            | Statement::Help { .. } => None,
         }
     }
 
@@ -131,6 +147,10 @@ impl Statement {
         match self {
             Statement::Subscribe(subscribe) => subscribe.options(),
             Statement::Route(route) => route.options(),
+            Statement::Topics { source } => source_options(source.as_ref()),
+            Statement::Peek(peek) => peek.options(),
+            Statement::Produce(produce) => produce.options(),
+            Statement::Preview(preview) => preview.options(),
             _ => Vec::new(),
         }
     }

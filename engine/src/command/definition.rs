@@ -1,12 +1,26 @@
 //! Stored definitions: a value of the hash `kafka:definitions`, its field the name.
 //!
-//! Text: `db=0 made=12 KAFKA.ROUTE latest FROM …`, the very command that makes it.
+//! Text: `db=0 made=12 KAFKA.ROUTE latest FROM …`, the very command that makes it. Of a route that
+//! catches up, `late` stands before the command.
 
 use super::{CommandError, Statement, lines, parse};
 use crate::grammar::shown;
 
 /// The hash, in database 0, that holds all definitions.
 pub const KEY: &str = "kafka:definitions";
+
+/// Whether a route has seen what its subscription had consumed before it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// It has, or is not to.
+    #[default]
+    Joined,
+    /// It reads the earlier records for itself.
+    CatchesUp,
+}
+
+/// The word before the command of a route that catches up.
+const LATE: &str = "late";
 
 /// A stored subscription or route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +29,8 @@ pub struct Definition {
     pub db: u32,
     /// Its place in the order in which definitions were made; routes run in it.
     pub made: u64,
+    /// Of a route, whether it catches up; of a subscription, [`Phase::Joined`].
+    pub phase: Phase,
     /// What it is: [`Statement::Subscribe`] or [`Statement::Route`].
     pub statement: Statement,
 }
@@ -59,7 +75,12 @@ pub enum DefinitionError {
 impl Definition {
     /// The value to store under the statement's name.
     pub fn encode(&self) -> String {
-        format!("db={} made={} {}", self.db, self.made, self.statement.line())
+        let Definition { db, made, phase, statement } = self;
+        let late = match phase {
+            Phase::Joined => String::new(),
+            Phase::CatchesUp => format!("{LATE} "),
+        };
+        format!("db={db} made={made} {late}{}", statement.line())
     }
 
     /// Reads what is stored under `name`.
@@ -76,14 +97,19 @@ impl Definition {
         let (Some(db), Some(made)) = (db, number(words.get(1), "made=")) else {
             return Err(DefinitionError::Header { name: shown_name(), text: text() });
         };
-        let statement = parse(words.get(2..).unwrap_or_default()).map_err(|problem| {
-            DefinitionError::Command { name: shown_name(), problem: Box::new(problem) }
+        let (phase, command) = match words.get(2..).unwrap_or_default() {
+            [word, command @ ..] if *word == LATE.as_bytes() => (Phase::CatchesUp, command),
+            command => (Phase::Joined, command),
+        };
+        let statement = parse(command).map_err(|problem| DefinitionError::Command {
+            name: shown_name(),
+            problem: Box::new(problem),
         })?;
         let known = matches!(statement, Statement::Subscribe(_) | Statement::Route(_));
         if !known || statement.name() != Some(name) {
             return Err(DefinitionError::Other { name: shown_name(), text: text() });
         }
-        Ok(Definition { db, made, statement })
+        Ok(Definition { db, made, phase, statement })
     }
 }
 
@@ -100,7 +126,10 @@ mod tests {
         let stored = "db=2 made=12 KAFKA.ROUTE r FROM s TO STREAM \"urn:%{id}\" MAXLEN ~ 10 NOW";
         let definition = Definition::decode("r", stored.as_bytes()).unwrap();
         assert_eq!((definition.db, definition.made), (2, 12));
-        assert_eq!(definition.encode(), stored);
+        assert_eq!((definition.phase, definition.encode()), (Phase::Joined, stored.to_owned()));
+        let stored = "db=2 made=12 late KAFKA.ROUTE r FROM s TO STREAM k";
+        let definition = Definition::decode("r", stored.as_bytes()).unwrap();
+        assert_eq!((definition.phase, definition.encode()), (Phase::CatchesUp, stored.to_owned()));
     }
 
     #[test]

@@ -150,24 +150,44 @@ pub fn join<W: AsRef<str>>(words: &[W]) -> String {
     quoted.join(" ")
 }
 
+/// The same for words of any bytes; those that are no UTF-8 become `\xHH`.
+pub fn join_bytes(words: &[&[u8]]) -> String {
+    let quoted = words.iter().map(|word| match *word {
+        b"*" => "*".to_owned(),
+        word => quote_bytes(word),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 fn quote(word: &str) -> String {
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_.,:/=~@+-".contains(&byte);
-    if !word.is_empty() && word.bytes().all(bare) {
-        return word.to_owned();
+    quote_bytes(word.as_bytes())
+}
+
+fn quote_bytes(word: &[u8]) -> String {
+    let bare = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.,:/=~@+-".contains(byte);
+    if !word.is_empty() && word.iter().all(bare) {
+        return String::from_utf8_lossy(word).into_owned();
     }
     let mut quoted = String::from("\"");
-    for c in word.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => quoted.push(c),
+    for chunk in word.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| push_quoted(&mut quoted, c));
+        for byte in chunk.invalid() {
+            quoted.push_str(&format!("\\x{byte:02x}"));
         }
     }
     quoted.push('"');
     quoted
+}
+
+fn push_quoted(quoted: &mut String, c: char) {
+    match c {
+        '"' | '\\' => quoted.extend(['\\', c]),
+        '\n' => quoted.push_str("\\n"),
+        '\r' => quoted.push_str("\\r"),
+        '\t' => quoted.push_str("\\t"),
+        c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+        c => quoted.push(c),
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +209,14 @@ mod tests {
         assert_eq!(split(b"a \"b"), Err(SplitError::Unclosed('"')));
         assert_eq!(split(b"'b\\'"), Err(SplitError::Unclosed('\'')));
         assert_eq!(split(br#""a"b"#), Err(SplitError::Trailing('"')));
+    }
+
+    #[test]
+    fn words_of_any_bytes_are_joined_and_split_again() {
+        let words: [&[u8]; 5] = [b"XADD", b"*", b"a \"b\"", b"\xff\0x", "ä".as_bytes()];
+        let line = join_bytes(&words);
+        assert_eq!(line, "XADD * \"a \\\"b\\\"\" \"\\xff\\x00x\" \"ä\"");
+        assert_eq!(split(line.as_bytes()).unwrap(), words);
     }
 
     #[test]

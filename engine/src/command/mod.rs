@@ -5,10 +5,13 @@ mod canonical;
 pub mod definition;
 pub mod docs;
 mod help;
+mod letters;
 pub mod lines;
-mod planned;
+mod look;
+mod preview;
 mod reference;
 mod route;
+mod seek;
 mod subscribe;
 mod table;
 #[cfg(test)]
@@ -18,8 +21,12 @@ pub use crate::grammar::CommandError;
 pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
+pub use letters::{DeadLetters, LETTERS_MAX};
+pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
+pub use preview::Preview;
 pub use reference::reference;
 pub use route::{Route, Scope};
+pub use seek::{Force, Seek};
 pub use subscribe::{Envelope, Initial, OnError, Subscribe};
 pub use table::{ENTRIES, Entry, Flag, categories, find};
 
@@ -65,12 +72,39 @@ pub enum Statement {
         /// What becomes of the one record that stopped it; none tries it again.
         settle: Option<Settle>,
     },
+    /// KAFKA.SEEK
+    Seek(Seek),
     /// KAFKA.WAIT
     Wait {
         /// The subscription's name.
         name: String,
         /// How long to wait at most, in whole milliseconds; zero waits without limit.
         timeout: Duration,
+    },
+    /// KAFKA.TOPICS
+    Topics {
+        /// Which cluster; none where there is only one.
+        source: Option<Source>,
+    },
+    /// KAFKA.PEEK
+    Peek(Peek),
+    /// KAFKA.PRODUCE
+    Produce(Produce),
+    /// KAFKA.PREVIEW
+    Preview(Box<Preview>),
+    /// KAFKA.DEADLETTERS
+    DeadLetters {
+        /// The subscription's name.
+        name: String,
+        /// How many to show, at most.
+        count: u64,
+    },
+    /// KAFKA.REPLAY
+    Replay {
+        /// The subscription's name.
+        name: String,
+        /// How many, at most; none for all there are.
+        count: Option<u64>,
     },
     /// KAFKA.CONNECTIONS
     Connections,
@@ -121,7 +155,14 @@ impl Statement {
             Statement::Info { .. } => &table::INFO,
             Statement::Pause { .. } => &table::PAUSE,
             Statement::Resume { .. } => &table::RESUME,
+            Statement::Seek(_) => &seek::ENTRY,
             Statement::Wait { .. } => &table::WAIT,
+            Statement::Topics { .. } => &look::TOPICS,
+            Statement::Peek(_) => &look::PEEK,
+            Statement::Produce(_) => &look::PRODUCE,
+            Statement::Preview(_) => &preview::ENTRY,
+            Statement::DeadLetters { .. } => &letters::DEADLETTERS,
+            Statement::Replay { .. } => &letters::REPLAY,
             Statement::Connections => &table::CONNECTIONS,
             Statement::Help { .. } => &table::HELP,
         }
@@ -162,6 +203,10 @@ fn unknown(name: &[u8]) -> CommandError {
 pub fn fuzz(bytes: &[u8]) {
     let words: Vec<&[u8]> = bytes.split(|byte| *byte == 0).collect();
     let Ok(statement) = parse(&words) else { return };
+    // Values to send may be any bytes, which a line of text cannot say.
+    if matches!(&statement, Statement::Produce(produce) if !produce.is_text()) {
+        return;
+    }
     let again = statement.arguments();
     let again: Vec<&[u8]> = again.iter().map(|word| word.as_bytes()).collect();
     assert_eq!(parse(&again), Ok(statement.without_replace()));

@@ -4,7 +4,9 @@ use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
 use super::{Additions, Envelope, Replace, Statement, Subscribe};
-use crate::expression::{Expression, ExpressionError, Layout, Selection, Types, check};
+use crate::expression::{
+    Expression, ExpressionError, Layout, Selection, Types, check, check_condition,
+};
 use crate::format::Format;
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
 use crate::kafka::Connection;
@@ -79,27 +81,21 @@ pub(super) static ENTRY: Entry = Entry {
     build: Some(|matched| Route::build(matched).map(Statement::Route)),
 };
 
+/// The options that say true or false of a record.
+const CONDITIONS: [&str; 2] = ["WHERE", "DELETE WHEN"];
+
 impl Route {
     fn build(matched: &Match<'_>) -> Result<Route, CommandError> {
         let target = Target::parse(matched.require("TO")?)?;
-        if let Some(part) = matched.get("SELECT")
-            && !target.takes_selection()
-        {
-            let problem = "SELECT would select nothing: the target's options say what is written";
-            return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
-        }
-        let selection = matched.get("SELECT").map(|part| part.word()).transpose()?;
+        let (additions, condition, selection) = parts(matched, &target)?;
         Ok(Route {
             name: name(matched)?,
             replace: Replace::parse(matched),
             from: matched.word_of("FROM")?.name()?,
-            selection: selection.map(|word| self::selection(word, &target)).transpose()?,
+            selection,
             target,
-            additions: Additions::parse(matched)?,
-            condition: matched
-                .get("WHERE")
-                .map(|part| target::expression(part.word()?))
-                .transpose()?,
+            additions,
+            condition,
             scope: if matched.has("NOW") { Scope::Now } else { Scope::FromStart },
         })
     }
@@ -118,7 +114,11 @@ impl Route {
             self.additions.check(types).map_err(|(place, error)| refused(place)(error))?;
         let types = Types { aliases: &aliases, ..types };
         for (place, expression) in self.expressions() {
-            check(expression, &types).map_err(refused(place))?;
+            let checked = match CONDITIONS.contains(&place) {
+                true => check_condition(expression, &types),
+                false => check(expression, &types).map(drop),
+            };
+            checked.map_err(refused(place))?;
         }
         for (place, expression) in self.additions.expressions().chain(self.expressions()) {
             if envelope != Envelope::Debezium && expression.uses_envelope() {
@@ -191,6 +191,23 @@ impl Route {
         all.extend(target);
         all
     }
+}
+
+/// What a target's writes are made of: EACH and JOIN, WHERE, SELECT.
+pub(super) fn parts(
+    matched: &Match<'_>,
+    target: &Target,
+) -> Result<(Additions, Option<Expression>, Option<Selection>), CommandError> {
+    if let Some(part) = matched.get("SELECT")
+        && !target.takes_selection()
+    {
+        let problem = "SELECT would select nothing: the target's options say what is written";
+        return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+    }
+    let selected = matched.get("SELECT").map(|part| part.word()).transpose()?;
+    let selection = selected.map(|word| selection(word, target)).transpose()?;
+    let condition = matched.get("WHERE").map(|part| target::expression(part.word()?));
+    Ok((Additions::parse(matched)?, condition.transpose()?, selection))
 }
 
 fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {

@@ -2,7 +2,7 @@
 
 use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, name};
-use super::{Replace, Statement};
+use super::{DeadLetters, Replace, Statement};
 use crate::format::{FORMATS, Format, Needs};
 use crate::grammar::{
     Argument, Clause, CommandError, Kind, Match, Support, Word, alternatives, is_name_byte,
@@ -34,6 +34,8 @@ pub struct Subscribe {
     pub start: Position,
     /// What a bad record does.
     pub on_error: OnError,
+    /// Where dead letters go.
+    pub letters: DeadLetters,
     /// The consumer group's id; none lets the engine make one.
     pub group: Option<String>,
     /// The subscription whose load it awaits before it begins to consume.
@@ -78,7 +80,7 @@ pub enum Initial {
 
 /// The words of a position.
 pub(super) const POSITIONS: &[Argument] = &[
-    Argument::token("EARLIEST").about("the first record Kafka still has (the default)"),
+    Argument::token("EARLIEST").about("the first record Kafka still has"),
     Argument::token("LATEST").about("what is written from now on"),
     Argument::token("COMMITTED").about("what the consumer group has committed"),
     Argument::option("OFFSET", "n", Kind::Integer).about("this offset in every partition"),
@@ -151,18 +153,12 @@ const OPTIONS: &[Argument] = &[
     )
     .optional()
     .about("what the values are wrapped in"),
-    Argument::choice("START", "position", POSITIONS).optional().about("where to start"),
+    Argument::choice("START", "position", POSITIONS).optional().about("where to start (default EARLIEST)"),
     Argument::choice("ONERROR", "policy", ON_ERROR)
         .optional()
         .about("what a record does that cannot be decoded or written"),
-    Argument::option("DEADLETTERMAX", "n", Kind::Integer)
-        .optional()
-        .planned()
-        .about("dead letters to keep"),
-    Argument::option("DEADLETTERTOPIC", "topic", Kind::Text)
-        .optional()
-        .planned()
-        .about("a Kafka topic for dead letters"),
+    super::letters::MAX,
+    super::letters::TOPIC,
     Argument::option("AFTER", "subscription", Kind::Name)
         .optional()
         .about("start when that one has applied all that Kafka held when this one began"),
@@ -180,9 +176,11 @@ impl Subscribe {
         };
         let (name, connection) = (name(matched)?, connection(matched)?);
         let (key, value) = (format("KEY", DEFAULT_KEY)?, format("VALUE", DEFAULT_VALUE)?);
+        let topics = topics(matched)?;
         Ok(Subscribe {
             replace: Replace::parse(matched),
-            topics: topics(matched)?,
+            letters: DeadLetters::parse(matched, &topics)?,
+            topics,
             registry: registry(matched, &connection, [key, value])?,
             envelope: envelope(matched, value)?,
             connection,
@@ -220,6 +218,7 @@ impl Subscribe {
             Setting::new("START", start.split(' ')).default_if(self.start == Position::Earliest),
             Setting::new("ONERROR", [self.on_error.word()])
                 .default_if(self.on_error == OnError::default()),
+            self.letters.setting(),
         ];
         all.extend(self.group.as_ref().map(|group| Setting::new("GROUP", [group.as_str()])));
         all.extend(self.after.as_ref().map(|after| Setting::new("AFTER", [after.as_str()])));
@@ -334,7 +333,7 @@ fn connection(matched: &Match<'_>) -> Result<Connection, CommandError> {
     }
 }
 
-fn format(word: Word<'_>) -> Result<Format, CommandError> {
+pub(super) fn format(word: Word<'_>) -> Result<Format, CommandError> {
     if let Some(row) = FORMATS.iter().find(|row| word.is(row.name)) {
         return Ok(row.format);
     }
@@ -345,8 +344,8 @@ fn format(word: Word<'_>) -> Result<Format, CommandError> {
     })
 }
 
-/// A position from the words behind START.
-fn position(start: &Match<'_>) -> Result<Position, CommandError> {
+/// A position from the words behind START, or where a position stands by itself.
+pub(super) fn position(start: &Match<'_>) -> Result<Position, CommandError> {
     let chosen = start.chosen();
     let value = start.get(chosen).and_then(|part| part.word().ok());
     let mut words = vec![chosen];

@@ -1,6 +1,6 @@
 //! The one table of statements.
 
-use super::{Offsets, Settle, Statement, planned, route, subscribe};
+use super::{Offsets, Settle, Statement, letters, look, preview, route, seek, subscribe};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::nearest::nearest;
 use std::time::Duration;
@@ -61,14 +61,14 @@ pub static ENTRIES: &[&Entry] = &[
     &INFO,
     &PAUSE,
     &RESUME,
-    &planned::SEEK,
+    &seek::ENTRY,
     &WAIT,
-    &planned::PREVIEW,
-    &planned::DEADLETTERS,
-    &planned::REPLAY,
-    &planned::TOPICS,
-    &planned::PEEK,
-    &planned::PRODUCE,
+    &preview::ENTRY,
+    &letters::DEADLETTERS,
+    &letters::REPLAY,
+    &look::TOPICS,
+    &look::PEEK,
+    &look::PRODUCE,
     &CONNECTIONS,
     &HELP,
 ];

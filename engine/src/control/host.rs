@@ -4,6 +4,7 @@ use super::Reply;
 use crate::applier::Positions;
 use crate::command::definition::{self, Definition};
 use crate::command::{CommandError, Offsets, Route};
+use crate::letter;
 use crate::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,6 +109,15 @@ pub trait Host {
     /// What Redis holds of a subscription's ledger.
     fn positions(&mut self, database: i32, subscription: &str) -> Result<Positions, String>;
 
+    /// Reads dead letters, oldest first, for whoever gives the command; refused where that user may not
+    /// read them.
+    fn letters(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String>;
+
     /// Deletes these keys of the ledger, and every partition's key that the ledger's list names.
     fn delete_ledger(
         &mut self,
@@ -115,6 +125,18 @@ pub trait Host {
         subscription: &str,
         partitions: &[(Arc<str>, i32)],
     ) -> Result<(), String>;
+
+    /// Has the ledger of a route that reads no more for itself go, once no other host of the same
+    /// definitions can take the route for one that does: whoever finds no ledger begins anew. A host
+    /// that is alone deletes it at once, others after [`WORD_TIME`].
+    fn retire_ledger(
+        &mut self,
+        database: i32,
+        route: &str,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<(), String> {
+        self.delete_ledger(database, route, partitions)
+    }
 
     /// What the server says of one of its commands, `name` as `SET` or `CONFIG|GET`; none where it has
     /// no such command.

@@ -9,8 +9,11 @@
 
 mod abilities;
 mod commands;
+mod figures;
 mod gates;
 mod host;
+mod inquiries;
+mod late;
 mod registry;
 mod reply;
 mod report;
@@ -21,8 +24,9 @@ mod tests;
 mod waiting;
 
 pub use commands::run;
+pub use figures::{INFO_FIELDS, SUBSCRIPTION_FIELD, SUBSCRIPTION_FIGURES, info_fields};
 pub use host::{CommandInfo, Host, Role, WORD_TIME, Waiter, eviction_note, word_key};
-pub use registry::{Config, KnownRoute, PastUnits, Registry, Subscription};
+pub use registry::{Config, Guest, KnownRoute, PastUnits, Registry, Subscription};
 pub use reply::Reply;
 pub use snapshot::{PartitionReport, RouteReport, SubscriptionReport};
-pub use waiting::Waiting;
+pub use waiting::{Answerer, Waiting};

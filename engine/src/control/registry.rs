@@ -2,12 +2,16 @@
 //! while it consumes here.
 
 use super::host::{Host, Role};
+use super::inquiries::Inquiries;
 use super::synchronise::Seen;
+use crate::command::definition::Phase;
 use crate::command::{Initial, Route, Settle, Statement, Subscribe};
 use crate::kafka::{Membership, Profiles};
 use crate::state::{State, Status};
 use crate::worker::UnitRecords;
-use crate::worker::{self, Farewell, Gate, Lane, Passage, Progress, RouteSpec, Spec, Wanted, lane};
+use crate::worker::{
+    self, Farewell, Gate, Lane, LaneWorker, Passage, Progress, RouteSpec, Spec, Wanted, lane,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,8 +51,18 @@ pub struct Subscription {
 pub struct KnownRoute {
     /// Its place in the order of definitions; routes run in it.
     pub made: u64,
+    /// Whether it catches up.
+    pub phase: Phase,
     /// What was declared.
     pub declared: Route,
+}
+
+/// A lane that carries nothing but questions.
+pub struct Guest {
+    /// The database they are about.
+    pub db: i32,
+    /// The lane.
+    pub lane: Lane,
 }
 
 /// Units that lanes dealt with which are gone.
@@ -72,6 +86,10 @@ pub struct Registry {
     pub past: PastUnits,
     /// Lanes whose workers were told to end.
     leaving: Vec<Lane>,
+    /// Threads that ask Kafka for clients.
+    pub(super) inquiries: Inquiries,
+    /// Lanes that carry nothing but questions.
+    guests: Vec<Guest>,
     /// What was found in Redis last.
     pub(super) seen: Option<Seen>,
     /// Whether all of it was taken over, and nothing was changed here since.
@@ -87,6 +105,8 @@ impl Registry {
             routes: BTreeMap::new(),
             past: PastUnits::default(),
             leaving: Vec::new(),
+            inquiries: Inquiries::default(),
+            guests: Vec::new(),
             seen: None,
             is_settled: false,
         }
@@ -101,14 +121,8 @@ impl Registry {
     }
 
     fn specs_of(&self, subscription: &str) -> Vec<RouteSpec> {
-        let spec = |route: &&KnownRoute| RouteSpec {
-            name: route.declared.name.clone(),
-            target: route.declared.target.clone(),
-            additions: route.declared.additions.clone(),
-            condition: route.declared.condition.clone(),
-            selection: route.declared.selection.clone(),
-        };
-        self.routes_of(subscription).iter().map(spec).collect()
+        let routes = self.routes_of(subscription);
+        routes.iter().map(|route| RouteSpec::of(&route.declared)).collect()
     }
 
     /// What stands under a name already.
@@ -131,7 +145,7 @@ impl Registry {
     /// Starts a worker for a subscription, ending the one it may have.
     pub(super) fn start(&mut self, host: &mut impl Host, name: &str) {
         self.stop(name, Farewell::Leave);
-        let routes = self.specs_of(name);
+        let (routes, late) = (self.specs_of(name), self.late_of(name));
         let Some(known) = self.subscriptions.get_mut(name) else { return };
         let spec = spec(&known.declared, &self.config);
         let wanted = match (&known.fault, known.declared.initial) {
@@ -140,6 +154,9 @@ impl Registry {
             (None, Initial::Running) => Wanted::Run,
         };
         let (end, lane) = lane(name, routes, wanted, host.waker());
+        if !late.is_empty() {
+            lane.shared.change(|control| control.late = Arc::new(late));
+        }
         known.gate = known.declared.after.as_deref().map(|after| Gate::new(name, after));
         if known.gate.is_some() {
             lane.shared.change(|control| control.gate = Passage::Closed);
@@ -171,10 +188,17 @@ impl Registry {
 
     /// Gives a subscription's worker the routes there are now, unless it has them.
     pub(super) fn reroute(&mut self, subscription: &str) {
-        let routes = self.specs_of(subscription);
+        let (routes, late) = (self.specs_of(subscription), self.late_of(subscription));
         let lane = self.subscriptions.get(subscription).and_then(|known| known.lane.as_ref());
-        if let Some(lane) = lane.filter(|lane| *lane.shared.control().routes != routes) {
-            lane.shared.change(|control| control.routes = Arc::new(routes));
+        let Some(lane) = lane else { return };
+        let control = lane.shared.control();
+        if *control.routes != routes || *control.late != late {
+            let gone = control.late.iter().filter(|route| !late.contains(route));
+            gone.for_each(|route| lane.shared.late.forget(route));
+            lane.shared.change(|control| {
+                control.routes = Arc::new(routes);
+                control.late = Arc::new(late);
+            });
         }
     }
 
@@ -209,6 +233,26 @@ impl Registry {
         });
     }
 
+    /// A lane for questions about what Redis holds in this database; the host answers them as those of
+    /// the subscription, until what is given here is dropped.
+    pub(super) fn guest(
+        &mut self,
+        host: &mut impl Host,
+        subscription: &str,
+        db: i32,
+    ) -> LaneWorker {
+        self.guests.retain(|guest| !guest.lane.has_ended(Duration::ZERO));
+        let (end, lane) = lane(subscription, Vec::new(), Wanted::Run, host.waker());
+        host.attach(subscription, db, &lane);
+        self.guests.push(Guest { db, lane });
+        end
+    }
+
+    /// The guest that has waited longest with a question, for a host that answers on its own thread.
+    pub fn waiting_guest(&mut self) -> Option<&mut Guest> {
+        self.guests.iter_mut().find(|guest| guest.lane.has_work())
+    }
+
     /// Voids all queued units: the data set under them has changed. What is stored is to be read again
     /// ([`Registry::synchronise`]).
     pub fn discard_all(&mut self) {
@@ -228,7 +272,7 @@ impl Registry {
         let deadline = Instant::now() + FAREWELL;
         self.leaving
             .retain(|lane| !lane.has_ended(deadline.saturating_duration_since(Instant::now())));
-        self.leaving.is_empty()
+        self.inquiries.end(deadline) && self.leaving.is_empty()
     }
 }
 
@@ -244,6 +288,7 @@ fn spec(declared: &Subscribe, config: &Config) -> Spec {
         envelope: declared.envelope,
         start: declared.start,
         on_error: declared.on_error,
+        letters: declared.letters.clone(),
         group: declared.group.clone().unwrap_or_default(),
         membership: config.membership.clone(),
         unit_records: config.unit_records,

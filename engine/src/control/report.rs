@@ -1,11 +1,12 @@
 //! What KAFKA.LIST and KAFKA.INFO say, and every other account of a host's subscriptions.
 
+use super::figures::decimal;
 use super::registry::KnownRoute;
 use super::{PartitionReport, Registry, Reply, RouteReport, Subscription, SubscriptionReport};
 use crate::command::Statement;
 use crate::ledger::Counters;
-use crate::state::Status;
-use crate::worker::{Lane, Progress};
+use crate::state::{State, Status};
+use crate::worker::{CatchUp, Lane, Progress};
 use jiff::Timestamp;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -24,11 +25,21 @@ impl Registry {
         let lane = known.lane.as_ref();
         let count = |of: fn(&Lane) -> u64| lane.map_or(0, of);
         let routes = self.routes_of(&known.declared.name);
+        let mut status = known.status(hold);
+        self.tell_catch_up(&known.declared.name, &mut status);
+        let (rate, catch_up) = lane.map_or((None, CatchUp::Unknown), |lane| lane.shared.trend());
+        let catch_up = match (status.state, catch_up) {
+            // Whatever it did until a moment ago.
+            (State::Paused | State::Stopped, CatchUp::In(seconds)) if seconds > 0.0 => {
+                CatchUp::Never
+            }
+            (_, catch_up) => catch_up,
+        };
         SubscriptionReport {
             name: known.declared.name.clone(),
             definition: Statement::Subscribe(known.declared.clone()).line(),
             database: known.db,
-            status: known.status(hold),
+            status,
             group: known.declared.group.clone().unwrap_or_default(),
             counters,
             lag: lag(&progress),
@@ -37,7 +48,10 @@ impl Registry {
             units_stale: count(|lane| lane.shared.units.stale.load(Ordering::Relaxed)),
             units_queued: lane.map_or(0, Lane::queued),
             memory: lane.map_or(0, |lane| lane.shared.memory()),
-            last_error: lane.map(|lane| lane.shared.last_error()).unwrap_or_default(),
+            last_error: lane.and_then(|lane| lane.shared.last_error()),
+            rate,
+            catch_up,
+            contact: lane.map(|lane| lane.shared.contact()).unwrap_or_default(),
             partitions: progress.iter().map(partition_report).collect(),
             routes: routes.into_iter().map(|route| route_report(route, lane)).collect(),
         }
@@ -46,18 +60,23 @@ impl Registry {
     /// KAFKA.LIST: a line a subscription.
     pub(super) fn list(&self, hold: Option<&Status>) -> String {
         let mut lines = String::new();
-        for SubscriptionReport { name, status, lag, .. } in self.reports(hold) {
+        for report in self.reports(hold) {
+            let SubscriptionReport { name, status, lag, .. } = &report;
             let (state, reason, since, lag, action) = (
                 status.state.name(),
                 quoted(&status.reason),
                 status.since_text(),
-                or_unknown(lag),
+                or_unknown(*lag),
                 quoted(&status.action),
             );
+            let (lag_seconds, rate, eta) =
+                (seconds(report.lag_seconds), rate(report.rate), eta(report.catch_up));
+            let (contact, error) = (report.contact.state.name(), last_error(&report));
             // Writing to a string cannot fail.
             let _ = writeln!(
                 lines,
-                "sub={name} state={state} reason=\"{reason}\" since={since} lag={lag} action=\"{action}\""
+                "sub={name} state={state} reason=\"{reason}\" since={since} lag={lag} action=\"{action}\" lag_seconds={lag_seconds} rate={rate} eta={eta} connection={contact} last_error=\"{}\"",
+                quoted(&error)
             );
         }
         lines
@@ -79,6 +98,9 @@ impl Registry {
             ("db", Reply::Integer(subscription.map_or(0, |known| i64::from(known.db)))),
             ("from", text(from)),
             ("applied", number(report.applied)),
+            ("phase", text(self.phase_of(name))),
+            ("waits_for", Reply::Text(self.late_trouble(from, name))),
+            ("catches_up", self.catch_up_info(from, name)),
         ]))
     }
 }
@@ -119,6 +141,34 @@ fn lag_seconds(progress: &[Progress], now: i64) -> Option<f64> {
     Some(now.saturating_sub(oldest).max(0) as f64 / 1000.0)
 }
 
+/// Seconds with milliseconds.
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "?".to_owned(), |seconds| decimal(seconds, 3))
+}
+
+/// Records a second.
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "?".to_owned(), |rate| decimal(rate, 1))
+}
+
+/// Whole seconds until all is applied.
+fn eta(catch_up: CatchUp) -> String {
+    match catch_up {
+        CatchUp::In(seconds) => decimal(seconds.ceil(), 0),
+        CatchUp::Never => "never".to_owned(),
+        CatchUp::Unknown => "?".to_owned(),
+    }
+}
+
+fn last_error(report: &SubscriptionReport) -> String {
+    report.last_error.as_ref().map(|last| last.text.clone()).unwrap_or_default()
+}
+
+/// ISO 8601 in whole seconds, UTC; empty for none.
+fn moment(at: Option<Timestamp>) -> Reply {
+    Reply::Text(at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default())
+}
+
 fn or_unknown(number: Option<i64>) -> String {
     number.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
@@ -138,7 +188,8 @@ fn number(number: u64) -> Reply {
 
 fn subscription_info(report: SubscriptionReport) -> Reply {
     let status = report.status;
-    let lag_seconds = report.lag_seconds.map(|seconds| format!("{seconds:.3}"));
+    let (last, contact) = (report.last_error, report.contact);
+    let (problem, problem_at) = contact.problem.unzip();
     let mut pairs = vec![
         ("name", Reply::Text(report.name)),
         ("kind", text("subscription")),
@@ -153,11 +204,18 @@ fn subscription_info(report: SubscriptionReport) -> Reply {
     pairs.extend(counters(&report.counters));
     pairs.extend([
         ("lag", Reply::Text(or_unknown(report.lag))),
-        ("lag_seconds", Reply::Text(lag_seconds.unwrap_or_else(|| "?".to_owned()))),
+        ("lag_seconds", Reply::Text(seconds(report.lag_seconds))),
+        ("rate", Reply::Text(rate(report.rate))),
+        ("eta", Reply::Text(eta(report.catch_up))),
         ("units", number(report.units_applied)),
         ("stale", number(report.units_stale)),
         ("memory_bytes", number(report.memory as u64)),
-        ("last_error", Reply::Text(report.last_error)),
+        ("last_error_at", moment(last.as_ref().map(|last| last.at))),
+        ("last_error", Reply::Text(last.map(|last| last.text).unwrap_or_default())),
+        ("connection", text(contact.state.name())),
+        ("connection_since", moment(contact.since)),
+        ("connection_problem_at", moment(problem_at)),
+        ("connection_problem", Reply::Text(problem.unwrap_or_default())),
         ("partitions", Reply::List(report.partitions.iter().map(partition_info).collect())),
         (
             "routes",

@@ -3,6 +3,7 @@
 
 use crate::ledger::Counters;
 use crate::state::Status;
+use crate::worker::{CatchUp, Contact, LastError};
 use std::sync::Arc;
 
 /// One subscription.
@@ -33,8 +34,14 @@ pub struct SubscriptionReport {
     pub units_queued: usize,
     /// Bytes the worker's own buffers hold.
     pub memory: usize,
-    /// The last bad record or stop; empty when there was none.
-    pub last_error: String,
+    /// The last bad record or stop; none when there was none.
+    pub last_error: Option<LastError>,
+    /// Records consumed a second over about the last 10 s; none while unknown.
+    pub rate: Option<f64>,
+    /// When all will be applied at that rate.
+    pub catch_up: CatchUp,
+    /// Whether Kafka answers.
+    pub contact: Contact,
     /// Its partitions, as far as they are known here.
     pub partitions: Vec<PartitionReport>,
     /// Its routes, in the order they were made.

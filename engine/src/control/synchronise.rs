@@ -74,7 +74,10 @@ impl Registry {
         let (db, made) = (i32::try_from(definition.db).unwrap_or(0), definition.made);
         match &definition.statement {
             Statement::Route(route) => {
-                self.routes.insert(name.to_owned(), KnownRoute { made, declared: route.clone() });
+                self.routes.insert(
+                    name.to_owned(),
+                    KnownRoute { made, phase: definition.phase, declared: route.clone() },
+                );
             }
             Statement::Subscribe(declared) => {
                 let known = self.subscriptions.get_mut(name);

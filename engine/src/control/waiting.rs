@@ -1,4 +1,5 @@
-//! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end.
+//! Clients that wait: SUBSCRIBE for the broker's first word, WAIT for the applied end, others for
+//! what another thread finds out.
 //!
 //! The host goes on meanwhile; whenever a worker has woken it, it looks whether somebody can be
 //! answered.
@@ -20,8 +21,46 @@ const LIMIT: usize = 1024;
 enum Question {
     /// How the first contact with the broker went; `note` is added to the reply.
     Greeting { note: String },
-    /// Whether all that Kafka held is applied.
-    Reached(Arc<Mutex<Ends>>),
+    /// Whether all that Kafka held is applied, also by these routes that were catching up.
+    Reached(Arc<Mutex<Ends>>, Arc<Vec<String>>),
+    /// What another thread answers to this command.
+    Elsewhere { command: &'static str, answer: Arc<Mutex<Slot>> },
+}
+
+/// Where an answer is left that comes from another thread.
+#[derive(Default)]
+struct Slot {
+    reply: Option<Reply>,
+    /// Nobody waits any more.
+    is_void: bool,
+}
+
+/// The end of an answer that another thread gives, at most once. Whoever drops it unused has the
+/// client told that nothing will come.
+pub struct Answerer {
+    answer: Arc<Mutex<Slot>>,
+    waker: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Answerer {
+    /// Gives the answer, and wakes the thread of the registry. One that comes too late is dropped.
+    pub fn give(self, reply: Reply) {
+        self.answer.lock().reply = Some(reply);
+    }
+
+    /// Whether nobody waits for it any more: its time is up, or the client has gone.
+    pub fn is_void(&self) -> bool {
+        self.answer.lock().is_void
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        let nothing =
+            || Reply::Error("ERR internal error: no answer was found; see the log".to_owned());
+        self.answer.lock().reply.get_or_insert_with(nothing);
+        (self.waker)();
+    }
 }
 
 struct Asker<W> {
@@ -67,10 +106,23 @@ impl<W: Waiter> Waiting<W> {
         &mut self,
         host: &mut impl Host<Waiter = W>,
         subscription: &str,
-        ends: Arc<Mutex<Ends>>,
+        (ends, late): (Arc<Mutex<Ends>>, Arc<Vec<String>>),
         time: Option<Duration>,
     ) {
-        self.add(host, subscription, Question::Reached(ends), time);
+        self.add(host, subscription, Question::Reached(ends, late), time);
+    }
+
+    /// Lets a client wait for what another thread answers to its command, at most so long.
+    pub(super) fn for_answer(
+        &mut self,
+        host: &mut impl Host<Waiter = W>,
+        command: &'static str,
+        time: Duration,
+    ) -> Answerer {
+        let answer = Arc::<Mutex<Slot>>::default();
+        let question = Question::Elsewhere { command, answer: answer.clone() };
+        self.add(host, "", question, Some(time));
+        Answerer { answer, waker: host.waker() }
     }
 
     fn add(
@@ -108,6 +160,7 @@ impl<W: Waiter> Asker<W> {
     fn answer(&self, registry: &Registry, hold: Option<&Status>, now: Instant) -> Option<Reply> {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         if self.client.is_gone() {
+            self.leave();
             return Some(Reply::Error("ERR the client is gone".to_owned()));
         }
         let known = registry.subscriptions.get(&self.subscription);
@@ -115,11 +168,34 @@ impl<W: Waiter> Asker<W> {
             Question::Greeting { note } => {
                 greeting(known, hold, late).map(|line| Reply::Simple(line + note))
             }
-            Question::Reached(ends) => self.reached(known, &ends.lock(), late),
+            Question::Reached(ends, routes) => self.reached(known, &ends.lock(), routes, late),
+            Question::Elsewhere { command, answer } => {
+                let reply = answer.lock().reply.take();
+                reply.or_else(|| {
+                    let waited = self.asked.elapsed().as_millis();
+                    late.then(|| self.leave());
+                    late.then(|| {
+                        Reply::Error(format!("ERR {command}: no answer within {waited} ms"))
+                    })
+                })
+            }
         }
     }
 
-    fn reached(&self, known: Option<&Subscription>, ends: &Ends, late: bool) -> Option<Reply> {
+    /// Tells whoever looks for an answer that it is not wanted any more.
+    fn leave(&self) {
+        if let Question::Elsewhere { answer, .. } = &self.question {
+            answer.lock().is_void = true;
+        }
+    }
+
+    fn reached(
+        &self,
+        known: Option<&Subscription>,
+        ends: &Ends,
+        routes: &[String],
+        late: bool,
+    ) -> Option<Reply> {
         let error = |problem: String| Some(Reply::Error(format!("ERR KAFKA.WAIT: {problem}")));
         let name = &self.subscription;
         let Some(lane) = known.and_then(|known| known.lane.as_ref()) else {
@@ -133,7 +209,13 @@ impl<W: Waiter> Asker<W> {
         let waited = self.asked.elapsed().as_millis();
         match ends {
             Ends::Known(ends) if is_reached(&progress, ends) => {
-                Some(Reply::Simple("OK".to_owned()))
+                let behind = lane.shared.first_behind(routes);
+                match behind.filter(|_| late) {
+                    Some(route) => error(format!(
+                        "route '{route}' has not caught up after {waited} ms; KAFKA.INFO {route} says more"
+                    )),
+                    None => behind.is_none().then(|| Reply::Simple("OK".to_owned())),
+                }
             }
             _ if !late => None,
             Ends::Asked => error(format!("no answer from the broker within {waited} ms")),

@@ -29,6 +29,19 @@ pub enum AggregateFunction {
     Last,
 }
 
+impl AggregateFunction {
+    /// Whether a record that is read once more changes it: it adds up, where the others choose.
+    pub fn adds_up(self) -> bool {
+        match self {
+            AggregateFunction::Count | AggregateFunction::Sum | AggregateFunction::Avg => true,
+            AggregateFunction::Min
+            | AggregateFunction::Max
+            | AggregateFunction::First
+            | AggregateFunction::Last => false,
+        }
+    }
+}
+
 /// A row of [`AGGREGATES`].
 #[derive(Debug)]
 pub struct AggregateRow {

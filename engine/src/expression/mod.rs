@@ -42,7 +42,7 @@ pub use path::{Leaf, Metadata, Path, Root};
 pub use program::{MAX_TEXT, Program};
 pub use select::{FieldName, Selection, SelectionProgram};
 pub use template::{Template, TemplateProgram};
-pub use types::{Types, check, element_type};
+pub use types::{Types, check, check_condition, element_type};
 
 use crate::format::Headers;
 use crate::record::{Arena, Row, Value, Wanted};

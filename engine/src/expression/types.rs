@@ -34,6 +34,11 @@ pub fn check(expression: &Expression, types: &Types<'_>) -> Result<Type, Express
     Checker(types).check(expression)
 }
 
+/// Checks an expression that decides: it is to be true or false.
+pub fn check_condition(expression: &Expression, types: &Types<'_>) -> Result<(), ExpressionError> {
+    Checker(types).truth(expression, "it")
+}
+
 /// The type of what EACH's alias stands for, where EACH is an expression of this type.
 pub fn element_type(each: Type) -> Result<Type, String> {
     let entry = |value| {

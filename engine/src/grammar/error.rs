@@ -97,6 +97,12 @@ impl CommandError {
         self
     }
 
+    /// Names this command, whichever it named before.
+    pub fn told_by(mut self, command: &'static str) -> CommandError {
+        self.command = command;
+        self
+    }
+
     /// The argument it is about, counted from 1 after the command's name.
     pub fn argument(&self) -> Option<usize> {
         self.argument

@@ -246,12 +246,26 @@ fn match_sequence<'a>(
     words: &mut Arguments<'a>,
     owner: &mut Match<'a>,
 ) -> Result<(), CommandError> {
-    for part in parts {
-        if part.presence == Presence::Required || starts(part, words) {
+    for (at, part) in parts.iter().enumerate() {
+        let behind = parts.get(at + 1..).unwrap_or_default();
+        let is_there = part.presence == Presence::Required
+            || starts(part, words) && !yields(part, behind, words);
+        if is_there {
             match_argument(part, words, owner)?;
         }
     }
     Ok(())
+}
+
+/// Whether an optional part that any word could begin leaves the next one to what stands behind it:
+/// one of its key words, or a word without which too few were left.
+fn yields(part: &Argument, behind: &[Argument], words: &Arguments<'_>) -> bool {
+    let Shape::Block(inner) = part.shape else { return false };
+    if part.token.is_some() {
+        return false;
+    }
+    let needed: usize = inner.iter().chain(behind).map(Argument::fewest_words).sum();
+    words.left() < needed || behind.first().is_some_and(|next| starts(next, words))
 }
 
 /// A clause's name, then its arguments; its options stay to be found among the others.

@@ -51,12 +51,21 @@ impl Clause {
     pub(super) fn beginning(&self) -> String {
         let mut words = self.name.to_owned();
         for argument in self.arguments {
-            words += &format!(" {argument}");
+            words += &format!(" {}", One(argument));
         }
         if !self.options.is_empty() && self.name.starts_with(COMMAND_PREFIX) {
             words += " ...";
         }
         words
+    }
+}
+
+/// An argument with the brackets of an optional one.
+struct One<'g>(&'g Argument);
+
+impl Display for One<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_one(self.0, f)
     }
 }
 

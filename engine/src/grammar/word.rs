@@ -34,6 +34,11 @@ impl<'a> Arguments<'a> {
         Some(word)
     }
 
+    /// How many words are left.
+    pub fn left(&self) -> usize {
+        self.words.len().saturating_sub(self.taken)
+    }
+
     /// The number of the next word, counted from 1, also past the end.
     pub fn next_number(&self) -> usize {
         self.taken + 1

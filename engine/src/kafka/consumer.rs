@@ -15,6 +15,10 @@ use super::problem::{Failure, Operation, Problem, ProblemKind};
 use super::topic_id::TopicId;
 use crate::nearest::nearest;
 
+mod survey;
+
+pub use survey::TopicShape;
+
 /// The timestamp that stands for the end in ListOffsets.
 const LATEST: i64 = -1;
 
@@ -105,17 +109,11 @@ impl fmt::Display for TopicsError {
                     None => Ok(()),
                 }
             }
-            TopicsError::Unreachable(problem) => write!(
-                f,
-                "no answer from Kafka: {problem}; check host and port, the broker's \
-                 advertised.listeners, and whether the listener wants TLS or a password (CONNECTION)"
-            ),
+            TopicsError::Unreachable(problem) => {
+                write!(f, "no answer from Kafka: {problem}; {}", problem.what_to_check())
+            }
             TopicsError::Refused(problem) => {
-                let what = match problem.kind {
-                    ProblemKind::Tls => "certificate and ssl.ca.location",
-                    _ => "sasl.mechanism, sasl.username and sasl.password",
-                };
-                write!(f, "Kafka refused us: {problem}; check {what} of the profile")
+                write!(f, "Kafka refused us: {problem}; {}", problem.what_to_check())
             }
             TopicsError::Authorization { topic, problem } => write!(
                 f,

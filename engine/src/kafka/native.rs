@@ -97,6 +97,8 @@ pub(super) struct TopicMetadata {
     pub(super) name: String,
     pub(super) problem: Option<Problem>,
     pub(super) partitions: Vec<i32>,
+    /// Replicas of the partition that has most.
+    pub(super) replicas: usize,
 }
 
 /// A client of librdkafka. Any thread may call it; it ends when the last batch of it is gone, too.
@@ -214,13 +216,15 @@ impl Handle {
         unsafe {
             let topics = elements((*answer).topics, (*answer).topic_cnt)
                 .iter()
-                .map(|topic| TopicMetadata {
-                    name: text(topic.topic).into_owned(),
-                    problem: check(topic.err).err(),
-                    partitions: elements(topic.partitions, topic.partition_cnt)
-                        .iter()
-                        .map(|partition| partition.id)
-                        .collect(),
+                .map(|topic| {
+                    let partitions = elements(topic.partitions, topic.partition_cnt);
+                    let replicas = partitions.iter().map(|partition| partition.replica_cnt).max();
+                    TopicMetadata {
+                        name: text(topic.topic).into_owned(),
+                        problem: check(topic.err).err(),
+                        partitions: partitions.iter().map(|partition| partition.id).collect(),
+                        replicas: replicas.and_then(|it| it.try_into().ok()).unwrap_or(0),
+                    }
                 })
                 .collect();
             sys::rd_kafka_metadata_destroy(answer);

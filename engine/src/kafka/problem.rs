@@ -35,6 +35,10 @@ pub enum Operation {
     Send,
     /// Joining a consumer group.
     Join,
+    /// Asking how long topics keep their records.
+    Retention,
+    /// Making a topic.
+    CreateTopic,
 }
 
 impl fmt::Display for Operation {
@@ -50,6 +54,8 @@ impl fmt::Display for Operation {
             Operation::Fetch => "reading records",
             Operation::Send => "sending messages",
             Operation::Join => "joining the consumer group",
+            Operation::Retention => "asking for the topics' retention",
+            Operation::CreateTopic => "making the topic",
         })
     }
 }
@@ -107,6 +113,61 @@ impl Problem {
             offset: None,
             at: Timestamp::now(),
         }
+    }
+}
+
+/// librdkafka's words where a broker closes or breaks off a TLS handshake (rdkafka_ssl.c).
+const SPEAKS_NO_TLS: [&str; 4] = [
+    "plain text listener",
+    "PLAINTEXT broker listener",
+    "SSL connection closed by peer",
+    "wrong version number",
+];
+
+/// Of a connection that the broker closed before the client knew it (rdkafka_broker.c): it could not
+/// make sense of what it was sent.
+const UNKNOWN_TO_BROKER: &str = "in state APIVERSION_QUERY";
+
+impl Problem {
+    /// What to look at, as far as librdkafka's own words (rdkafka_broker.c, rdkafka_transport.c)
+    /// tell it.
+    pub fn what_to_check(&self) -> &'static str {
+        let says = |words: &str| self.words.contains(words);
+        match self.kind {
+            ProblemKind::Authentication => {
+                "check sasl.mechanism, sasl.username and sasl.password of the profile"
+            }
+            _ if SPEAKS_NO_TLS.iter().any(|words| says(words)) => {
+                "that listener speaks no TLS: check the port, or security.protocol of the profile"
+            }
+            ProblemKind::Tls => "check certificate and ssl.ca.location of the profile",
+            _ if says(UNKNOWN_TO_BROKER) => {
+                "that listener wants TLS or a password: use CONNECTION with a profile that has \
+                 security.protocol"
+            }
+            _ if self.is_of_advertised() => {
+                "that is where the brokers tell their clients to go: check the broker's \
+                 advertised.listeners, and the way there from here"
+            }
+            _ => {
+                "check host and port, the broker's advertised.listeners, and whether the listener \
+                 wants TLS or a password (CONNECTION)"
+            }
+        }
+    }
+
+    /// Whether it is about an address that a broker told, `host:port/id`, and not about one of those
+    /// asked first, `host:port/bootstrap`.
+    fn is_of_advertised(&self) -> bool {
+        let is_told = |part: &str| match part.rsplit_once('/') {
+            Some((address, id)) => {
+                address.contains(':')
+                    && !id.is_empty()
+                    && id.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            None => false,
+        };
+        self.words.starts_with("GroupCoordinator: ") || self.words.split(": ").any(is_told)
     }
 }
 
@@ -286,8 +347,18 @@ impl Reports {
     }
 
     /// Passes a line of librdkafka's log on, at most [`LOG_LINES_A_SECOND`]; `level` is syslog's.
-    /// A lost connection is an error to librdkafka, but it heals itself: a warning here.
+    /// A lost connection is an error to librdkafka, but it heals itself: a warning here. One that the
+    /// broker closed is nothing, unless it seems that the broker cannot make sense of us: that stands
+    /// in the log alone, and is a problem to know of.
     pub(super) fn log(&self, level: i32, facility: &str, words: &str) {
+        if facility == "FAIL" && level > 3 && words.contains("Disconnected") {
+            if !words.contains(UNKNOWN_TO_BROKER) {
+                return;
+            }
+            // `[thrd:host:port/bootstrap]: host:port/bootstrap: Disconnected…`
+            let told = words.split_once("]: ").map_or(words, |(_, told)| told);
+            self.report(Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32, told);
+        }
         let level = match level {
             ..=2 => Level::Error,
             3 | 4 => Level::Warn,
@@ -332,6 +403,35 @@ mod tests {
             ProblemKind::Truncated
         );
         assert_eq!(kind("no previously committed offset"), ProblemKind::Other);
+    }
+
+    #[test]
+    fn closed_connections_are_told_where_the_broker_made_no_sense_of_us() {
+        let reports = Reports::new();
+        let thread = "[thrd:h:1/bootstrap]: h:1/bootstrap: Disconnected";
+        reports.log(6, "FAIL", &format!("{thread} (after 9ms in state UP)"));
+        assert_eq!(reports.last(), None);
+        let words = "connection closed by peer (after 1ms in state APIVERSION_QUERY)";
+        reports.log(6, "FAIL", &format!("{thread}: {words}"));
+        let last = reports.last().unwrap();
+        assert!(last.words.starts_with("h:1/bootstrap: Disconnected: "), "{last}");
+        assert_eq!(last.kind, ProblemKind::Transport);
+        assert!(last.what_to_check().contains("wants TLS or a password"), "{last}");
+    }
+
+    #[test]
+    fn an_address_that_brokers_told_is_another_mistake_than_the_first_one() {
+        let code = Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32;
+        let check = |words: &str| Problem::new(code, words).what_to_check();
+        let told = check("kafka:9092/2: Failed to resolve 'kafka:9092': Name or service not known");
+        assert!(told.starts_with("that is where the brokers tell their clients to go"), "{told}");
+        let group = check("GroupCoordinator: kafka:9092: Connect to ipv4#10.0.0.7:9092 failed");
+        assert_eq!(group, told);
+        let first = check("kafka:9092/bootstrap: Failed to resolve 'kafka:9092': Name or service");
+        assert!(first.starts_with("check host and port"), "{first}");
+        let none =
+            check("ssl://k:1/bootstrap: Disconnected: SSL connection closed by peer (after)");
+        assert!(none.starts_with("that listener speaks no TLS"), "{none}");
     }
 
     #[test]

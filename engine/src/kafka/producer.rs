@@ -4,6 +4,7 @@
 //! and repeating; a thread of the producer counts what comes back, so that the sender may do other
 //! things meanwhile.
 
+use super::admin::problem_of;
 use super::native::Waker;
 use super::problem::{Failure, Operation, Problem, ProblemKind, Reports};
 use parking_lot::{Condvar, Mutex};
@@ -42,8 +43,20 @@ pub struct Outgoing<'m> {
     pub key: Option<&'m [u8]>,
     /// Its value; none for a tombstone.
     pub value: Option<&'m [u8]>,
+    /// What its headers tell.
+    pub headers: Told<'m>,
+}
+
+/// A header: its name and its value; none is Kafka's null.
+pub type HeaderText<'m> = (&'m str, Option<&'m [u8]>);
+
+/// What the headers of a message tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told<'m> {
     /// Where it comes from.
-    pub source: Source<'m>,
+    Source(Source<'m>),
+    /// These, of a message that is to have the time of the record it comes from, in ms since 1970.
+    Given(&'m [HeaderText<'m>], Option<i64>),
 }
 
 /// The headers that name a message's source.
@@ -131,13 +144,6 @@ fn problem(error: &KafkaError) -> Problem {
     problem_of(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
 }
 
-/// In librdkafka's words, which rdkafka shows as `Name (words)`.
-fn problem_of(code: RDKafkaErrorCode) -> Problem {
-    let shown = code.to_string();
-    let words = shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')'));
-    Problem::new(code as i32, words.unwrap_or(&shown))
-}
-
 /// Whether no repeating helps: the message itself is refused.
 fn is_refused(problem: &Problem) -> bool {
     const REFUSALS: [Code; 4] = [
@@ -147,6 +153,26 @@ fn is_refused(problem: &Problem) -> bool {
         Code::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
     ];
     REFUSALS.iter().any(|code| *code as i32 == problem.code)
+}
+
+fn owned(told: Told<'_>) -> OwnedHeaders {
+    match told {
+        Told::Source(source) => {
+            let (mut partition, mut offset) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let values =
+                [source.topic, partition.format(source.partition), offset.format(source.offset)];
+            let headers = OwnedHeaders::new_with_capacity(HEADERS.len());
+            HEADERS.iter().zip(values).fold(headers, |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            })
+        }
+        Told::Given(all, _) => {
+            let headers = OwnedHeaders::new_with_capacity(all.len());
+            all.iter().fold(headers, |headers, (key, value)| {
+                headers.insert(Header { key, value: *value })
+            })
+        }
+    }
 }
 
 /// A producer. Used by one thread. Dropping it throws away what is under way, in about half a
@@ -232,23 +258,18 @@ impl Producer {
     /// Hands over message `number` (from 0) of a shipment. One that is refused at once settles as
     /// one that is refused later.
     pub fn send(&self, shipment: usize, number: usize, message: &Outgoing<'_>) -> Sent {
-        let Outgoing { topic, key, value, source } = *message;
-        let (mut partition, mut offset) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let values =
-            [source.topic, partition.format(source.partition), offset.format(source.offset)];
-        let headers = HEADERS
-            .iter()
-            .zip(values)
-            .fold(OwnedHeaders::new_with_capacity(HEADERS.len()), |headers, (key, value)| {
-                headers.insert(Header { key, value: Some(value) })
-            });
+        let Outgoing { topic, key, value, headers } = *message;
+        let timestamp = match headers {
+            Told::Source(_) => None,
+            Told::Given(_, timestamp) => timestamp,
+        };
         let record = BaseRecord {
             topic,
             partition: None,
             payload: value,
             key,
-            timestamp: None,
-            headers: Some(headers),
+            timestamp,
+            headers: Some(owned(headers)),
             delivery_opaque: shipment << NUMBER_BITS | number,
         };
         match self.client.send(record) {

@@ -203,7 +203,7 @@ pub const FIXED_PRODUCER: &[Setting] =
 
 /// What every client runs with, whatever a profile says.
 pub const FIXED_ALWAYS: &[Setting] =
-    &[("statistics.interval.ms", "0"), ("log.connection.close", "false")];
+    &[("statistics.interval.ms", "0"), ("log.connection.close", "true")];
 
 /// What a client runs with unless a profile says otherwise. librdkafka itself spreads the
 /// reconnect wait by -25 % to +50 %.

@@ -2,8 +2,8 @@
 
 use super::operand::Scratch;
 use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, payload,
-    refused, template,
+    Declared, Making, Occasion, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer,
+    payload, refused, template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
@@ -49,6 +49,10 @@ impl Declared for Channel {
 
     fn expressions(&self) -> Vec<(&'static str, &Expression)> {
         Vec::new()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Doubles("publishes messages")
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

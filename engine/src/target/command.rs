@@ -2,7 +2,8 @@
 
 use super::operand::Scratch;
 use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, template,
+    Declared, Making, Occasion, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer,
+    template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
@@ -87,6 +88,10 @@ impl Declared for Run {
 
     fn takes_selection(&self) -> bool {
         false
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Doubles("runs a command")
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

@@ -5,7 +5,9 @@ use super::keyed::{
     DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
 use super::newer::{NEWER, Newer};
-use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use super::{
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
+};
 use crate::expression::{Context, Expression, ExpressionError, Selection};
 use crate::grammar::{Argument, Clause, CommandError, Match, Support};
 use crate::record::{Field, NameId, Names};
@@ -98,6 +100,10 @@ impl Declared for Hash {
                 Some("aggregates take every record, NEWER does not: leave one of them out")
             }
         }
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Same
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

@@ -3,7 +3,9 @@
 use super::keyed::{DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals};
 use super::operand::Scratch;
 use super::string::{NO_NEWER, STATE_TOMBSTONE};
-use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
+use super::{
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, payload,
+};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Clause, Match, Support};
 use crate::unit::{GroupKind, Keep, PlainWrite};
@@ -42,6 +44,10 @@ impl Declared for Document {
 
     fn expressions(&self) -> Vec<(&'static str, &Expression)> {
         self.keyed.expressions()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Same
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

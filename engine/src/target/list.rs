@@ -4,7 +4,9 @@ use super::keyed::{
     DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
 use super::operand::Scratch;
-use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, payload};
+use super::{
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, payload,
+};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{End, GroupKind, Keep, PlainWrite};
@@ -76,6 +78,10 @@ impl Declared for List {
 
     fn expressions(&self) -> Vec<(&'static str, &Expression)> {
         self.keyed.expressions()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Doubles("pushes to a list")
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

@@ -91,6 +91,9 @@ trait Declared: fmt::Debug + Send + Sync {
     /// Says in the layout what its expressions read.
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError>;
 
+    /// What becomes of a record that is read once more.
+    fn repeat(&self) -> Repeat;
+
     /// The command that the server must have for it; none where every server will do.
     fn requires(&self) -> Option<&str> {
         None
@@ -105,6 +108,15 @@ trait Declared: fmt::Debug + Send + Sync {
     fn refuses_aggregates(&self) -> Option<&'static str> {
         Some("aggregates are kept in a HASH only: give them a route TO HASH of their own")
     }
+}
+
+/// What a target makes of a record that is read once more, after a KAFKA.SEEK back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// What it wrote the first time, once all records up to the former position are read again.
+    Same,
+    /// Something more; the words say what the target does, as `appends to a stream`.
+    Doubles(&'static str),
 }
 
 /// What a writer is made for.
@@ -179,6 +191,11 @@ impl Target {
     /// The same without those of its key or channel.
     pub fn options(&self) -> Vec<(&'static str, &Expression)> {
         self.0.expressions()
+    }
+
+    /// What becomes of a record that is read once more. Aggregates of a SELECT are not the target's.
+    pub fn repeat(&self) -> Repeat {
+        self.0.repeat()
     }
 
     /// The command that the server must have for it; none where every server will do.

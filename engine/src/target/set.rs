@@ -2,7 +2,7 @@
 
 use super::keyed::{EXPIRY, KEY};
 use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
-use super::{Declared, Making, Place, TargetRow, WriteError, Writer};
+use super::{Declared, Making, Place, Repeat, TargetRow, WriteError, Writer};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Clause, Match, Support};
 use crate::unit::{GroupKind, Keep};
@@ -45,6 +45,10 @@ impl Declared for Set {
 
     fn takes_selection(&self) -> bool {
         false
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Same
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

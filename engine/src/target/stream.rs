@@ -4,7 +4,9 @@ use super::keyed::{
     DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
 use super::operand::Operand;
-use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use super::{
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
+};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::kafka::position::{format_duration, parse_duration};
@@ -139,6 +141,10 @@ impl Declared for Stream {
     fn expressions(&self) -> Vec<(&'static str, &Expression)> {
         let id = self.id.iter().map(|id| ("ID", id));
         id.chain(self.keyed.expressions()).collect()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Doubles("appends to a stream")
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

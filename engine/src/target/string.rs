@@ -5,7 +5,8 @@ use super::keyed::{
 };
 use super::operand::Scratch;
 use super::{
-    Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression, payload,
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
+    payload,
 };
 use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::text::write_text;
@@ -83,6 +84,10 @@ impl Declared for Text {
 
     fn takes_selection(&self) -> bool {
         self.value.is_none()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Same
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

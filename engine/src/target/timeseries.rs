@@ -4,7 +4,9 @@ use super::keyed::{
     DELETE_WHEN, EXPIRY, KEY, Keyed, KeyedWriter, RecordWriter, Removals, TOMBSTONE,
 };
 use super::operand::Operand;
-use super::{Declared, Making, Output, Place, Selected, TargetRow, WriteError, Writer, expression};
+use super::{
+    Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
+};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{GroupKind, Keep, PlainWrite};
@@ -75,6 +77,11 @@ impl Declared for Series {
 
     fn takes_selection(&self) -> bool {
         false
+    }
+
+    /// Of two samples of one time the last stands, and it is the same one.
+    fn repeat(&self) -> Repeat {
+        Repeat::Same
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

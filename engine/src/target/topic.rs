@@ -4,8 +4,8 @@
 //! begun anew sends them again, and their headers tell which are the same.
 
 use super::{
-    Declared, Making, Occasion, Output, Place, Selected, TargetRow, WriteError, Writer, expression,
-    payload,
+    Declared, Making, Occasion, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer,
+    expression, payload,
 };
 use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::Format;
@@ -141,6 +141,10 @@ impl Declared for Topic {
 
     fn sends(&self) -> Option<Sends<'_>> {
         Some(Sends { topic: &self.name, value: self.value, registry: self.registry.as_ref() })
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Doubles("sends to a topic")
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

@@ -3,7 +3,7 @@
 use super::keyed::{EXPIRY, KEY};
 use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
 use super::operand::Operand;
-use super::{Declared, Making, Place, TargetRow, WriteError, Writer, expression};
+use super::{Declared, Making, Place, Repeat, TargetRow, WriteError, Writer, expression};
 use crate::expression::{Context, Expression, ExpressionError};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
 use crate::unit::{GroupKind, Keep};
@@ -108,6 +108,13 @@ impl Declared for SortedSet {
 
     fn takes_selection(&self) -> bool {
         false
+    }
+
+    fn repeat(&self) -> Repeat {
+        match self.scoring {
+            Scoring::Score => Repeat::Same,
+            Scoring::Increment => Repeat::Doubles("adds to scores"),
+        }
     }
 
     fn compile(&self, making: &mut Making<'_>) -> Result<Box<dyn Writer>, ExpressionError> {

@@ -20,6 +20,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 
 mod entry;
+mod removal;
 mod routes;
 
 pub use entry::Entry;

@@ -15,6 +15,16 @@ struct Entry {
     record: RecordRef,
     key: Option<Place>,
     value: Option<Place>,
+    /// Those of its headers that are given, if any are.
+    letter: Option<Letter>,
+}
+
+/// What a dead letter has that other messages have not.
+#[derive(Debug, Clone, Copy)]
+struct Letter {
+    timestamp: Option<i64>,
+    first: usize,
+    count: usize,
 }
 
 /// One message.
@@ -45,13 +55,18 @@ pub struct Messages {
     bytes: Vec<u8>,
     all: Vec<Entry>,
     topics: Vec<String>,
+    headers: Vec<(Place, Option<Place>)>,
 }
+
+/// The headers of a dead letter, in order, and when Kafka got its record, in ms since 1970.
+pub type LetterHead<'m> = (Vec<(std::borrow::Cow<'m, str>, Option<&'m [u8]>)>, Option<i64>);
 
 /// A point to go back to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MessagesMark {
     bytes: usize,
     all: usize,
+    headers: usize,
 }
 
 impl Messages {
@@ -69,7 +84,7 @@ impl Messages {
         match parts {
             Ok((key, value)) => {
                 let topic = self.topic(topic);
-                self.all.push(Entry { topic, record, key, value });
+                self.all.push(Entry { topic, record, key, value, letter: None });
                 Ok(())
             }
             Err(error) => {
@@ -77,6 +92,42 @@ impl Messages {
                 Err(error)
             }
         }
+    }
+
+    /// Adds a dead letter: a record as it came, with these headers and its own time.
+    pub fn add_letter<'h>(
+        &mut self,
+        topic: &str,
+        record: RecordRef,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        timestamp: Option<i64>,
+        headers: impl Iterator<Item = (&'h [u8], Option<&'h [u8]>)>,
+    ) {
+        let (key, value) = (key.map(|it| self.put(it)), value.map(|it| self.put(it)));
+        let first = self.headers.len();
+        for (name, value) in headers {
+            let header = (self.put(name), value.map(|it| self.put(it)));
+            self.headers.push(header);
+        }
+        let letter = Letter { timestamp, first, count: self.headers.len() - first };
+        let topic = self.topic(topic);
+        self.all.push(Entry { topic, record, key, value, letter: Some(letter) });
+    }
+
+    /// The headers of the message at this place, if it is a dead letter.
+    pub fn letter(&self, at: usize) -> Option<LetterHead<'_>> {
+        let Letter { timestamp, first, count } = self.all.get(at)?.letter?;
+        let bytes = |place: Place| self.bytes.get(place.start..place.end).unwrap_or_default();
+        let headers = self.headers.iter().skip(first).take(count);
+        let headers =
+            headers.map(|(name, value)| (String::from_utf8_lossy(bytes(*name)), value.map(bytes)));
+        Some((headers.collect(), timestamp))
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Place {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Place { start, end: self.bytes.len() }
     }
 
     fn part<E>(
@@ -110,7 +161,7 @@ impl Messages {
 
     /// The message at this place, in the order they were added.
     pub fn get(&self, at: usize) -> Option<Message<'_>> {
-        let Entry { topic, record, key, value } = *self.all.get(at)?;
+        let Entry { topic, record, key, value, .. } = *self.all.get(at)?;
         let bytes = |place: Place| self.bytes.get(place.start..place.end).unwrap_or_default();
         let topic = self.topics.get(topic as usize)?;
         Some(Message { topic, record, key: key.map(bytes), value: value.map(bytes) })
@@ -135,10 +186,11 @@ impl Messages {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.all.clear();
+        self.headers.clear();
     }
 
     pub(super) fn mark(&self) -> MessagesMark {
-        MessagesMark { bytes: self.bytes.len(), all: self.all.len() }
+        MessagesMark { bytes: self.bytes.len(), all: self.all.len(), headers: self.headers.len() }
     }
 
     pub(super) fn has_grown(&self, mark: MessagesMark) -> bool {
@@ -148,6 +200,7 @@ impl Messages {
     pub(super) fn roll_back(&mut self, mark: MessagesMark) {
         self.bytes.truncate(mark.bytes);
         self.all.truncate(mark.all);
+        self.headers.truncate(mark.headers);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct RecordRef {
 pub struct Unit {
     /// The generation of the definitions it was built under.
     pub generation: u64,
+    /// The route whose own ledger it advances while it catches up; none for the subscription's.
+    pub catches_up: Option<Arc<str>>,
     /// The ledger's steps; also in `packed`.
     pub advances: Vec<Advance>,
     /// The packed form, see [`packed`].
@@ -63,6 +65,7 @@ impl Unit {
     /// Empties the unit, keeping its buffers.
     pub fn clear(&mut self) {
         self.generation = 0;
+        self.catches_up = None;
         self.advances.clear();
         self.packed.clear();
         self.records.clear();

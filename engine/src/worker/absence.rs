@@ -1,6 +1,7 @@
 //! Waiting for what a record needs and is away, as the Schema Registry. No record is blamed for it.
 
-use super::consume::{Flow, TICK};
+use super::consume::TICK;
+use super::flow::{Flow, Part};
 use super::{Keep, Trouble, Worker};
 use crate::format::{Absence, Renew};
 use crate::state::{State, Status};
@@ -27,8 +28,14 @@ impl Worker {
         flow: &mut Flow,
         absence: Absence,
     ) -> Result<(), Trouble> {
-        self.drain(flow)?;
         let Absence { reason, action, retry_after, renew } = absence;
+        if let Part::Late(_) = flow.part
+            && renew == Renew::Nothing
+        {
+            // The others go on meanwhile.
+            return Err(Trouble::wait(reason, action));
+        }
+        self.drain(flow)?;
         self.lane.shared.set_last_error(reason.clone());
         let status = Status::new(State::Waiting, reason.clone(), action.clone());
         self.lane.shared.say(flow.generation, status);

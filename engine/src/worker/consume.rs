@@ -1,76 +1,32 @@
 //! The fetch loop: batches in, units out.
 
 use super::absence::Pace;
-use super::gather::{Ahead, Gathered, Gathering, Place};
-use super::letters::Letters;
-use super::membership::{Others, Standings};
-use super::outgoing::Outbox;
-use super::plan::{Formats, Incoming, Plan, RecordError, Refusal, Stage};
+use super::flow::Flow;
+use super::gather::{Gathered, Place};
+use super::membership::Standings;
+use super::plan::{Incoming, RecordError, Refusal, Stage};
 use super::session::trouble_of;
 use super::shared::{Control, RecordId};
-use super::values::ValueSource;
-use super::{Keep, StopCause, Trouble, UnitRecords, Worker};
-use crate::command::{OnError, Settle};
+use super::{StopCause, Trouble, UnitRecords, Worker};
 use crate::format::Headers;
-use crate::kafka::{Assignment, Batch, Event, Problem, ProblemKind, Record};
+use crate::kafka::{Batch, Event, Problem, ProblemKind, Record};
 use crate::ledger::{Cursor, Outcome};
-use crate::lookup::{Lookup, MAX_ANSWERS};
+use crate::lookup::MAX_ANSWERS;
 use crate::state::{State, Status};
-use crate::unit::{Builder, GroupKind, RecordRef};
-use std::sync::Arc;
+use crate::unit::{GroupKind, RecordRef};
 use std::time::{Duration, Instant};
 
 /// How long a fetch waits for the first record; bounds how late idle work is done.
 pub(super) const FETCH_WAIT: Duration = Duration::from_millis(100);
 
 /// A unit is closed when it holds this many bytes, however few its records.
-const UNIT_BYTES: usize = 1 << 20;
+pub(super) const UNIT_BYTES: usize = 1 << 20;
 
 /// A unit is closed when it has taken about so many records, however many of them merge.
 const UNIT_RECORDS: usize = 4096;
 
 /// How often applied offsets are committed and lag is refreshed.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-
-/// What one session of fetching works with.
-pub(super) struct Flow {
-    pub(super) generation: u64,
-    pub(super) cursors: Vec<Cursor>,
-    pub(super) slots: Arc<[(Arc<str>, i32)]>,
-    /// The names of the plan's routes, by number.
-    routes: Arc<[Arc<str>]>,
-    /// Every partition of the subscription, also those of other members of its group.
-    pub(super) known: Arc<[(Arc<str>, i32)]>,
-    /// Where each slot stands among them, and in what is shown.
-    pub(super) shown: Vec<usize>,
-    pub(super) rebalances: u64,
-    pub(super) others: Others,
-    pub(super) plan: Plan,
-    pub(super) builder: Builder,
-    /// Records that the unit being built has taken.
-    taken: usize,
-    /// Whether `next` is filled.
-    pub(super) ahead: Ahead,
-    pub(super) next: Batch,
-    pub(super) gathering: Gathering,
-    /// A lookup whose buffers are free.
-    pub(super) spare: Option<Box<Lookup>>,
-    letters: Letters,
-    pub(super) outbox: Outbox,
-    verdicts: Vec<(RecordId, RecordError)>,
-    pub(super) committed: Vec<i64>,
-    pub(super) committed_at: Instant,
-    pub(super) ticked: Instant,
-    pub(super) discovered: Instant,
-}
-
-/// What to do with a bad record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Policy {
-    Stop,
-    Skip,
-    DeadLetter,
-}
 
 impl Worker {
     /// Fetches and queues units until something ends the session.
@@ -83,7 +39,7 @@ impl Worker {
         self.lane.shared.set_partitions_read(flow.slots.len());
         let mut batch = Batch::new();
         loop {
-            if let Err(trouble) = self.step(&mut flow, &mut batch) {
+            if let Err(trouble) = self.round(&mut flow, &mut batch) {
                 self.lane.shared.set_partitions_read(0);
                 self.commit(&mut flow);
                 self.abandon_messages();
@@ -92,76 +48,19 @@ impl Worker {
         }
     }
 
-    fn flow(&mut self, control: &Control, standings: Standings) -> Result<Flow, Trouble> {
-        let (known, rebalances) = (standings.known(), standings.share.rebalances());
-        let (shown, mut cursors) = standings.own();
-        if self.consent.take_if(|(cause, _)| *cause == StopCause::Truncated).is_some() {
-            cursors.iter_mut().for_each(Cursor::forget_epoch);
-        }
-        let outbox = self.open_outbox(control)?;
-        let plan = self.plan(control)?;
-        let assignments: Vec<_> = cursors
-            .iter()
-            .map(|cursor| Assignment {
-                topic: cursor.topic.to_string(),
-                partition: cursor.partition,
-                next: cursor.next(),
-                leader_epoch: cursor.epoch(),
-            })
-            .collect();
-        self.connect()?.assign(&assignments).map_err(|failure| Trouble::Wait {
-            reason: failure.to_string(),
-            action: String::new(),
-            connection: Keep::Reconnect,
-        })?;
-        let now = Instant::now();
-        Ok(Flow {
-            generation: control.generation,
-            slots: cursors.iter().map(|cursor| (cursor.topic.clone(), cursor.partition)).collect(),
-            routes: control.routes.iter().map(|route| Arc::from(route.name.as_str())).collect(),
-            committed: vec![-1; cursors.len()],
-            others: Others::new(&self.spec.membership),
-            known,
-            shown,
-            rebalances,
-            cursors,
-            plan,
-            builder: Builder::new(),
-            taken: 0,
-            ahead: Ahead::Nothing,
-            next: Batch::new(),
-            gathering: Gathering::Ahead,
-            spare: None,
-            outbox,
-            letters: Letters::new(&self.spec.name),
-            verdicts: control.verdicts.clone(),
-            committed_at: now,
-            ticked: now,
-            discovered: now,
-        })
+    /// A step for the subscription, then as much as is its share for a route that catches up.
+    fn round(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+        let began = Instant::now();
+        let pace = self.step(flow, batch)?;
+        self.catch_up(flow, pace, began.elapsed())
     }
 
-    fn plan(&mut self, control: &Control) -> Result<Plan, Trouble> {
-        let schemas = self.schemas()?;
-        let formats = Formats {
-            key: self.spec.key,
-            key_schemas: schemas.key,
-            value: ValueSource {
-                format: self.spec.value,
-                envelope: self.spec.envelope,
-                schemas: schemas.value,
-            },
-        };
-        let encoders = self.encoders(control)?;
-        Plan::with_encoders(formats, &control.routes, &encoders)
-            .map_err(|error| self.mend_schemas(error.to_string()))
-    }
-
-    fn step(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
+    fn step(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<Pace, Trouble> {
         if self.lane.shared.generation() != flow.generation {
             return Err(Trouble::Changed);
         }
         self.make_way(flow)?;
+        self.replay_some(flow)?;
         self.next_batch(flow, batch)?;
         let mut taken = 0;
         for (at, event) in batch.events().enumerate() {
@@ -176,8 +75,8 @@ impl Worker {
         batch.clear();
         // What a hash holds is asked again for every batch, unless it is known to be as it was.
         flow.plan.lookup.clear();
-        let idle = taken == 0;
-        let is_due = idle
+        let pace = if taken == 0 { Pace::Idle } else { Pace::Busy };
+        let is_due = pace == Pace::Idle
             || self.lane.shared.is_asked()
             || flow.others.is_due()
             || flow.ticked.elapsed() >= TICK;
@@ -190,13 +89,13 @@ impl Worker {
         }
         self.release(flow)?;
         if is_due {
-            self.tick(flow, if idle { Pace::Idle } else { Pace::Busy })?;
+            self.tick(flow, pace)?;
         }
-        Ok(())
+        Ok(pace)
     }
 
     /// One record: into the unit, or dealt with as its policy says.
-    fn take(
+    pub(super) fn take(
         &mut self,
         flow: &mut Flow,
         record: &Record<'_>,
@@ -249,6 +148,7 @@ impl Worker {
             );
             cursor.stamp(record.timestamp_ms);
         }
+        self.send_singly(flow)?;
         // A command may fail by itself, and then it must be known whose it was.
         let has_written = matches!(outcome, Outcome::Applied | Outcome::DeadLettered);
         let is_alone = has_written && flow.plan.runs_commands();
@@ -275,30 +175,9 @@ impl Worker {
             None => {
                 let headers = RecordHeaders(record);
                 let incoming = incoming(cursor, record, &headers);
-                flow.plan.write(&incoming, &mut flow.builder, mark)
+                let held = flow.late.held(record.slot);
+                flow.plan.write_but(&incoming, &mut flow.builder, mark, held)
             }
-        }
-    }
-
-    fn action_for(&self, error: &RecordError) -> String {
-        let name = &self.spec.name;
-        match error.stage {
-            Stage::Apply if error.problem.starts_with("NOPERM") => {
-                format!(
-                    "grant it with ACL SETUSER and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Apply => {
-                format!(
-                    "rename or delete the key and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Send => {
-                format!(
-                    "mend the topic, or message.max.bytes of the profile, and KAFKA.RESUME {name}, or KAFKA.RESUME {name} SKIP"
-                )
-            }
-            Stage::Key | Stage::Value | Stage::Route => format!("KAFKA.RESUME {name} SKIP"),
         }
     }
 
@@ -310,52 +189,24 @@ impl Worker {
         Err(self.stop_for(StopCause::Truncated, reason, action))
     }
 
-    fn deal_with_bad(
-        &mut self,
-        flow: &mut Flow,
-        record: &Record<'_>,
-        error: RecordError,
-    ) -> Result<Outcome, Trouble> {
-        let Some((topic, partition)) = flow.slots.get(record.slot).cloned() else {
-            return Err(Trouble::Recheck);
-        };
-        let id = RecordId { topic, partition, offset: record.offset };
-        let settled = self.settlement_of(&id);
-        self.lane.shared.set_last_error(format!("{id} {error}"));
-        match policy(settled, self.spec.on_error) {
-            Policy::Skip => Ok(Outcome::Skipped),
-            Policy::DeadLetter => {
-                flow.letters.write(&id, record, &error, &mut flow.builder, &mut flow.plan.names);
-                Ok(Outcome::DeadLettered)
-            }
-            Policy::Stop => {
-                self.drain(flow)?;
-                // Told once all that comes before it is applied: the lane answers in order. What
-                // the ledger holds is for the next session.
-                let _ = self.lane.load(flow.generation)?;
-                let reason = format!("{id} {error}");
-                let action = self.action_for(&error);
-                Err(self.stop_for(StopCause::Record(id), reason, action))
-            }
-        }
-    }
-
     /// Queues what was built, if it writes or moves anything.
     pub(super) fn flush(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         flow.taken = 0;
         if !flow.has_taken() {
             return Ok(());
         }
+        flow.mark_joined();
         flow.plan.forget_joined(&flow.builder);
         let mut unit = self.lane.empty_unit();
         unit.generation = flow.generation;
+        unit.catches_up = flow.part.route().cloned();
         unit.slots = flow.slots.clone();
         unit.routes = flow.routes.clone();
         let moved = flow.cursors.iter().filter(|cursor| cursor.has_moved());
         unit.timestamps.extend(moved.map(Cursor::timestamp));
         let moved =
             flow.cursors.iter_mut().filter(|cursor| cursor.has_moved()).map(Cursor::advance);
-        flow.builder.finish(&self.spec.name, &flow.plan.names, moved, &mut unit);
+        flow.builder.finish(&flow.ledger, &flow.plan.names, moved, &mut unit);
         flow.plan.shed();
         self.dispatch(flow, unit)
     }
@@ -363,7 +214,7 @@ impl Worker {
     /// Once all that was handed out is taken, control records and compacted tails behind it are
     /// passed too: the position moves only when records are handed out.
     fn pass_control_records(&mut self, flow: &mut Flow) {
-        let Some(consumer) = &self.consumer else { return };
+        let Ok(consumer) = self.reader(flow) else { return };
         for (slot, cursor) in flow.cursors.iter_mut().enumerate() {
             if let Some(position) = consumer.position(slot) {
                 cursor.move_to(position);
@@ -371,7 +222,7 @@ impl Worker {
         }
     }
 
-    fn meet(
+    pub(super) fn meet(
         &mut self,
         flow: &mut Flow,
         slot: Option<usize>,
@@ -417,7 +268,7 @@ impl UnitRecords {
     }
 
     /// Whether the unit takes a further batch behind one of so many records.
-    fn takes_more(self, taken: usize, flow: &Flow) -> bool {
+    pub(super) fn takes_more(self, taken: usize, flow: &Flow) -> bool {
         match self {
             UnitRecords::AtMost(_) => false,
             UnitRecords::Entries(entries) => {
@@ -430,23 +281,8 @@ impl UnitRecords {
     }
 }
 
-impl Flow {
-    /// Whether the unit being built moves any partition.
-    pub(super) fn has_taken(&self) -> bool {
-        self.cursors.iter().any(Cursor::has_moved)
-    }
-
-    /// Asks for what a record is joined with.
-    pub(super) fn gather(&mut self, record: &Record<'_>) {
-        let Some(cursor) = self.cursors.get(record.slot) else { return };
-        if !cursor.has_passed(record.offset) {
-            let headers = RecordHeaders(record);
-            self.plan.gather(&incoming(cursor, record, &headers), &self.builder);
-        }
-    }
-}
-
-fn incoming<'a>(
+/// A record as a plan takes it.
+pub(super) fn incoming<'a>(
     cursor: &'a Cursor,
     record: &Record<'a>,
     headers: &'a RecordHeaders<'a>,
@@ -462,7 +298,7 @@ fn incoming<'a>(
     }
 }
 
-fn too_much() -> RecordError {
+pub(super) fn too_much() -> RecordError {
     let problem = format!("its joins read more than {MAX_ANSWERS} bytes of hashes");
     RecordError { stage: Stage::Route, route: None, problem }
 }
@@ -479,15 +315,8 @@ fn verdict(
     found.map(|(_, error)| error.clone())
 }
 
-fn policy(settled: Option<Settle>, on_error: OnError) -> Policy {
-    match (settled, on_error) {
-        (Some(Settle::Skip), _) | (None, OnError::Skip) => Policy::Skip,
-        (Some(Settle::DeadLetter), _) | (None, OnError::DeadLetter) => Policy::DeadLetter,
-        (None, OnError::Stop) => Policy::Stop,
-    }
-}
-
-struct RecordHeaders<'a>(&'a Record<'a>);
+/// A record's headers, by name.
+pub(super) struct RecordHeaders<'a>(pub(super) &'a Record<'a>);
 
 impl Headers for RecordHeaders<'_> {
     fn last(&self, name: &str) -> Option<&[u8]> {

@@ -1,8 +1,7 @@
 //! The schemas of what routes with VALUE AVRO send to topics.
 
 use super::plan::Encoders;
-use super::shared::Control;
-use super::{Keep, Trouble, Worker};
+use super::{Keep, RouteSpec, Trouble, Worker};
 use crate::format::Format;
 use crate::format::avro::Encoder;
 use crate::format::framed::schema_text;
@@ -14,9 +13,9 @@ use std::sync::Arc;
 
 impl Worker {
     /// Looks the schemas up, and registers those of files where there is a registry.
-    pub(super) fn encoders(&mut self, control: &Control) -> Result<Encoders, Trouble> {
+    pub(super) fn encoders(&mut self, routes: &[RouteSpec]) -> Result<Encoders, Trouble> {
         let mut encoders = Encoders::new();
-        for route in control.routes.iter() {
+        for route in routes {
             let Some(sends) = route.target.sends().filter(|it| it.value == Format::Avro) else {
                 continue;
             };

@@ -106,6 +106,11 @@ impl Gate {
                 })
                 .sum::<Option<i64>>(),
         };
+        let late = shared.control().late;
+        if behind == Some(0) && shared.first_behind(&late).is_some() {
+            // What its routes have yet to read is a part of what it holds.
+            return late.iter().map(|route| shared.records_behind(route)).sum::<Option<i64>>();
+        }
         if behind.is_none() && status.state == State::Running {
             // A partition is gone, as its topic was deleted: what there is now counts.
             self.ends = None;

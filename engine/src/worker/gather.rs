@@ -1,6 +1,6 @@
 //! Joins, before records are written: asks the applier for the hashes of a whole batch at once.
 
-use super::consume::{FETCH_WAIT, Flow};
+use super::flow::Flow;
 use super::lane::Asked;
 use super::session::trouble_of;
 use super::{Trouble, Worker};
@@ -70,7 +70,7 @@ impl Worker {
     /// batch behind it are asked for already: they are looked up while this one is written.
     pub(super) fn next_batch(&mut self, flow: &mut Flow, batch: &mut Batch) -> Result<(), Trouble> {
         // What is taken already must not wait for what may not come.
-        let wait = if flow.has_taken() { Duration::ZERO } else { FETCH_WAIT };
+        let wait = if flow.has_taken() { Duration::ZERO } else { flow.fetch_wait };
         let asked = match std::mem::take(&mut flow.ahead) {
             Ahead::Fetched(asked) => {
                 std::mem::swap(batch, &mut flow.next);
@@ -98,10 +98,8 @@ impl Worker {
         batch: &mut Batch,
         wait: Duration,
     ) -> Result<Option<Asked>, Trouble> {
-        let Some(consumer) = self.consumer.as_mut() else { return Err(Trouble::Recheck) };
-        consumer
-            .fetch(batch, self.spec.unit_records.batch(), wait)
-            .map_err(|problem| trouble_of(&problem))?;
+        let records = self.spec.unit_records.batch();
+        self.reader(flow)?.fetch(batch, records, wait).map_err(|problem| trouble_of(&problem))?;
         if !flow.plan.has_joins() || flow.gathering == Gathering::WhenMet {
             return Ok(None);
         }
@@ -174,7 +172,7 @@ impl Worker {
     }
 
     /// Has the open questions answered, unless there is too much to answer.
-    fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+    pub(super) fn look_up(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
         while flow.plan.lookup.is_open() {
             let asked = self.ask(flow)?;
             let answered = self.lane.answered(&asked, flow.generation)?;

@@ -23,7 +23,10 @@ impl Worker {
             epoch: cursor.epoch(),
             end: before(cursor).and_then(|before| before.end),
             counters: cursor.counters(),
-            timestamp: before(cursor).and_then(|before| before.timestamp),
+            // What was applied last is to come once more where the ledger was turned back.
+            timestamp: before(cursor)
+                .filter(|before| before.next <= cursor.next())
+                .and_then(|before| before.timestamp),
         });
         self.lane.shared.set_progress(progress.collect());
     }
@@ -103,5 +106,6 @@ impl Worker {
                 progress.end = Some(*end);
             }
         });
+        self.lane.shared.look_at_trend();
     }
 }

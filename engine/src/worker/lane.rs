@@ -5,23 +5,23 @@
 //! new role) raises the lane's *generation*: units built under an older one are
 //! dropped unapplied, and the worker begins anew at what the ledger holds.
 
-use super::plan::{RecordError, Stage};
-use super::shared::{Farewell, RecordId, Shared, Wanted};
-use crate::applier::{Applied, Applier, Clash, Known, Lookahead, Positions};
-use crate::ledger::{self, Expected, LedgerFault};
+use super::shared::{Farewell, Shared, Wanted};
+use crate::applier::{Applied, Applier, Known, Lookahead, Positions};
+use crate::ledger::{self, LedgerFault};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+pub(super) use verdicts::is_ahead;
+use verdicts::{refused_late, verdict};
 
 /// Units that may wait between a worker and the applier.
 const QUEUE: usize = 8;
-
-/// So many writes are told one by one that were refused too late.
-const TOLD: usize = 5;
 
 /// What to do about a ledger that cannot be used.
 pub const LEDGER_WAY_OUT: &str =
@@ -29,13 +29,20 @@ pub const LEDGER_WAY_OUT: &str =
 
 /// What a worker sends to the applier.
 enum Work {
-    /// Read the ledger and answer.
-    Load(Sender<Result<Positions, String>>),
+    /// Read the subscription's ledger, or that of a route that catches up, and answer.
+    Load(Option<Arc<str>>, Sender<Result<Positions, String>>),
+    /// Read dead letters and answer.
+    Letters(letter::Range, Sender<Result<letter::Page, String>>),
     /// Apply this.
     Unit(Box<Unit>),
+    /// Apply this, which replays dead letters, and answer what became of it.
+    Replay(Box<Unit>, Sender<Applied>),
     /// Answer what goes into one turn of it, and give it back.
     Resolve(Box<Lookup>, Sender<Box<Lookup>>),
 }
+
+/// Where a ledger is answered that was asked for.
+pub type PositionsAsked = Receiver<Result<Positions, String>>;
 
 /// Questions on their way.
 pub struct Asked(Receiver<Box<Lookup>>);
@@ -86,13 +93,37 @@ impl LaneWorker {
         self.answer(&answer, generation)
     }
 
-    /// Asks the applier for the ledger, for an answer that comes after the units queued so far.
-    pub fn ask_positions(
+    /// The same for the ledger of a route that catches up.
+    pub fn load_late(
         &self,
+        route: &Arc<str>,
         generation: u64,
-    ) -> Result<Receiver<Result<Positions, String>>, Changed> {
+    ) -> Result<Result<Positions, String>, Changed> {
+        let answer = self.ask_late_positions(route, generation)?;
+        self.answer(&answer, generation)
+    }
+
+    /// Asks the applier for the ledger, for an answer that comes after the units queued so far.
+    pub fn ask_positions(&self, generation: u64) -> Result<PositionsAsked, Changed> {
+        self.ask_ledger(None, generation)
+    }
+
+    /// The same for the ledger of a route that catches up.
+    pub fn ask_late_positions(
+        &self,
+        route: &Arc<str>,
+        generation: u64,
+    ) -> Result<PositionsAsked, Changed> {
+        self.ask_ledger(Some(route.clone()), generation)
+    }
+
+    fn ask_ledger(
+        &self,
+        route: Option<Arc<str>>,
+        generation: u64,
+    ) -> Result<PositionsAsked, Changed> {
         let (reply, answer) = bounded(1);
-        self.push(Work::Load(reply), generation)?;
+        self.push(Work::Load(route, reply), generation)?;
         Ok(answer)
     }
 
@@ -271,9 +302,10 @@ impl Lane {
         loop {
             match self.next() {
                 None => return Turn::Idle,
-                Some(Work::Load(reply)) => {
+                Some(Work::Load(route, reply)) => {
+                    let ledger = ledger_of(subscription, route.as_ref());
                     // A worker that gave up waiting has dropped the other end; its next session asks anew.
-                    let _ = reply.send(applier.load(subscription));
+                    let _ = reply.send(applier.load(&ledger));
                 }
                 Some(Work::Resolve(mut lookup, reply)) => {
                     applier.resolve(&mut lookup);
@@ -281,19 +313,36 @@ impl Lane {
                     let _ = reply.send(lookup);
                     return Turn::Worked;
                 }
+                Some(Work::Letters(range, reply)) => {
+                    // As above.
+                    let _ = reply.send(applier.letters(subscription, range));
+                    return Turn::Worked;
+                }
+                Some(Work::Replay(mut unit, reply)) => {
+                    if unit.generation != self.shared.generation() {
+                        continue;
+                    }
+                    let applied = applier.apply(&mut unit, None);
+                    if let Some(answer) = self.settle_replay(subscription, &unit, applied) {
+                        // As above.
+                        let _ = reply.send(answer);
+                    }
+                    return Turn::Worked;
+                }
                 Some(Work::Unit(mut unit)) => {
                     let current = unit.generation == self.shared.generation();
                     if current {
+                        let ledger = ledger_of(subscription, unit.catches_up.as_ref());
                         if applier.lookahead() == Lookahead::Next {
                             self.ahead = self.work.try_recv().ok();
                         }
                         match applier.apply(&mut unit, self.unit_ahead()) {
                             Applied::Ledger { partition, fault: LedgerFault::Unlisted }
-                                if is_listed(applier, subscription, &partition) =>
+                                if is_listed(applier, &ledger, &partition) =>
                             {
                                 self.yield_to_faster(&partition);
                             }
-                            applied => self.settle(subscription, &unit, applied),
+                            applied => self.settle(&ledger, &unit, applied),
                         }
                     }
                     unit.clear();
@@ -329,7 +378,7 @@ impl Lane {
         self.shared.change(|_| {});
     }
 
-    fn settle(&mut self, subscription: &str, unit: &Unit, applied: Applied) {
+    fn settle(&mut self, ledger: &str, unit: &Unit, applied: Applied) {
         match applied {
             Applied::Done => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
@@ -344,17 +393,15 @@ impl Lane {
             }
             Applied::Ledger { partition, fault: LedgerFault::Unlisted } => {
                 let fault = LedgerFault::Unlisted;
-                let key = format!("{}:{partition}", ledger::known_key(subscription));
-                let action = format!(
-                    "restore {}, or DEL {key} to begin anew",
-                    ledger::known_key(subscription)
-                );
+                let list = ledger::known_key(ledger);
+                let action = format!("restore {list}, or DEL {list}:{partition} to begin anew");
                 self.stop(format!("the ledger of {partition} {fault}"), &action)
             }
             Applied::Ledger { partition, fault } => {
                 self.stop(format!("the ledger of {partition} {fault}"), LEDGER_WAY_OUT)
             }
             Applied::Dropped => {}
+            Applied::Gone => self.shared.change(|_| {}),
             Applied::PartlyRefused(clashes) => {
                 self.shared.units.applied.fetch_add(1, Ordering::Relaxed);
                 self.shared.advance(unit);
@@ -364,16 +411,19 @@ impl Lane {
                 self.stop(problem, "see the server's log, then KAFKA.RESUME")
             }
             Applied::Clash(clashes) => {
-                let own = ledger::dead_letters_key(subscription);
-                if let Some(clash) = clashes.iter().find(|clash| clash.key == own.as_bytes()) {
+                if let Some(clash) = clashes.iter().find(|it| ledger::is_reserved(&it.key)) {
+                    let what = match ledger::is_of_ledger(&clash.key) {
+                        true => "the ledger",
+                        false => "dead letters",
+                    };
                     return self.stop(
-                        format!("dead letters cannot be written: {}", clash.problem),
+                        format!("{what} cannot be written: {}", clash.problem),
                         "rename the key, then KAFKA.RESUME",
                     );
                 }
                 self.shared.change(|control| {
                     // Those behind the ledger have done their work; those before it are still to come.
-                    control.verdicts.retain(|(record, _)| is_ahead(unit, record));
+                    control.verdicts.retain(|verdict| is_ahead(unit, verdict));
                     let found = clashes.into_iter().filter_map(|clash| verdict(unit, clash));
                     control.verdicts.extend(found);
                 });
@@ -399,42 +449,15 @@ fn is_listed(applier: &mut dyn Applier, subscription: &str, partition: &str) -> 
     applier.load(subscription).is_ok_and(|positions| positions.partitions.iter().any(same))
 }
 
-/// Whether a record lies at or behind the place where the unit begins, so that it comes again.
-pub(super) fn is_ahead(unit: &Unit, record: &RecordId) -> bool {
-    let advance = unit
-        .advances
-        .iter()
-        .find(|advance| advance.partition == record.partition && advance.topic == record.topic);
-    match advance.map(|advance| advance.expected) {
-        Some(Expected::Next(next)) => record.offset >= next,
-        Some(Expected::Absent { .. }) | None => true,
+/// The name of the ledger that a route's or the subscription's own units advance.
+fn ledger_of<'s>(subscription: &'s str, route: Option<&Arc<str>>) -> Cow<'s, str> {
+    match route {
+        None => Cow::Borrowed(subscription),
+        Some(route) => Cow::Owned(ledger::catch_up_name(subscription, route)),
     }
 }
 
-/// Names the writes that are missing of a unit that was written.
-fn refused_late(unit: &Unit, clashes: Vec<Clash>) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let more = clashes.len().saturating_sub(TOLD);
-    for clash in clashes.into_iter().take(TOLD) {
-        let problem = clash.problem.clone();
-        words.push(match verdict(unit, clash) {
-            Some((record, _)) => format!("{record}: {problem}"),
-            None => problem,
-        });
-    }
-    if more > 0 {
-        words.push(format!("{more} more"));
-    }
-    format!("refused while the rest of the unit was written: {}", words.join("; "))
-}
-
-/// The record that a clash is about, by its place in Kafka.
-fn verdict(unit: &Unit, clash: Clash) -> Option<(RecordId, RecordError)> {
-    let record = unit.records.get(clash.record as usize)?;
-    let partition = unit.slots.get(record.slot)?;
-    let id = RecordId { topic: partition.0.clone(), partition: partition.1, offset: record.offset };
-    Some((id, RecordError { stage: Stage::Apply, route: None, problem: clash.problem }))
-}
-
+mod letters;
 #[cfg(test)]
 mod tests;
+mod verdicts;

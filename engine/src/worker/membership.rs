@@ -4,7 +4,10 @@
 //! the next session begins with those that are left, at what the ledger holds. A worker that does
 //! not hear of it in time is fenced by the ledger, as anybody else who is late.
 
-use super::consume::{Flow, TICK};
+use super::consume::TICK;
+use super::flow::Flow;
+use super::lane::PositionsAsked;
+
 use super::session::ASK;
 use super::shared::{Control, Questions};
 use super::{IDLE_LOOK, Keep, STUCK, Trouble, Worker};
@@ -12,7 +15,7 @@ use crate::applier::Positions;
 use crate::kafka::{self, Assigned, Commit, Failure, Member, Membership, Problem, ProblemKind};
 use crate::ledger::{Cursor, Standing};
 use crate::state::{State, Status};
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::TryRecvError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,6 +85,8 @@ pub(super) struct Standings {
     pub(super) all: Vec<Cursor>,
     /// Those that are read here.
     pub(super) share: Share,
+    /// How many dead letters there are.
+    pub(super) letters: u64,
 }
 
 impl Standings {
@@ -92,17 +97,24 @@ impl Standings {
 
     /// The cursors of the partitions read here, and where they stand among all.
     pub(super) fn own(self) -> (Vec<usize>, Vec<Cursor>) {
-        let Standings { all, share } = self;
+        let Standings { all, share, .. } = self;
         let own = |(_, cursor): &(usize, Cursor)| share.includes(&cursor.topic, cursor.partition);
         all.into_iter().enumerate().filter(own).unzip()
     }
+}
+
+/// A look at the ledger under way.
+struct Question {
+    answer: PositionsAsked,
+    /// What was applied of this worker's own partitions when it was asked.
+    applied: Vec<i64>,
 }
 
 /// How the partitions do that others have or may have. The question also tells whether Redis
 /// answers at all.
 pub(super) struct Others {
     may_exist: bool,
-    asked: Option<Receiver<Result<Positions, String>>>,
+    asked: Option<Question>,
     looked: Instant,
     ends_asked: Instant,
     watched_until: Instant,
@@ -130,6 +142,19 @@ impl Others {
     /// Whether it is time to look.
     pub(super) fn is_due(&self) -> bool {
         self.may_exist && self.pause().is_zero()
+    }
+}
+
+impl Flow {
+    /// Whether somebody else has moved the ledger of a partition read here (KAFKA.SEEK, given to
+    /// another member): it stands neither where it stood before the question (`applied`), nor where
+    /// a unit built here since would leave it. A unit would find that out, but none may come.
+    fn was_moved(&self, positions: &Positions, applied: &[i64]) -> bool {
+        self.cursors.iter().zip(applied).any(|(cursor, applied)| {
+            let known = positions.get(&cursor.topic, cursor.partition);
+            let standing = known.and_then(|known| known.standing.as_ref().ok());
+            standing.is_some_and(|it| !(*applied..=cursor.unit_start()).contains(&it.next))
+        })
     }
 }
 
@@ -317,8 +342,13 @@ impl Worker {
             return Ok(());
         }
         if let Some(asked) = flow.others.asked.take() {
-            match asked.try_recv() {
+            match asked.answer.try_recv() {
                 Ok(Ok(positions)) => {
+                    // Those of other members; what is under way here is not among them yet.
+                    self.letters = self.letters.max(positions.letters);
+                    if flow.was_moved(&positions, &asked.applied) {
+                        return Err(Trouble::Changed);
+                    }
                     let own = &flow.slots;
                     self.show_others(&positions, |topic, at| {
                         !own.iter().any(|(name, slot)| *slot == at && **name == *topic)
@@ -334,7 +364,11 @@ impl Worker {
         }
         if flow.others.asked.is_none() && flow.others.is_due() {
             flow.others.looked = Instant::now();
-            flow.others.asked = Some(self.lane.ask_positions(flow.generation)?);
+            let progress = self.lane.shared.progress();
+            let own = flow.shown.iter().filter_map(|shown| progress.get(*shown));
+            let applied = own.map(|progress| progress.next).collect();
+            let answer = self.lane.ask_positions(flow.generation)?;
+            flow.others.asked = Some(Question { answer, applied });
         }
         if flow.others.ends_asked.elapsed() >= IDLE_LOOK {
             flow.others.ends_asked = Instant::now();

@@ -5,16 +5,17 @@
 //! one begins at the ledger and sends it again, so that a message may come twice, never not at all.
 
 use super::absence::Pace;
-use super::consume::Flow;
+use super::flow::Flow;
 use super::lane::is_ahead;
 use super::plan::{RecordError, Stage};
 use super::session::ASK;
 use super::shared::{Control, RecordId};
 use super::{Keep, Trouble, Worker};
-use crate::kafka::{self, Delivery, Outgoing, Problem, ProblemKind, Producer, Sent, Source};
+use crate::command::DeadLetters;
+use crate::kafka::{self, Delivery, Outgoing, Problem, ProblemKind, Producer, Sent, Source, Told};
 use crate::state::{State, Status};
 use crate::target::Place;
-use crate::unit::{Messages, Unit};
+use crate::unit::{Messages, RecordRef, Unit};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,22 @@ impl Outbox {
         self.is_stalled
     }
 
+    /// Whether as many units are under way as may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way.len() >= UNDER_WAY
+    }
+
+    /// Whether messages of several records are under way. What is sent together is refused together,
+    /// whichever of them is to blame.
+    fn has_company(&self) -> bool {
+        let all = self.under_way.iter().flat_map(|shipped| shipped.messages.iter());
+        has_company(all.map(|message| message.record))
+    }
+
+    fn messages(&self) -> usize {
+        self.under_way.iter().map(|shipped| shipped.messages.len()).sum()
+    }
+
     /// Bytes that its buffers hold on to.
     pub(super) fn memory(&self) -> usize {
         let under_way = self.under_way.iter().map(|shipped| &shipped.messages);
@@ -56,14 +73,34 @@ impl Outbox {
     }
 }
 
+/// Whether these are several records.
+pub(super) fn has_company(mut records: impl Iterator<Item = RecordRef>) -> bool {
+    let first = records.next();
+    records.any(|record| Some(record) != first)
+}
+
 impl Worker {
+    /// Sends the messages of the record taken last by themselves, while it is to be found out which of
+    /// several Kafka refuses.
+    pub(super) fn send_singly(&mut self, flow: &mut Flow) -> Result<(), Trouble> {
+        if self.singly == 0 || flow.builder.messages.is_empty() {
+            return Ok(());
+        }
+        self.singly -= 1;
+        self.drain(flow)
+    }
+
     /// Makes ready to send where a route has a TOPIC: the client, and the topics.
     pub(super) fn open_outbox(&mut self, control: &Control) -> Result<Outbox, Trouble> {
         let topics = control.routes.iter().filter_map(|route| match route.target.place() {
             Place::Topic(topic) => Some(topic),
             _ => None,
         });
-        let mut topics: Vec<_> = topics.collect();
+        let letters = match &self.spec.letters {
+            DeadLetters::Topic(topic) => Some(topic.clone()),
+            DeadLetters::Stream { .. } => None,
+        };
+        let mut topics: Vec<_> = topics.chain(letters.as_deref()).collect();
         topics.sort_unstable();
         topics.dedup();
         if topics.is_empty() {
@@ -103,7 +140,7 @@ impl Worker {
         }
         let spare = flow.outbox.spare.pop().unwrap_or_default();
         let messages = std::mem::replace(&mut flow.builder.messages, spare);
-        while flow.outbox.under_way.len() >= UNDER_WAY {
+        while flow.outbox.is_full() {
             self.await_deliveries(flow)?;
         }
         let shipment = self.ship(flow, &unit, &messages)?;
@@ -129,7 +166,15 @@ impl Worker {
             };
             let source = Source { topic, partition: *partition, offset: message.record.offset };
             let (key, value) = (message.key, message.value);
-            let outgoing = Outgoing { topic: message.topic, key, value, source };
+            let letter = messages.letter(number);
+            let given: Option<Vec<_>> = letter.as_ref().map(|(headers, _)| {
+                headers.iter().map(|(name, value)| (name.as_ref(), *value)).collect()
+            });
+            let headers = match (&given, &letter) {
+                (Some(given), Some((_, timestamp))) => Told::Given(given, *timestamp),
+                _ => Told::Source(source),
+            };
+            let outgoing = Outgoing { topic: message.topic, key, value, headers };
             loop {
                 let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
                 match producer.send(shipment, number, &outgoing) {
@@ -139,6 +184,34 @@ impl Worker {
             }
         }
         Ok(shipment)
+    }
+
+    /// Sends messages that no unit in the outbox is to wait for, and waits until they are acknowledged;
+    /// those that Kafka refuses, and why.
+    pub(super) fn deliver(
+        &mut self,
+        flow: &mut Flow,
+        unit: &Unit,
+        messages: &Messages,
+    ) -> Result<Vec<(usize, Problem)>, Trouble> {
+        let shipment = self.ship(flow, unit, messages)?;
+        loop {
+            let Some(producer) = &self.producer else { return Err(Trouble::Recheck) };
+            producer.wait(Some(shipment), LOOK);
+            match producer.delivery(shipment) {
+                Delivery::Done => return Ok(Vec::new()),
+                Delivery::Refused(refused) => return Ok(refused),
+                Delivery::Failed(number, problem) => {
+                    let topic = messages.get(number).map_or("?", |message| message.topic);
+                    return Err(delivery_trouble(topic, &problem));
+                }
+                Delivery::Pending => {}
+            }
+            if self.lane.shared.generation() != flow.generation {
+                return Err(Trouble::Changed);
+            }
+            self.tick(flow, Pace::Waiting)?;
+        }
     }
 
     /// Queues what was built, and waits until all of it is acknowledged and with the applier: for
@@ -185,6 +258,12 @@ impl Worker {
             match delivery {
                 Delivery::Pending => break,
                 Delivery::Done => {}
+                Delivery::Refused(_) if flow.outbox.has_company() => {
+                    self.singly = flow.outbox.messages();
+                    drop(self.lane.load(flow.generation)?);
+                    self.lane.shared.change(|_| {});
+                    return Err(Trouble::Changed);
+                }
                 Delivery::Refused(refused) => {
                     // What stands before it in the lane would be void by the change.
                     drop(self.lane.load(flow.generation)?);
@@ -237,14 +316,21 @@ impl Worker {
             let (topic, partition) = unit.slots.get(message.record.slot)?;
             let offset = message.record.offset;
             let id = RecordId { topic: topic.clone(), partition: *partition, offset };
+            let stage = match shipped.messages.letter(number) {
+                Some(_) => Stage::Letter,
+                None => Stage::Send,
+            };
             let problem = format!("topic '{}': {problem}", message.topic);
-            Some((id, RecordError { stage: Stage::Send, route: None, problem }))
+            let route = unit.catches_up.as_deref().map(str::to_owned);
+            Some((id, RecordError { stage, route, problem }))
         };
         self.lane.shared.change(|control| {
             // Those behind the ledger have done their work; those before it are still to come.
-            control.verdicts.retain(|(record, _)| is_ahead(unit, record));
+            control.verdicts.retain(|verdict| is_ahead(unit, verdict));
             for (id, error) in refused.into_iter().filter_map(verdict) {
-                if control.verdicts.iter().all(|(known, _)| *known != id) {
+                let is_known =
+                    |it: &(RecordId, RecordError)| it.0 == id && it.1.route == error.route;
+                if !control.verdicts.iter().any(is_known) {
                     control.verdicts.push((id, error));
                 }
             }

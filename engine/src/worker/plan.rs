@@ -1,7 +1,9 @@
 //! The record path: one record in, its writes in the unit, and what became of it.
 
 use super::RouteSpec;
+pub use super::bad::{RecordError, Stage};
 use super::join::{self, Halt, Hashes, Unwritten};
+pub use super::route::Held;
 use super::route::{RouteProgram, Work};
 use super::values::{ValueDecoder, ValueSource};
 use crate::expression::{Context, EvaluationError, ExpressionError, Layout};
@@ -16,56 +18,7 @@ use crate::record::{Arena, Field, Names, Row, Shape, Wanted};
 use crate::target::{Occasion, Output, WriteError};
 use crate::unit::{Builder, Mark};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
-
-/// Where on its way a record failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The key's bytes are not what KEY says.
-    Key,
-    /// The value's bytes are not what VALUE says.
-    Value,
-    /// A route's template or target could not make a write of it.
-    Route,
-    /// Kafka refuses a message that was made of it.
-    Send,
-    /// Redis would refuse the write.
-    Apply,
-}
-
-impl Stage {
-    /// The word in dead letters.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Key => "key",
-            Stage::Value => "value",
-            Stage::Route => "route",
-            Stage::Send => "send",
-            Stage::Apply => "apply",
-        }
-    }
-}
-
-/// Why a record cannot be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordError {
-    /// Where it failed.
-    pub stage: Stage,
-    /// The route at which it failed, where it got so far.
-    pub route: Option<String>,
-    /// What is wrong.
-    pub problem: String,
-}
-
-impl fmt::Display for RecordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.route {
-            Some(route) => write!(f, "route {route}: {}", self.problem),
-            None => write!(f, "{}: {}", self.stage.name(), self.problem),
-        }
-    }
-}
 
 /// What keeps a record from being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,7 +212,18 @@ impl Plan {
         builder: &mut Builder,
         mark: Mark,
     ) -> Result<Outcome, Refusal> {
-        let obstacle = match self.write_routes(record, builder) {
+        self.write_but(record, builder, mark, Held::NONE)
+    }
+
+    /// The same for all routes but those that are held back.
+    pub fn write_but(
+        &mut self,
+        record: &Incoming<'_>,
+        builder: &mut Builder,
+        mark: Mark,
+        held: Held<'_>,
+    ) -> Result<Outcome, Refusal> {
+        let obstacle = match self.write_routes(record, builder, held) {
             Ok(()) if builder.end_record(mark) => return Ok(Outcome::Applied),
             Ok(()) => return Ok(Outcome::Filtered),
             Err(obstacle) => obstacle,
@@ -281,6 +245,7 @@ impl Plan {
         &mut self,
         record: &Incoming<'_>,
         builder: &mut Builder,
+        held: Held<'_>,
     ) -> Result<(), Obstacle> {
         let written = self.with_decoded(record, |parts, context, occasion, selected| {
             let Lookup { questions, answers, .. } = parts.lookup;
@@ -289,7 +254,7 @@ impl Plan {
                 output: Output { builder, names: parts.names, key: record.key },
                 hashes: Hashes { questions, answers, kept: parts.kept },
             };
-            write_all(parts.routes, context, occasion, &mut work)
+            write_all(parts.routes, held, context, occasion, &mut work)
         });
         written.unwrap_or_else(|refusal| Err(Obstacle::Refusal(refusal)))
     }
@@ -327,12 +292,13 @@ impl Plan {
 
     /// Asks for the hashes that a record is joined with, as far as they can be known now. What is
     /// wrong with the record is told when it is written.
-    pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder) {
+    pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder, held: Held<'_>) {
         let _ = self.with_decoded(record, |parts, context, occasion, _| {
             let Lookup { questions, answers, .. } = parts.lookup;
             let mut hashes = Hashes { questions, answers, kept: parts.kept };
             let unwritten = Unwritten { builder, names: parts.names };
-            for route in parts.routes {
+            let routes = parts.routes.iter().enumerate().filter(|(at, _)| !held.holds(*at));
+            for (_, route) in routes {
                 if route.gather(context, occasion, &mut hashes, unwritten).is_err() {
                     return Ok(());
                 }
@@ -422,11 +388,15 @@ struct Parts<'a, 'p> {
 
 fn write_all<'a>(
     routes: &'a [RouteProgram],
+    held: Held<'_>,
     context: &Context<'a>,
     occasion: Occasion,
     work: &mut Work<'_, 'a>,
 ) -> Result<(), Obstacle> {
     for (number, route) in routes.iter().enumerate() {
+        if held.holds(number) {
+            continue;
+        }
         let before = work.output.builder.extent();
         route.write(context, occasion, work).map_err(|halt| match halt {
             Halt::Unresolved => Obstacle::Refusal(Refusal::Unresolved),

@@ -31,6 +31,21 @@ struct Needs {
     removal: bool,
 }
 
+/// By a plan's routes in their order, whether one takes no part: it reads these records for itself,
+/// at another time.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'h>(pub &'h [bool]);
+
+impl Held<'_> {
+    /// All routes take part.
+    pub const NONE: Held<'static> = Held(&[]);
+
+    #[inline]
+    pub(super) fn holds(self, route: usize) -> bool {
+        self.0.get(route).copied().unwrap_or(false)
+    }
+}
+
 /// What routes work with while one record is written.
 pub(super) struct Work<'w, 'a> {
     /// A buffer for what is selected.

@@ -1,14 +1,17 @@
 //! The start of a session: which partitions there are, where each one stands, and what the ledger still lacks.
 
+use super::catch_up::write_listing;
 use super::gap::{Gap, Misfit, jump, misfit_of};
 use super::membership::{Share, Standings};
+use super::seek::Moved;
 use super::shared::{Control, Wanted};
 use super::{BACKOFF, Keep, StopCause, Trouble, Worker};
 use crate::applier::{Known, Positions};
 use crate::kafka::{
-    self, Failure, Position, Problem, ProblemKind, TopicInfo, TopicsError, Watermarks,
+    Failure, Position, Problem, ProblemKind, TopicId, TopicInfo, TopicsError, Watermarks,
 };
-use crate::ledger::{Advance, Cursor, Expected, Standing};
+use crate::ledger::{Advance, Cursor, Expected, Listing, Standing, known_key};
+use crate::record::Names;
 use crate::state::{Settles, State, Status};
 use crate::unit::Builder;
 use std::sync::Arc;
@@ -29,11 +32,24 @@ impl Worker {
     pub(super) fn session(&mut self, control: &Control) -> Trouble {
         match self.begin(control) {
             Ok(standings) => self.continue_with(control, standings),
-            Err(trouble) => trouble,
+            Err(trouble) => {
+                self.refuse_seeks(&trouble);
+                trouble
+            }
+        }
+    }
+
+    /// Does what KAFKA.SEEK asks for where nothing is to be consumed, whatever the reason.
+    pub(super) fn seek_while_held(&mut self, control: &Control) {
+        if self.is_to_seek()
+            && let Err(trouble) = self.begin(control)
+        {
+            self.refuse_seeks(&trouble);
         }
     }
 
     fn begin(&mut self, control: &Control) -> Result<Standings, Trouble> {
+        self.take_seeks();
         let topics = self.discover()?;
         self.learn_type(&topics)?;
         loop {
@@ -48,14 +64,19 @@ impl Worker {
             let missing = self.missing(&topics, &positions)?;
             let mut advances = Vec::new();
             if missing.is_empty() {
+                // Before it is held against Kafka: a seek is a way out of what does not fit.
+                if self.seek(control, &topics, &positions)? == Moved::Yes {
+                    continue;
+                }
                 self.check(&topics, &positions, &share, &mut advances)?;
             } else {
                 self.register(control, &topics, &positions, &missing, &mut advances)?;
             }
             if advances.is_empty() {
-                return Ok(Standings { all: self.cursors(&topics, &positions)?, share });
+                let letters = positions.letters;
+                return Ok(Standings { all: self.cursors(&topics, &positions)?, share, letters });
             }
-            self.send_advances(control, advances)?;
+            self.send_advances(control, advances, &positions)?;
             // What was accepted is on its way; another gap is another question.
             self.consent.take_if(|(cause, _)| matches!(cause, StopCause::Gaps(_)));
         }
@@ -68,7 +89,14 @@ impl Worker {
     pub(super) fn ask_topics(&mut self) -> Result<Result<Vec<TopicInfo>, TopicsError>, Trouble> {
         let wanted = self.spec.topics.clone();
         let is_first = self.lane.shared.greeting().is_none();
-        Ok(self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK }))
+        let topics = self.connect()?.topics(&wanted, if is_first { FIRST_ASK } else { ASK });
+        match &topics {
+            Ok(_) | Err(TopicsError::Missing { .. } | TopicsError::Authorization { .. }) => {
+                self.lane.shared.found_contact();
+            }
+            Err(error) => self.lane.shared.lost_contact(error.to_string()),
+        }
+        Ok(topics)
     }
 
     /// Partitions that Kafka has and the ledger does not know yet.
@@ -112,7 +140,7 @@ impl Worker {
             let id = topics
                 .iter()
                 .find(|info| *info.name == **topic)
-                .map_or(kafka::TopicId::UNKNOWN, |info| info.id);
+                .map_or(TopicId::UNKNOWN, |info| info.id);
             let (topic, partition) = (topic.clone(), *partition);
             advances.push(Advance {
                 topic,
@@ -186,7 +214,11 @@ impl Worker {
         Ok(found)
     }
 
-    fn watermarks(&mut self, topic: &str, partition: i32) -> Result<Watermarks, Trouble> {
+    pub(super) fn watermarks(
+        &mut self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Watermarks, Trouble> {
         let marks = self.connect()?.watermarks(topic, partition, ASK);
         marks.map_err(|failure| self.explain(&failure))
     }
@@ -197,10 +229,12 @@ impl Worker {
         match failure.problem.kind {
             ProblemKind::Transport => {
                 let cause = last().unwrap_or_else(|| failure.problem.clone());
-                broker_trouble(&match cause.kind {
+                let error = match cause.kind {
                     ProblemKind::Authentication | ProblemKind::Tls => TopicsError::Refused(cause),
                     _ => TopicsError::Unreachable(cause),
-                })
+                };
+                self.lane.shared.lost_contact(error.to_string());
+                broker_trouble(&error)
             }
             _ => trouble_of(&failure.problem),
         }
@@ -276,16 +310,27 @@ impl Worker {
         Trouble::Stop { reason: reason.into(), action: action.into(), settles }
     }
 
-    /// Sends a unit that only moves the ledger.
-    fn send_advances(&mut self, control: &Control, advances: Vec<Advance>) -> Result<(), Trouble> {
+    /// Sends a unit that only moves the ledger. Of a topic that was made anew, the list keeps where
+    /// the new one begins.
+    pub(super) fn send_advances(
+        &mut self,
+        control: &Control,
+        advances: Vec<Advance>,
+        positions: &Positions,
+    ) -> Result<(), Trouble> {
         let mut unit = self.lane.empty_unit();
         unit.generation = control.generation;
-        Builder::new().finish(
-            &self.spec.name,
-            &Default::default(),
-            advances.into_iter(),
-            &mut unit,
-        );
+        let (mut builder, mut names) = (Builder::new(), Names::default());
+        for Advance { topic, partition, standing, .. } in &advances {
+            let Some(known) = positions.get(topic, *partition) else { continue };
+            let was = known.standing.as_ref().map_or(TopicId::UNKNOWN, |was| was.topic_id);
+            if was.is_known() && was != standing.topic_id {
+                let listing = Listing { start: Some(standing.next), ..known.listing };
+                let list = known_key(&self.spec.name);
+                write_listing(&mut builder, &mut names, &list, (topic, *partition), &listing);
+            }
+        }
+        builder.finish(&self.spec.name, &names, advances.into_iter(), &mut unit);
         self.lane.send(unit)?;
         Ok(())
     }
@@ -363,12 +408,8 @@ pub(super) fn broker_trouble(error: &TopicsError) -> Trouble {
 /// A problem that ends the session but heals by itself, perhaps after a person mended something elsewhere.
 pub(super) fn trouble_of(problem: &Problem) -> Trouble {
     let (connection, action) = match problem.kind {
-        ProblemKind::Authentication => (
-            Keep::Reconnect,
-            "check sasl.mechanism, sasl.username and sasl.password of the profile; it is read again at every try",
-        ),
-        ProblemKind::Tls => {
-            (Keep::Reconnect, "check the certificate and ssl.ca.location of the profile")
+        ProblemKind::Authentication | ProblemKind::Tls => {
+            (Keep::Reconnect, problem.what_to_check())
         }
         ProblemKind::Authorization => {
             (Keep::Keep, "grant READ on the topic and the group to the user")

@@ -1,7 +1,16 @@
 //! What a subscription's worker and the applier's side share: what is wanted, how it goes, who asks.
 
+mod looks;
+
+pub use looks::LastError;
+
+use super::catch_up::LateShown;
+use super::contact::Contact;
 use super::gate::Passage;
 use super::plan::RecordError;
+use super::replays::{Replay, Replays};
+use super::seek::SeekRequest;
+use super::trend::Trend;
 use crate::command::{Offsets, Settle};
 use crate::kafka::Waker;
 use crate::ledger::Counters;
@@ -42,6 +51,8 @@ pub struct Control {
     pub gate: Passage,
     /// The routes, in the order they were made.
     pub routes: Arc<Vec<super::RouteSpec>>,
+    /// Names of routes that lack records which the subscription had consumed before them.
+    pub late: Arc<Vec<String>>,
     /// What RESUME SKIP or DEADLETTER decided about the thing that stopped it.
     pub settle: Option<Settle>,
     /// Records that Redis or Kafka would refuse, with their words.
@@ -136,6 +147,8 @@ pub(super) enum Questions {
 pub struct Shared {
     /// Units dealt with.
     pub units: UnitCounts,
+    /// Routes that catch up.
+    pub late: LateShown,
     routes: Mutex<BTreeMap<Arc<str>, u64>>,
     hold: Mutex<Option<Status>>,
     control: Mutex<Control>,
@@ -145,14 +158,19 @@ pub struct Shared {
     progress: Mutex<Vec<Progress>>,
     questions: Mutex<Vec<Arc<Mutex<Ends>>>>,
     asked: AtomicUsize,
+    seeks: Mutex<Vec<SeekRequest>>,
     waker: Mutex<Option<Waker>>,
-    last_error: Mutex<String>,
+    last_error: Mutex<Option<LastError>>,
+    trend: Mutex<Trend>,
+    contact: Mutex<Contact>,
     greeting: Mutex<Option<Result<(), String>>>,
     memory: AtomicUsize,
     value_type: Mutex<Option<Arc<Type>>>,
     at_gate: AtomicBool,
     rebalances: AtomicU64,
     partitions_read: AtomicUsize,
+    /// Dead letters to be replayed.
+    pub(super) replays: Replays,
 }
 
 impl Shared {
@@ -163,12 +181,14 @@ impl Shared {
             wanted,
             gate: Passage::Open,
             routes: Arc::new(routes),
+            late: Arc::default(),
             settle: None,
             verdicts: Vec::new(),
         };
 
         Shared {
             units: UnitCounts::default(),
+            late: LateShown::default(),
             routes: Mutex::default(),
             hold: Mutex::new(None),
             control: Mutex::new(control),
@@ -178,14 +198,18 @@ impl Shared {
             progress: Mutex::default(),
             questions: Mutex::default(),
             asked: AtomicUsize::new(0),
+            seeks: Mutex::default(),
             waker: Mutex::new(None),
             last_error: Mutex::default(),
+            trend: Mutex::default(),
+            contact: Mutex::default(),
             greeting: Mutex::new(None),
             memory: AtomicUsize::new(0),
             value_type: Mutex::default(),
             at_gate: AtomicBool::new(false),
             rebalances: AtomicU64::new(0),
             partitions_read: AtomicUsize::new(0),
+            replays: Replays::default(),
         }
     }
 
@@ -326,7 +350,7 @@ impl Shared {
     /// Says what the subscription does; keeps `since` when nothing changed.
     pub fn set_status(&self, status: Status) {
         if status.state == State::Stopped {
-            *self.last_error.lock() = status.reason.clone();
+            self.set_last_error(status.reason.clone());
         }
         self.status.lock().change(status);
     }
@@ -345,25 +369,6 @@ impl Shared {
         }
     }
 
-    /// The last reason for a stop or a bad record; empty when there was none.
-    pub fn last_error(&self) -> String {
-        self.last_error.lock().clone()
-    }
-
-    pub(super) fn set_last_error(&self, error: String) {
-        *self.last_error.lock() = error;
-    }
-
-    /// Says how the first contact with the broker went; only the first call counts.
-    pub(super) fn greet(&self, greeting: Result<(), String>) {
-        self.greeting.lock().get_or_insert(greeting);
-    }
-
-    /// How the first contact with the broker went; none while there was none.
-    pub fn greeting(&self) -> Option<Result<(), String>> {
-        self.greeting.lock().clone()
-    }
-
     /// How far each partition is.
     pub fn progress(&self) -> Vec<Progress> {
         self.progress.lock().clone()
@@ -379,6 +384,20 @@ impl Shared {
 
     /// Takes over what an applied unit did: to the ledger, and for which routes.
     pub(super) fn advance(&self, unit: &Unit) {
+        match &unit.catches_up {
+            Some(route) => self.late.advance(route, &unit.advances),
+            None => self.advance_progress(unit),
+        }
+        let mut routes = self.routes.lock();
+        for (name, records) in unit.routes.iter().zip(&unit.applied) {
+            match routes.get_mut(name) {
+                Some(sum) => *sum += records,
+                None => drop(routes.insert(name.clone(), *records)),
+            }
+        }
+    }
+
+    fn advance_progress(&self, unit: &Unit) {
         let timestamps = unit.timestamps.iter().copied().chain(std::iter::repeat(None));
         let mut progress = self.progress.lock();
         for (advance, timestamp) in unit.advances.iter().zip(timestamps) {
@@ -391,14 +410,26 @@ impl Shared {
                 progress.timestamp = timestamp.or(progress.timestamp);
             }
         }
-        drop(progress);
-        let mut routes = self.routes.lock();
-        for (name, records) in unit.routes.iter().zip(&unit.applied) {
-            match routes.get_mut(name) {
-                Some(sum) => *sum += records,
-                None => drop(routes.insert(name.clone(), *records)),
-            }
-        }
+    }
+
+    /// A route has joined for good: nothing changes for the worker, which has it in already.
+    pub(crate) fn settle_late(&self, route: &str) {
+        let mut control = self.control.lock();
+        Arc::make_mut(&mut control.late).retain(|name| name != route);
+        self.late.forget(route);
+    }
+
+    /// The first of these routes that is still behind, or may be.
+    pub fn first_behind<'r>(&self, routes: &'r [String]) -> Option<&'r String> {
+        let late = self.control.lock().late.clone();
+        let is_behind =
+            |route: &&String| late.contains(route) && self.records_behind(route) != Some(0);
+        routes.iter().find(is_behind)
+    }
+
+    /// How many records a route that catches up has yet to apply; none while unknown.
+    pub fn records_behind(&self, route: &str) -> Option<i64> {
+        self.late.behind(route, &self.progress.lock())
     }
 
     /// Records of which a route wrote something, since the lane was made.
@@ -418,6 +449,12 @@ impl Shared {
         }
         self.wake();
         answer
+    }
+
+    /// Has the worker replay dead letters, once it consumes.
+    pub fn ask_replay(&self, replay: Replay) {
+        self.replays.add(replay);
+        self.wake();
     }
 
     /// Whether somebody waits to hear where the topics end.
@@ -440,6 +477,16 @@ impl Shared {
         std::mem::take(&mut questions)
     }
 
+    /// Has the worker move the ledger at the beginning of its next session, which is now.
+    pub fn seek(&self, request: SeekRequest) {
+        self.seeks.lock().push(request);
+        self.change(|_| {});
+    }
+
+    pub(super) fn take_seeks(&self) -> Vec<SeekRequest> {
+        std::mem::take(&mut *self.seeks.lock())
+    }
+
     /// The type of the values, where a schema tells it before any record is read.
     pub fn value_type(&self) -> Option<Arc<Type>> {
         self.value_type.lock().clone()
@@ -447,14 +494,5 @@ impl Shared {
 
     pub(super) fn set_value_type(&self, value_type: Type) {
         *self.value_type.lock() = Some(Arc::new(value_type));
-    }
-
-    /// Bytes the worker's own buffers hold.
-    pub fn memory(&self) -> usize {
-        self.memory.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_memory(&self, bytes: usize) {
-        self.memory.store(bytes, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,8 @@
 //! What a session does about once a second: commits, lag, questions, new partitions, the state of the connection.
 
 use super::absence::Pace;
-use super::consume::{Flow, TICK};
+use super::consume::TICK;
+use super::flow::{Flow, Part};
 use super::session::{broker_trouble, trouble_of};
 use super::{Trouble, Worker};
 use crate::kafka::{Commit, ProblemKind, TopicsError};
@@ -20,6 +21,10 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(3600);
 impl Worker {
     /// What is done about once a second: commits, lag, questions, new partitions, the state of the connection.
     pub(super) fn tick(&mut self, flow: &mut Flow, pace: Pace) -> Result<(), Trouble> {
+        if let Part::Late(_) = flow.part {
+            // All of it is the subscription's.
+            return Ok(());
+        }
         if self.lane.shared.is_asked() {
             flow.others.watch();
             if flow.discovered.elapsed() >= TICK {
@@ -41,9 +46,7 @@ impl Worker {
         flow.ticked = Instant::now();
         self.commit(flow);
         self.refresh_ends(flow, pace != Pace::Busy);
-        self.lane
-            .shared
-            .set_memory(flow.builder.memory() + flow.plan.memory() + flow.outbox.memory());
+        self.lane.shared.set_memory(flow.memory() + flow.late.memory());
         if pace != Pace::Waiting && !flow.outbox.is_stalled() {
             self.watch_connection(flow, pace == Pace::Idle)?;
         }
@@ -121,7 +124,10 @@ impl Worker {
                     Err(Trouble::Wait { reason, action, .. }) => {
                         Status::new(State::Waiting, reason, action)
                     }
-                    _ => running,
+                    _ => {
+                        self.lane.shared.found_contact();
+                        running
+                    }
                 };
                 self.lane.shared.say(flow.generation, status);
             }

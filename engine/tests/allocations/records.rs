@@ -9,7 +9,7 @@ use redis_kafka_engine::format::{Decoder, Format, Input, NoHeaders, Schemas};
 use redis_kafka_engine::ledger::Outcome;
 use redis_kafka_engine::record::{Arena, Names, Row, Shape, Step, Wanted};
 use redis_kafka_engine::unit::{Builder, RecordRef, Unit};
-use redis_kafka_engine::worker::{Formats, Incoming, Plan, RouteSpec, ValueSource};
+use redis_kafka_engine::worker::{Formats, Held, Incoming, Plan, RouteSpec, ValueSource};
 use std::convert::Infallible;
 
 /// Records of one topic: the same names, values of changing lengths, fields
@@ -244,7 +244,7 @@ fn elements_and_joins_allocate_nothing_in_steady_state() {
                     headers: &NoHeaders,
                 };
                 if round < 2 {
-                    plan.gather(&incoming, &builder);
+                    plan.gather(&incoming, &builder, Held::NONE);
                     continue;
                 }
                 let mark = builder.begin_record(RecordRef { slot: 0, offset: offset as i64 });

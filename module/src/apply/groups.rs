@@ -4,6 +4,7 @@ use super::Origin;
 use crate::redis::{Access, Context, Key, KeyKind, Manner, Rights, Text};
 use crate::redis::{may_publish, may_write};
 use redis_kafka_engine::applier::Clash;
+use redis_kafka_engine::ledger;
 use redis_kafka_engine::unit::packed::{
     self, Expiry, Group, GroupKind, Head, Keep, PackedError, Reader,
 };
@@ -204,7 +205,7 @@ fn check(
         let key = String::from_utf8_lossy(it.group.key);
         let wanted = it.group.kind.type_name().unwrap_or_default();
         refuse(it, writers, &format!("WRONGTYPE key '{key}' is no {wanted}"), refused);
-    } else if let Some(user) = user
+    } else if let Some(user) = user.filter(|_| !ledger::is_of_ledger(it.group.key))
         && let Some(problem) = lacks(user, may_write(user, &it.name), "write key", it)
     {
         refuse(it, writers, &problem, refused);

@@ -4,17 +4,18 @@ use super::Origin;
 use super::notices::Notices;
 use crate::redis::{Access, Context, Event, Key, KeyKind, Manner, Text};
 use redis_kafka_engine::applier::{Applied, Known, Positions};
-use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Standing};
+use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Listing, Standing};
 use redis_kafka_engine::unit::packed::{Head, PackedAdvance};
 
 /// Reads what Redis holds of a subscription's ledger.
 pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
     let known = ledger::known_key(subscription);
     let listed = context
-        .call("HKEYS", &[&known], Manner::Local)
+        .call("HGETALL", &[&known], Manner::Local)
         .map_err(|error| format!("{known}: {error}"))?;
-    let mut positions = Positions::default();
-    for field in listed.list() {
+    let letters = super::letters::count(context, subscription);
+    let mut positions = Positions { letters, ..Positions::default() };
+    for (field, listing) in listed.pairs() {
         let field = field.text();
         let place = field
             .rsplit_once('/')
@@ -24,7 +25,8 @@ pub fn load(context: Context, subscription: &str) -> Result<Positions, String> {
         };
         let name = Text::new(ledger::partition_key(subscription, &topic, partition));
         let standing = read(&context.open(&name, Access::Read));
-        positions.partitions.push(Known { topic, partition, standing });
+        let listing = Listing::parse(&listing.text());
+        positions.partitions.push(Known { topic, partition, listing, standing });
     }
     Ok(positions)
 }
@@ -118,15 +120,15 @@ fn list(
 ) {
     let name = Text::new(ledger::known_key(subscription));
     let field = Text::new(format!("{}/{}", advance.topic, advance.partition));
-    let since = Text::new(since.to_string());
+    let listing = Text::new(Listing::new(since, advance.standing.next).to_string());
     let key = context.open(&name, Access::Write);
     if !matches!(key.kind(), KeyKind::Hash | KeyKind::Empty) {
         log::warn!("{} is no hash: the list of partitions cannot be kept", name.lossy());
         return;
     }
-    key.hash_set(&field, &since);
+    key.hash_set(&field, &listing);
     if origin.sends_commands() {
-        context.replicate(c"HSET", &[name.raw(), field.raw(), since.raw()]);
+        context.replicate(c"HSET", &[name.raw(), field.raw(), listing.raw()]);
     }
     drop(key);
     notices.add_own(Event::HashSet, name);

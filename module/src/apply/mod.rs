@@ -13,6 +13,7 @@ mod decide;
 mod groups;
 mod hashes;
 mod ledgers;
+mod letters;
 mod lists;
 mod notices;
 mod patches;
@@ -30,6 +31,7 @@ use ledgers::Ledgers;
 use notices::Notices;
 use patches::Patch;
 use redis_kafka_engine::applier::{Applied, Applier, Positions};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::unit::packed::{self, GroupKind, Head, PackedError, Reader};
@@ -67,6 +69,14 @@ pub struct ModuleApplier<'a> {
 impl Applier for ModuleApplier<'_> {
     fn load(&mut self, subscription: &str) -> Result<Positions, String> {
         ledgers::load(self.context, subscription)
+    }
+
+    fn letters(
+        &mut self,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        letters::read(self.context, subscription, range)
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {
@@ -172,6 +182,9 @@ impl Application<'_> {
             .or_else(|| groups.check_messages(self.user, self.writers));
         if let Some(clashes) = refused {
             return Ok(Applied::Clash(clashes));
+        }
+        if letters::are_gone(&open)? {
+            return Ok(Applied::Gone);
         }
         if !groups.called().is_empty() {
             // A command may do anything to any key: none is open meanwhile.

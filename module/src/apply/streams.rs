@@ -23,7 +23,7 @@ fn next(id: StreamId) -> Option<StreamId> {
 }
 
 /// An entry's ID as commands write it.
-fn id_text(id: StreamId) -> Text {
+pub(super) fn id_text(id: StreamId) -> Text {
     let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
     let (ms, seq) = (ms.format(id.0).as_bytes(), seq.format(id.1).as_bytes());
     // Two numbers of 64 bits and a hyphen take 41 bytes at most.
@@ -33,7 +33,7 @@ fn id_text(id: StreamId) -> Text {
     Text::new(text.get(..length).unwrap_or_default())
 }
 
-fn parse_id(text: &str) -> Option<StreamId> {
+pub(super) fn parse_id(text: &str) -> Option<StreamId> {
     let (ms, seq) = text.split_once('-')?;
     Some((ms.parse().ok()?, seq.parse().ok()?))
 }
@@ -60,6 +60,7 @@ impl<'a> Writer<'_, 'a> {
             }
         }
         for open in groups {
+            self.take_out(open)?;
             self.trim(open);
             self.expire(open);
         }
@@ -102,6 +103,8 @@ impl<'a> Writer<'_, 'a> {
                     last = None;
                     continue;
                 }
+                // Last, as it cannot be undone.
+                StreamWrite::Remove(..) => continue,
                 StreamWrite::Add { at, time, fields } => (at, time, fields),
             };
             self.begin(open);

@@ -176,10 +176,28 @@ impl Key {
         }
     }
 
-    /// Takes an entry out of a stream again.
+    /// Takes an entry out of a stream.
     pub fn stream_delete(&self, id: StreamId) {
         let mut id = raw::RedisModuleStreamID { ms: id.0, seq: id.1 };
         api!(RedisModule_StreamDelete(self.0, &mut id));
+    }
+
+    /// Whether an entry is in a stream.
+    pub fn stream_has(&self, id: StreamId) -> bool {
+        if self.kind() != KeyKind::Stream {
+            return false;
+        }
+        let mut first = raw::RedisModuleStreamID { ms: id.0, seq: id.1 };
+        let mut last = first;
+        let started = api!(RedisModule_StreamIteratorStart(self.0, 0, &mut first, &mut last));
+        if started != raw::REDISMODULE_OK as c_int {
+            return false;
+        }
+        let mut found = raw::RedisModuleStreamID { ms: 0, seq: 0 };
+        let mut fields = 0;
+        let status = api!(RedisModule_StreamIteratorNextID(self.0, &mut found, &mut fields));
+        api!(RedisModule_StreamIteratorStop(self.0));
+        status == raw::REDISMODULE_OK as c_int && (found.ms, found.seq) == id
     }
 
     /// Trims a stream to `entries`; how many went.

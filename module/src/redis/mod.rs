@@ -174,6 +174,8 @@ impl Context {
 pub enum Event {
     /// XADD
     StreamAdded,
+    /// XDEL
+    StreamDeleted,
     /// XTRIM, or XADD with MAXLEN that trimmed
     StreamTrimmed,
     /// HSET
@@ -208,6 +210,7 @@ impl Event {
     fn parts(self) -> (c_int, &'static CStr) {
         match self {
             Event::StreamAdded => (raw::REDISMODULE_NOTIFY_STREAM, c"xadd"),
+            Event::StreamDeleted => (raw::REDISMODULE_NOTIFY_STREAM, c"xdel"),
             Event::StreamTrimmed => (raw::REDISMODULE_NOTIFY_STREAM, c"xtrim"),
             Event::HashSet => (raw::REDISMODULE_NOTIFY_HASH, c"hset"),
             Event::HashDeleted => (raw::REDISMODULE_NOTIFY_HASH, c"hdel"),
@@ -269,6 +272,9 @@ pub fn missing_function() -> Option<&'static str> {
         RedisModule_GetUsedMemoryRatio,
         RedisModule_StreamAdd,
         RedisModule_StreamDelete,
+        RedisModule_StreamIteratorStart,
+        RedisModule_StreamIteratorNextID,
+        RedisModule_StreamIteratorStop,
         RedisModule_StreamTrimByLength,
         RedisModule_StreamTrimByID,
         RedisModule_ListPush,
@@ -338,15 +344,16 @@ pub fn announce(context: Context, info: InfoHandler) {
 }
 
 /// Writes the fields of the module's INFO section; Redis puts the module's name before each.
-pub fn write_info(info: *mut raw::RedisModuleInfoCtx, fields: &[(&'static str, String)]) {
+pub fn write_info(info: *mut raw::RedisModuleInfoCtx, fields: &[(String, String)]) {
     if api!(RedisModule_InfoAddSection(info, c"".as_ptr())) != raw::REDISMODULE_OK as c_int {
         // This section was not asked for.
         return;
     }
     for (name, value) in fields {
-        let (Ok(name), Ok(value)) =
-            (std::ffi::CString::new(*name), std::ffi::CString::new(value.replace('\0', "")))
-        else {
+        let (Ok(name), Ok(value)) = (
+            std::ffi::CString::new(name.as_str()),
+            std::ffi::CString::new(value.replace('\0', "")),
+        ) else {
             continue;
         };
         api!(RedisModule_InfoAddFieldCString(info, name.as_ptr(), value.as_ptr()));

@@ -3,10 +3,11 @@
 use super::found::Found;
 use super::known::Known;
 use super::ledgers::{compare, is_made};
+use super::letters;
 use super::plan::Plan;
 use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
-use super::write::{CommandPlace, Writer, command_ledger, command_place, forget_command};
+use super::write::{CommandNote, UnitWriter, command_note, forget_command};
 use super::{Doubt, Progress, RespApplier};
 use crate::redis::Problem;
 use redis_kafka_engine::applier::{Applied, Clash};
@@ -31,12 +32,12 @@ pub struct Next {
     transaction: Upcoming,
 }
 
-/// Whether the transaction of the next unit is written already.
+/// How far the transaction of the next unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Upcoming {
-    /// It is: nothing in it depends on what was found out.
-    Written,
-    /// It is not.
+    /// It was sent but for its EXEC: nothing in it depends on what was found out.
+    Sent,
+    /// It is still to be written.
     Open,
 }
 
@@ -121,10 +122,10 @@ impl RespApplier {
             }
         }
         match upcoming {
-            Upcoming::Written => std::mem::swap(&mut self.transaction, &mut self.upcoming),
+            Upcoming::Sent => std::mem::swap(&mut self.transaction, &mut self.upcoming),
             Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
         }
-        self.write(&plan, ahead, &mut progress.doubt)
+        self.write(&plan, upcoming, ahead, &mut progress.doubt)
     }
 
     /// Writes the unit's transaction into its buffer.
@@ -132,9 +133,9 @@ impl RespApplier {
         let refused = if unit.undecided > 0 {
             decide(unit, found, &mut self.decided)?;
             let plan = Plan::read(&self.decided, &unit.groups, &unit.writers)?;
-            Writer::new(&mut self.transaction, &plan, found).write_unit(unit)?
+            UnitWriter::new(&mut self.transaction, &plan, found).write_unit(unit)?
         } else {
-            Writer::new(&mut self.transaction, plan, found).write_unit(unit)?
+            UnitWriter::new(&mut self.transaction, plan, found).write_unit(unit)?
         };
         match refused {
             refused if refused.is_empty() => Ok(()),
@@ -144,10 +145,10 @@ impl RespApplier {
 
     /// Asks what must be known about a unit.
     fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
-        self.request.clear();
         // What comes one by one, or met trouble, is asked in full.
         self.known.forget();
-        let is_watching = self.link()?.is_watching;
+        let is_watching = self.free_link()?.is_watching;
+        self.request.clear();
         let mut request = std::mem::take(&mut self.request);
         let questions = Questions::ask(plan, manner, is_watching, &mut request);
         self.request = request;
@@ -166,7 +167,7 @@ impl RespApplier {
         found: &Found,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let refused = Writer::new(&mut self.transaction, plan, found).write_calls(unit)?;
+        let refused = UnitWriter::new(&mut self.transaction, plan, found).write_calls(unit)?;
         if !refused.is_empty() {
             return Err(Applied::Clash(refused).into());
         }
@@ -194,10 +195,9 @@ impl RespApplier {
         unit: &Unit,
         progress: &mut Progress,
     ) -> Result<Applied, Stop> {
-        if let Some(key) = command_ledger(plan, unit) {
-            self.transaction.begin(&plan.head);
-            forget_command(&mut self.transaction, &key);
-            self.transaction.end();
+        if let Some(note) = command_note(plan, unit) {
+            self.transaction.restart(&plan.head);
+            forget_command(&mut self.transaction, &note);
             match self.execute()? {
                 Executed::Done(refused) if refused.is_empty() => {}
                 Executed::Aborted => return Err(Stop::Contended),
@@ -211,34 +211,54 @@ impl RespApplier {
 
     /// Sends the transaction and reads what came of it.
     fn execute(&mut self) -> Result<Executed, Stop> {
+        self.request.clear();
+        self.request.append(self.transaction.request());
+        self.request.command(&[b"EXEC"]);
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
-        link.connection.send(self.transaction.request())?;
+        link.connection.send(&self.request)?;
         let executed = self.transaction.read(&mut link.connection)?;
         link.is_watching = false;
         Ok(executed)
     }
 
-    /// Sends the unit's transaction and prepares the next one.
+    /// Has the unit's transaction run, and makes ready for the next one: the questions about it travel
+    /// with the EXEC, its commands behind them.
     fn write(
         &mut self,
         plan: &Plan<'_>,
+        sent: Upcoming,
         ahead: Option<&Unit>,
         doubt: &mut Doubt,
     ) -> Result<Applied, Stop> {
         self.request.clear();
-        self.request.append(self.transaction.request());
+        if sent == Upcoming::Open {
+            self.request.append(self.transaction.request());
+        }
+        self.request.command(&[b"EXEC"]);
         let mut request = std::mem::take(&mut self.request);
         let next = ask_ahead(ahead, &self.known, &mut request);
         self.request = request;
+        if next.is_err() {
+            // What was sent of this unit is not to be taken for another's.
+            self.drop_link();
+        }
         let next = next?;
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         let before = std::mem::replace(doubt, Doubt::Sent);
+        link.is_open = false;
         link.connection.send(&self.request)?;
         // Redis is at work meanwhile.
-        let next = next.map(|(plan, questions)| {
-            let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
-            (plan, questions, upcoming)
-        });
+        let next = match next {
+            Some((plan, questions)) => {
+                let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
+                if upcoming == Upcoming::Sent {
+                    link.connection.send(self.upcoming.request())?;
+                    link.is_open = true;
+                }
+                Some((plan, questions, upcoming))
+            }
+            None => None,
+        };
         let executed = self.transaction.read(&mut link.connection)?;
         link.is_watching = false;
         // The outcome of this one is known.
@@ -314,7 +334,7 @@ fn ask_ahead<'u>(
     Ok(Some((plan, questions)))
 }
 
-/// Writes the transaction of the next unit, where it is the same whatever is found out.
+/// Writes the transaction of the next unit, to be sent, where it is the same whatever is found out.
 fn foretell(
     transaction: &mut Transaction,
     plan: &Plan<'_>,
@@ -324,8 +344,8 @@ fn foretell(
     let Some(unit) = unit.filter(|_| !plan.has_calls() && !questions.are_decisive()) else {
         return Upcoming::Open;
     };
-    match Writer::new(transaction, plan, &Found::default()).write_unit(unit) {
-        Ok(refused) if refused.is_empty() => Upcoming::Written,
+    match UnitWriter::new(transaction, plan, &Found::default()).write_unit(unit) {
+        Ok(refused) if refused.is_empty() => Upcoming::Sent,
         // It is met again when its turn comes.
         Ok(_) | Err(_) => Upcoming::Open,
     }
@@ -333,11 +353,16 @@ fn foretell(
 
 /// Whether the ledger stands where the unit expects it, and the keys fit.
 fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
-    if doubt == Doubt::Sent && is_made(&plan.head, found) {
+    // Replays do not move the ledger: the letters tell.
+    let replayed = letters::are_all_gone(plan, found)?;
+    if doubt == Doubt::Sent && replayed.unwrap_or_else(|| is_made(&plan.head, found)) {
         return Err(Applied::Done.into());
     }
     if let Some(refused) = compare(&plan.head, found) {
         return Err(refused.into());
+    }
+    if found.gone > 0 {
+        return Err(Applied::Gone.into());
     }
     match std::mem::take(&mut found.clashes) {
         clashes if clashes.is_empty() => Ok(()),
@@ -347,9 +372,9 @@ fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
 
 /// Whether the commands of the unit's record were run before, and the rest of it was not.
 fn has_run(plan: &Plan<'_>, unit: &Unit, found: &Found) -> bool {
-    let Some(CommandPlace { step, offset }) = command_place(plan, unit) else { return false };
+    let Some(CommandNote { step, value, .. }) = command_note(plan, unit) else { return false };
     let noted = found.ledgers.get(step).and_then(|ledger| ledger.command.as_deref());
-    noted == Some(itoa::Buffer::new().format(offset).as_bytes())
+    noted == Some(value.as_bytes())
 }
 
 /// What a lost answer leaves open is said, at least.

@@ -6,28 +6,7 @@ use super::wanted::Wanted;
 use crate::redis::{Connection, Part, Problem, Refusal};
 use redis_kafka_engine::applier::Clash;
 
-/// A stream's entry ID.
-pub type StreamId = (u64, u64);
-
-/// The highest ID that a stream ever had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastId {
-    /// The group that writes it.
-    pub group: usize,
-    /// None where there is no stream.
-    pub id: Option<StreamId>,
-    /// What it is asked for.
-    pub purpose: Purpose,
-}
-
-/// What a stream's last ID is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The next ones are chosen by it; the stream is watched.
-    Choice,
-    /// To see whether there are IDs left.
-    Room,
-}
+pub use redis_kafka_engine::applier::commands::{LastId, Purpose, StreamId};
 
 /// What a ledger key holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,7 +17,7 @@ pub struct LedgerFound {
     pub is_wrong: bool,
     /// The field `next`, as it stands.
     pub next: Option<Vec<u8>>,
-    /// The field [`super::prepare::COMMAND_FIELD`].
+    /// The field [`super::prepare::COMMAND_FIELD`], or [`super::prepare::REPLAY_FIELD`].
     pub command: Option<Vec<u8>>,
 }
 
@@ -57,6 +36,8 @@ pub struct Found {
     pub now: Option<i64>,
     /// Fields that undecided writes depend on.
     pub wanted: Wanted,
+    /// How many entries are not there that are to be taken out.
+    pub gone: usize,
 }
 
 impl Found {
@@ -102,6 +83,15 @@ impl Found {
             Ask::Type(group) => self.key_type(plan, group, connection),
             Ask::LastId(group, purpose) => self.last_id(plan, (group, purpose), connection),
             Ask::Fields(group) => self.fields(plan, group, connection),
+            Ask::Entry(group) => match connection.part()? {
+                Part::Array(0) => {
+                    self.gone += 1;
+                    Ok(())
+                }
+                Part::Array(parts) => connection.skip(parts).map(drop),
+                Part::Error(error) => self.clash(plan, group, error),
+                other => Err(unexpected("XRANGE", other)),
+            },
             Ask::Time => self.time(connection),
         }
     }

@@ -4,7 +4,7 @@ use super::found::{Found, LedgerFound};
 use crate::redis::{Connection, Problem, Refusal, Request, refused, text};
 use redis::Value;
 use redis_kafka_engine::applier::{Applied, Known, Positions};
-use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Standing};
+use redis_kafka_engine::ledger::{self, Expected, FIELDS, LedgerFault, Listing, Standing};
 use redis_kafka_engine::unit::packed::{Head, PackedAdvance};
 
 /// Why the unit cannot be applied; none when the ledger stands where it expects.
@@ -48,16 +48,18 @@ pub fn load(
     subscription: &str,
 ) -> Result<Result<Positions, String>, Problem> {
     let known = ledger::known_key(subscription);
-    let listed = match connection.command(&[b"HKEYS", known.as_bytes()]) {
+    let listed = match connection.command(&[b"HGETALL", known.as_bytes()]) {
         Ok(Value::Array(fields)) => fields,
-        Ok(other) => return Ok(Err(format!("{known}: HKEYS was answered with {other:?}"))),
+        Ok(other) => return Ok(Err(format!("{known}: HGETALL was answered with {other:?}"))),
         Err(Problem::Refused(Refusal::WrongType, error)) => {
             return Ok(Err(format!("{known}: {error}")));
         }
         Err(problem) => return Err(problem),
     };
     let (mut request, mut places) = (Request::default(), Vec::new());
-    for field in listed.iter().map(text) {
+    for pair in listed.chunks(2) {
+        let [field, listing] = pair else { break };
+        let field = text(field);
         let place = field
             .rsplit_once('/')
             .and_then(|(topic, partition)| Some((topic.to_owned(), partition.parse().ok()?)));
@@ -70,14 +72,20 @@ pub fn load(
         request.word(b"HMGET");
         request.word(key.as_bytes());
         FIELDS.iter().for_each(|field| request.word(field.as_bytes()));
-        places.push((topic, partition));
+        places.push((topic, partition, Listing::parse(&text(listing))));
     }
+    let letters = ledger::dead_letters_key(subscription);
+    request.command(&[b"XLEN", letters.as_bytes()]);
     connection.send(&request)?;
     let mut positions = Positions::default();
-    for (topic, partition) in places {
+    for (topic, partition, listing) in places {
         let (exists, fields) = (connection.value()?, connection.value()?);
         let standing = standing(exists, fields)?;
-        positions.partitions.push(Known { topic, partition, standing });
+        positions.partitions.push(Known { topic, partition, listing, standing });
+    }
+    // A key of another type is met by the letter that is to be written there.
+    if let Value::Int(letters) = connection.value()? {
+        positions.letters = u64::try_from(letters).unwrap_or(0);
     }
     Ok(Ok(positions))
 }

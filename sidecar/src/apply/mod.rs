@@ -2,7 +2,9 @@
 //!
 //! A unit is one transaction: `WATCH` of its partitions' ledgers and of every key whose content
 //! decides a write, the questions about them, then `MULTI`, all writes, the ledger's advance and
-//! `EXEC`. The questions of the next unit travel with it, so that a unit takes one round trip.
+//! `EXEC`. The questions of the next unit travel with it, so that a unit takes one round trip; and
+//! while Redis is at work, what the next unit writes is sent behind it, all but its `EXEC`, which
+//! waits until the answers are there. So Redis has always something to do.
 //! Whether a transaction was run whose answer was lost is told by the ledger afterwards.
 //!
 //! `EXEC` takes nothing back. So what Redis may refuse by itself (documents, samples, the user's
@@ -16,22 +18,23 @@ mod found;
 mod hold;
 mod known;
 mod ledgers;
-mod members;
+mod letters;
 mod plan;
 mod prepare;
 mod resolve;
-mod streams;
 mod transaction;
 mod wanted;
 mod write;
 
 pub use ledgers::load as positions;
+pub use letters::read as letters;
 
 use crate::redis::{Address, Connection, Patience, Problem, Request};
 use attempt::{Attempt, Next};
 use hold::{Hold, is_waited_for};
 use known::Known;
 use redis_kafka_engine::applier::{Applied, Applier, Clash, Lookahead, Positions};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::unit::Unit;
 use redis_kafka_engine::worker::Shared;
@@ -58,10 +61,12 @@ pub struct RespApplier {
     decided: Vec<u8>,
 }
 
-/// A connection, and whether keys are watched on it.
+/// A connection, and what stands open on it.
 struct Link {
     connection: Connection,
     is_watching: bool,
+    /// Whether the commands of `upcoming` were sent, without EXEC, their answers unread.
+    is_open: bool,
 }
 
 /// How a try began.
@@ -124,9 +129,22 @@ impl RespApplier {
         if self.link.is_none() {
             self.next = None;
             let connection = Connection::open(&self.address, self.patience)?;
-            self.link = Some(Link { connection, is_watching: false });
+            self.link = Some(Link { connection, is_watching: false, is_open: false });
         }
         self.link.as_mut().ok_or_else(|| Problem::Away("no connection".to_owned()))
+    }
+
+    /// The connection, with nothing on it that waits for an EXEC.
+    fn free_link(&mut self) -> Result<&mut Link, Problem> {
+        if let Some(link) = self.link.as_mut().filter(|link| link.is_open) {
+            self.next = None;
+            self.request.clear();
+            self.request.command(&[b"DISCARD"]);
+            link.connection.send(&self.request)?;
+            self.upcoming.read_discarded(&mut link.connection)?;
+            (link.is_open, link.is_watching) = (false, false);
+        }
+        self.link()
     }
 
     /// A connection on which something went wrong may hold answers to what nobody asks any more.
@@ -180,7 +198,8 @@ impl RespApplier {
 
 impl Applier for RespApplier {
     fn load(&mut self, subscription: &str) -> Result<Positions, String> {
-        let loaded = self.persist(|it| ledgers::load(&mut it.link()?.connection, subscription));
+        let loaded =
+            self.persist(|it| ledgers::load(&mut it.free_link()?.connection, subscription));
         match loaded {
             Some(Ok(positions)) => positions,
             Some(Err(problem)) => Err(format!("Redis at {}: {problem}", self.place)),
@@ -188,11 +207,25 @@ impl Applier for RespApplier {
         }
     }
 
+    fn letters(
+        &mut self,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        let read =
+            self.persist(|it| letters::read(&mut it.link()?.connection, subscription, range));
+        match read {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(problem)) => Err(format!("Redis at {}: {problem}", self.place)),
+            None => Err("what was wanted has changed".to_owned()),
+        }
+    }
+
     fn resolve(&mut self, lookup: &mut Lookup) {
         let resolved = self.persist(|it| {
             let mut request = std::mem::take(&mut it.request);
             let resolved = it
-                .link()
+                .free_link()
                 .and_then(|link| resolve::resolve(&mut link.connection, &mut request, lookup));
             it.request = request;
             resolved

@@ -8,14 +8,19 @@
 
 use super::found::{Found, LedgerFound, Purpose};
 use super::known::Known;
+use super::letters;
 use super::plan::{Plan, UnitGroup};
 use super::wanted::Wanted;
 use crate::redis::{Connection, Problem, Request};
 use redis_kafka_engine::ledger::Expected;
+use redis_kafka_engine::letter::EntryId;
 use redis_kafka_engine::unit::packed::{GroupKind, Keep, PackedError};
 
 /// The field of a partition's ledger that says which record's commands have been run.
 pub const COMMAND_FIELD: &str = "command";
+
+/// The same of a dead letter that is replayed.
+pub const REPLAY_FIELD: &str = "replay";
 
 /// An ID of a stream, of which hardly one has a higher one: XREAD shows those that have.
 const NEARLY_LAST: &[u8] = b"18446744073709551615";
@@ -66,6 +71,8 @@ pub enum Ask {
     LastId(usize, Purpose),
     /// What undecided writes of a group depend on.
     Fields(usize),
+    /// Whether an entry is there that a group takes out of its stream.
+    Entry(usize),
     /// Redis's clock.
     Time,
 }
@@ -93,9 +100,10 @@ impl Questions {
         }
         let given = asking.given_times()?;
         let ledgers = plan.ledger_keys();
-        asking.watch(&ledgers, &given);
+        let taken = asking.taken_out()?;
+        asking.watch(&ledgers, &given, &taken);
         asking.ledgers(&ledgers);
-        asking.keys(&given);
+        asking.keys(&given, &taken);
         let is_timed = |keep| matches!(keep, Keep::Younger(_));
         if !given.is_empty() || plan.groups.iter().any(|it| is_timed(it.group.keep)) {
             asking.put(Ask::Time, &[b"TIME"]);
@@ -146,12 +154,25 @@ impl<'a> Asking<'_, 'a, '_, '_> {
         Ok(given)
     }
 
+    /// The streams that entries are taken out of, and those entries.
+    fn taken_out(&self) -> Result<Vec<(usize, Vec<EntryId>)>, PackedError> {
+        let mut all = Vec::new();
+        for (number, it) in self.plan.groups.iter().enumerate() {
+            let taken = letters::taken_out(it)?;
+            if !taken.is_empty() {
+                all.push((number, taken));
+            }
+        }
+        Ok(all)
+    }
+
     /// In one command where it need not be known which key is refused.
-    fn watch(&mut self, ledgers: &[String], given: &[usize]) {
+    fn watch(&mut self, ledgers: &[String], given: &[usize], taken: &[(usize, Vec<EntryId>)]) {
         let plan = self.plan;
         let is_read = |number: usize| {
             plan.groups.get(number).is_some_and(|it| it.group.kind == GroupKind::Undecided)
                 || given.binary_search(&number).is_ok()
+                || taken.binary_search_by_key(&number, |it| it.0).is_ok()
         };
         let read: Vec<usize> = (0..plan.groups.len()).filter(|number| is_read(*number)).collect();
         let together = if self.manner.is_thorough() { &[] } else { read.as_slice() };
@@ -174,21 +195,30 @@ impl<'a> Asking<'_, 'a, '_, '_> {
 
     fn ledgers(&mut self, keys: &[String]) {
         let has_commands = self.plan.has_commands();
+        let is_replay = letters::first_taken_out(self.plan).is_some();
+        let note = if is_replay { REPLAY_FIELD } else { COMMAND_FIELD };
         for (number, key) in keys.iter().enumerate() {
             let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);
             let is_absent = matches!(expected, Some(Expected::Absent { .. }));
             if is_absent || self.manner.is_thorough() {
                 self.put(Ask::LedgerType(number), &[b"TYPE", key.as_bytes()]);
             }
-            let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", COMMAND_FIELD.as_bytes()];
+            let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", note.as_bytes()];
             let wanted = if has_commands { fields.len() } else { fields.len() - 1 };
             self.put(Ask::LedgerFields(number), fields.get(..wanted).unwrap_or(fields));
         }
     }
 
     /// What the keys are; streams all at once where that will do.
-    fn keys(&mut self, given: &[usize]) {
+    fn keys(&mut self, given: &[usize], taken: &[(usize, Vec<EntryId>)]) {
         let plan = self.plan;
+        for (number, ids) in taken {
+            let Some(it) = plan.groups.get(*number) else { continue };
+            for id in ids {
+                self.asked.push(Ask::Entry(*number));
+                letters::ask(it.group.key, *id, self.request);
+            }
+        }
         let mut streams = Vec::new();
         for (number, it) in plan.groups.iter().enumerate() {
             let key = it.group.key;
@@ -196,6 +226,7 @@ impl<'a> Asking<'_, 'a, '_, '_> {
             match it.group.kind {
                 GroupKind::Command | GroupKind::Channel => {}
                 GroupKind::Undecided => self.fields(number, it),
+                _ if taken.binary_search_by_key(&number, |it| it.0).is_ok() => {}
                 _ if !is_given && self.manner.trusts(it) => {}
                 GroupKind::Stream if is_given || self.manner.is_thorough() => {
                     let purpose = if is_given { Purpose::Choice } else { Purpose::Room };

@@ -4,19 +4,9 @@ use super::found::unexpected;
 use super::plan::Plan;
 use crate::redis::{Connection, Heals, Part, Problem, Refusal, Request, put_word};
 use redis_kafka_engine::applier::Clash;
+use redis_kafka_engine::applier::commands::{Sink, Writes};
 use redis_kafka_engine::unit::packed::{Head, PackedError};
 use std::ops::Range;
-
-/// The writes of a group that a command stands for; none for what is our own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Writes {
-    /// The group's number.
-    pub group: usize,
-    /// The first of its packed writes.
-    pub first: usize,
-    /// How many.
-    pub count: usize,
-}
 
 /// What a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +15,7 @@ enum Purpose {
     Own,
 }
 
-/// MULTI, commands, EXEC.
+/// MULTI and commands, for EXEC.
 #[derive(Debug, Default)]
 pub struct Transaction {
     request: Request,
@@ -38,7 +28,7 @@ pub struct Transaction {
 
 /// Words of a command under way, whose number is not known yet.
 #[derive(Debug, Default)]
-pub struct Run {
+struct Run {
     words: Vec<u8>,
     count: usize,
     first: usize,
@@ -46,22 +36,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Adds a word.
-    pub fn word(&mut self, word: &[u8]) {
-        put_word(&mut self.words, word);
-        self.count += 1;
-    }
-
-    /// Says that the words so far include those of this write.
-    pub fn take(&mut self, write: usize) {
-        if self.writes == 0 {
-            self.first = write;
-        }
-        self.writes = write + 1 - self.first;
-    }
-
     /// Whether nothing was added.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.count == 0
     }
 
@@ -73,7 +49,7 @@ impl Run {
 
 impl Transaction {
     /// Starts anew with the names of a unit.
-    pub fn begin(&mut self, head: &Head<'_>) {
+    pub fn restart(&mut self, head: &Head<'_>) {
         self.request.clear();
         self.purposes.clear();
         self.names.clear();
@@ -86,22 +62,9 @@ impl Transaction {
         self.request.command(&[b"MULTI"]);
     }
 
-    /// Ends it.
-    pub fn end(&mut self) {
-        self.request.command(&[b"EXEC"]);
-    }
-
-    /// The commands.
+    /// MULTI and the commands; EXEC is not among them, as they may be sent long before it.
     pub fn request(&self) -> &Request {
         &self.request
-    }
-
-    /// Begins a command of so many words for writes of a group.
-    #[inline]
-    pub fn write(&mut self, writes: Writes, words: usize) -> &mut Request {
-        self.purposes.push(Purpose::Writes(writes));
-        self.request.begin(words);
-        &mut self.request
     }
 
     /// Begins a command of so many words of our own.
@@ -111,53 +74,20 @@ impl Transaction {
         &mut self.request
     }
 
-    /// A field name as the next word.
-    #[inline]
-    pub fn name(&mut self, number: usize) -> Result<(), PackedError> {
-        let range = self.place(number)?;
-        self.request.written(self.names.get(range).ok_or(PackedError::Name)?);
-        Ok(())
-    }
-
-    /// A field name as the next word of the command under way.
-    #[inline]
-    pub fn run_name(&mut self, number: usize) -> Result<(), PackedError> {
-        let range = self.place(number)?;
-        self.run.words.extend_from_slice(self.names.get(range).ok_or(PackedError::Name)?);
-        self.run.count += 1;
-        Ok(())
-    }
-
     fn place(&self, number: usize) -> Result<Range<usize>, PackedError> {
         let end = *self.name_ends.get(number).ok_or(PackedError::Name)?;
         let before = number.checked_sub(1).and_then(|before| self.name_ends.get(before));
         Ok(before.copied().unwrap_or(0)..end)
     }
 
-    /// A word behind the field name.
-    #[inline]
-    pub fn word(&mut self, word: &[u8]) {
-        self.request.word(word);
-    }
-
-    /// The command under way whose words are gathered first.
-    pub fn run(&mut self) -> &mut Run {
-        &mut self.run
-    }
-
-    /// Ends the command under way, if it has any word: `name`, `key` and its words.
-    pub fn flush(&mut self, group: usize, name: &[u8], key: &[u8]) {
-        if self.run.is_empty() {
-            return;
+    /// Passes over what Redis answered to MULTI, the commands and DISCARD.
+    pub fn read_discarded(&self, connection: &mut Connection) -> Result<(), Problem> {
+        // Refused commands are discarded like the others.
+        connection.skip(1 + self.purposes.len())?;
+        match connection.part()? {
+            Part::Status(_) => Ok(()),
+            other => Err(unexpected("DISCARD", other)),
         }
-        let Run { count, first, writes, .. } = self.run;
-        let writes = Writes { group, first, count: writes };
-        self.purposes.push(Purpose::Writes(writes));
-        self.request.begin(2 + count);
-        self.request.word(name);
-        self.request.word(key);
-        self.request.written(&self.run.words);
-        self.run.clear();
     }
 
     /// What Redis answered to MULTI, the commands and EXEC.
@@ -221,6 +151,62 @@ impl Transaction {
             }
         }
         Ok(clashes)
+    }
+}
+
+impl Sink for Transaction {
+    #[inline]
+    fn begin(&mut self, writes: Writes, words: usize) {
+        self.purposes.push(Purpose::Writes(writes));
+        self.request.begin(words);
+    }
+
+    #[inline]
+    fn word(&mut self, word: &[u8]) {
+        self.request.word(word);
+    }
+
+    #[inline]
+    fn name(&mut self, number: usize) -> Result<(), PackedError> {
+        let range = self.place(number)?;
+        self.request.written(self.names.get(range).ok_or(PackedError::Name)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn run_word(&mut self, word: &[u8]) {
+        put_word(&mut self.run.words, word);
+        self.run.count += 1;
+    }
+
+    #[inline]
+    fn run_name(&mut self, number: usize) -> Result<(), PackedError> {
+        let range = self.place(number)?;
+        self.run.words.extend_from_slice(self.names.get(range).ok_or(PackedError::Name)?);
+        self.run.count += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn run_take(&mut self, write: usize) {
+        if self.run.writes == 0 {
+            self.run.first = write;
+        }
+        self.run.writes = write + 1 - self.run.first;
+    }
+
+    fn flush(&mut self, group: usize, name: &[u8], key: &[u8]) {
+        if self.run.is_empty() {
+            return;
+        }
+        let Run { count, first, writes, .. } = self.run;
+        let writes = Writes { group, first, count: writes };
+        self.purposes.push(Purpose::Writes(writes));
+        self.request.begin(2 + count);
+        self.request.word(name);
+        self.request.word(key);
+        self.request.written(&self.run.words);
+        self.run.clear();
     }
 }
 

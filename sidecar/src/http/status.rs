@@ -7,6 +7,7 @@ use crate::control::Snapshot;
 use redis_kafka_engine::control::{PartitionReport, RouteReport, SubscriptionReport};
 use redis_kafka_engine::ledger;
 use redis_kafka_engine::state::State;
+use redis_kafka_engine::worker::CatchUp;
 use serde::Serialize;
 
 /// The body of `/subscriptions`.
@@ -37,11 +38,18 @@ pub struct Status<'a> {
     action: &'a str,
     since: String,
     last_error: &'a str,
+    last_error_at: Option<String>,
+    connection: &'static str,
+    connection_problem: &'a str,
     group: &'a str,
     database: i32,
     definition: &'a str,
     lag: Option<i64>,
     lag_seconds: Option<f64>,
+    /// Records consumed a second over about the last 10 s.
+    rate: Option<f64>,
+    /// Seconds until all is applied at that rate; none where that is never or unknown.
+    eta_seconds: Option<f64>,
     counters: Counters,
     units: Units,
     memory_bytes: usize,
@@ -138,12 +146,17 @@ pub fn status<'a>(report: &'a SubscriptionReport, instance: &'a str) -> Status<'
         reason: &report.status.reason,
         action: &report.status.action,
         since: report.status.since_text(),
-        last_error: &report.last_error,
+        last_error: report.last_error.as_ref().map_or("", |last| &last.text),
+        last_error_at: report.last_error.as_ref().map(|last| last.at.to_string()),
+        connection: report.contact.state.name(),
+        connection_problem: report.contact.problem.as_ref().map_or("", |(words, _)| words),
         group: &report.group,
         database: report.database,
         definition: &report.definition,
         lag: report.lag,
         lag_seconds: report.lag_seconds,
+        rate: report.rate,
+        eta_seconds: eta(report.catch_up),
         counters: counters(&report.counters),
         units: Units {
             applied: report.units_applied,
@@ -153,6 +166,13 @@ pub fn status<'a>(report: &'a SubscriptionReport, instance: &'a str) -> Status<'
         memory_bytes: report.memory,
         tasks: report.partitions.iter().enumerate().map(task).collect(),
         routes: report.routes.iter().map(route).collect(),
+    }
+}
+
+fn eta(catch_up: CatchUp) -> Option<f64> {
+    match catch_up {
+        CatchUp::In(seconds) => Some(seconds),
+        CatchUp::Never | CatchUp::Unknown => None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::control::Snapshot;
 use redis_kafka_engine::control::{PartitionReport, SubscriptionReport};
 use redis_kafka_engine::ledger::Counters;
 use redis_kafka_engine::state::State;
+use redis_kafka_engine::worker::{CatchUp, ContactState};
 use std::fmt::Write;
 
 /// What a metric's numbers do.
@@ -111,6 +112,38 @@ pub static METRICS: &[Metric] = &[
         labels: SUBSCRIPTION,
         help: "How old the last applied record is where there is lag, 0 without lag; absent while unknown",
         samples: |now, _| each(now, |one| one.lag_seconds),
+    },
+    Metric {
+        name: "redis_kafka_records_per_second",
+        kind: Kind::Gauge,
+        labels: SUBSCRIPTION,
+        help: "Records consumed a second over about the last 10 s; absent while unknown",
+        samples: |now, _| each(now, |one| one.rate),
+    },
+    Metric {
+        name: "redis_kafka_catch_up_seconds",
+        kind: Kind::Gauge,
+        labels: SUBSCRIPTION,
+        help: "Seconds until all is applied if it goes on as in the last 10 s; absent where that is never or unknown",
+        samples: |now, _| {
+            each(now, |one| match one.catch_up {
+                CatchUp::In(seconds) => Some(seconds),
+                CatchUp::Never | CatchUp::Unknown => None,
+            })
+        },
+    },
+    Metric {
+        name: "redis_kafka_kafka_up",
+        kind: Kind::Gauge,
+        labels: SUBSCRIPTION,
+        help: "1 when Kafka answers, 0 when not; absent before it was asked",
+        samples: |now, _| {
+            each(now, |one| match one.contact.state {
+                ContactState::Up => Some(1.0),
+                ContactState::Down => Some(0.0),
+                ContactState::Unknown => None,
+            })
+        },
     },
     Metric {
         name: super::APPLY_DURATION,

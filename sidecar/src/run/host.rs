@@ -11,6 +11,7 @@ use redis_kafka_engine::control::{
     CommandInfo, Host, Reply, Role, WORD_TIME, Waiter, eviction_note, word_key,
 };
 use redis_kafka_engine::ledger;
+use redis_kafka_engine::letter;
 use redis_kafka_engine::worker::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +54,22 @@ pub struct SidecarHost {
 }
 
 impl SidecarHost {
+    /// The keys of a ledger: those that its list names, and those of these partitions.
+    fn ledger_keys(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<Vec<String>, String> {
+        let list = ledger::known_key(subscription);
+        let listed: Vec<_> = match self.redis.ask(database, &[b"HKEYS", list.as_bytes()]) {
+            Ok(Value::Array(fields)) => fields.iter().map(text).collect(),
+            Ok(_) | Err(Problem::Refused(Refusal::WrongType, _)) => Vec::new(),
+            Err(problem) => return Err(self.redis.explain(&list, &problem)),
+        };
+        Ok(ledger::keys(subscription, listed.iter().map(String::as_str), partitions))
+    }
+
     /// A host that asks this Redis; `waker` wakes the thread of the registry.
     pub fn new(redis: Redis, appliers: Appliers, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let role = Role::Consumes;
@@ -222,22 +239,44 @@ impl Host for SidecarHost {
         }
     }
 
+    fn letters(
+        &mut self,
+        database: i32,
+        subscription: &str,
+        range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        let read = |connection: &mut crate::redis::Connection| {
+            crate::apply::letters(connection, subscription, range)
+        };
+        let page = self.redis.work(database, read);
+        page.map_err(|problem| {
+            self.redis.explain(&ledger::dead_letters_key(subscription), &problem)
+        })
+    }
+
     fn delete_ledger(
         &mut self,
         database: i32,
         subscription: &str,
         partitions: &[(Arc<str>, i32)],
     ) -> Result<(), String> {
-        let list = ledger::known_key(subscription);
-        let listed: Vec<_> = match self.redis.ask(database, &[b"HKEYS", list.as_bytes()]) {
-            Ok(Value::Array(fields)) => fields.iter().map(text).collect(),
-            Ok(_) | Err(Problem::Refused(Refusal::WrongType, _)) => Vec::new(),
-            Err(problem) => return Err(self.redis.explain(&list, &problem)),
-        };
-        let keys = ledger::keys(subscription, listed.iter().map(String::as_str), partitions);
+        let keys = self.ledger_keys(database, subscription, partitions)?;
         let mut words = vec![b"DEL".as_slice()];
         words.extend(keys.iter().map(|key| key.as_bytes()));
         self.redis.tell(database, &words)
+    }
+
+    fn retire_ledger(
+        &mut self,
+        database: i32,
+        route: &str,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<(), String> {
+        let time = WORD_TIME.as_millis().to_string();
+        for key in self.ledger_keys(database, route, partitions)? {
+            self.redis.tell(database, &[b"PEXPIRE", key.as_bytes(), time.as_bytes()])?;
+        }
+        Ok(())
     }
 
     fn command(&mut self, name: &str) -> Result<Option<CommandInfo>, String> {

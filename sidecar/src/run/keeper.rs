@@ -122,6 +122,9 @@ impl Keeper {
             self.synchronise();
         }
         self.registry.look_at_gates(None);
+        if self.registry.has_caught_up() {
+            self.registry.finish_catch_ups(&mut self.host);
+        }
         if !self.waiting.is_empty() {
             self.waiting.look(&self.registry, None);
         }

@@ -13,7 +13,7 @@ fn the_first_unit_makes_the_ledger_and_the_next_ones_move_it() {
     let mut bench = bench();
     assert!(bench.applier.load("rides").expect("no ledger is no error").partitions.is_empty());
     let mut bench = bench.begun();
-    assert_eq!(bench.server.hash("kafka:ledger:rides")["t/0"], "1700000000000");
+    assert_eq!(bench.server.hash("kafka:ledger:rides")["t/0"], "1700000000000 start=0");
     for _ in 0..3 {
         bench.done(2, |at, pen| pen.entry("s", &at.to_string()));
     }

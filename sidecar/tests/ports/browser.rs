@@ -88,7 +88,9 @@ fn what_stands_in_records_never_becomes_markup() {
     let Some(browser) = Browser::open(&[]) else { return };
     let double = Double::open(&[]);
     let mut hostile = stopped("rides", HOSTILE);
-    hostile.last_error = format!("last {HOSTILE}");
+    if let Some(last) = &mut hostile.last_error {
+        last.text = format!("last {HOSTILE}");
+    }
     hostile.status.action = format!("KAFKA.RESUME {HOSTILE}");
     hostile.definition = HOSTILE.to_owned();
     hostile.name = HOSTILE.to_owned();

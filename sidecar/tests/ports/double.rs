@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use redis_kafka_engine::control::{PartitionReport, Reply, RouteReport, SubscriptionReport};
 use redis_kafka_engine::ledger::Counters;
 use redis_kafka_engine::state::{Settles, State, Status};
+use redis_kafka_engine::worker::{CatchUp, Contact, ContactState, LastError};
 use redis_kafka_sidecar::cli::RunArgs;
 use redis_kafka_sidecar::control::{Control, Request, Snapshot};
 use redis_kafka_sidecar::metrics::Metrics;
@@ -143,7 +144,10 @@ pub fn subscription(name: &str, consumed: u64) -> SubscriptionReport {
         units_stale: 1,
         units_queued: 2,
         memory: 4096,
-        last_error: String::new(),
+        last_error: None,
+        rate: Some(250.5),
+        catch_up: CatchUp::In(42.0),
+        contact: Contact { state: ContactState::Up, ..Contact::default() },
         partitions: vec![PartitionReport {
             topic: "t".into(),
             partition: 0,
@@ -166,6 +170,6 @@ pub fn stopped(name: &str, reason: &str) -> SubscriptionReport {
     report.status.state = State::Stopped;
     report.status.reason = reason.to_owned();
     report.status.action = format!("KAFKA.RESUME {name} SKIP");
-    report.last_error = reason.to_owned();
+    report.last_error = Some(LastError { text: reason.to_owned(), at: Timestamp::UNIX_EPOCH });
     report
 }

@@ -5,6 +5,8 @@
 mod compose;
 mod configuration;
 mod deploy;
+mod grafana;
+mod guides;
 mod layers;
 mod readme;
 mod sidecar;

@@ -8,7 +8,7 @@ use redis_kafka_tests::broker::{Kafka, PLAIN_PASSWORD, PLAIN_USER};
 use redis_kafka_tests::network::free_port;
 use redis_kafka_tests::process::Process;
 use redis_kafka_tests::registry::Registry;
-use redis_kafka_tests::server::RedisServer;
+use redis_kafka_tests::server::{RedisServer, Setup};
 use redis_kafka_tests::subject::{Subject, built, workspace};
 use redis_kafka_tests::wait::wait_for;
 use regex::Regex;
@@ -31,6 +31,8 @@ pub struct Example {
     directory: TempDir,
     /// What the shell has in its environment beside PATH.
     environment: Vec<(String, String)>,
+    /// How its Redis was started.
+    setup: Setup,
     /// Where its web API listens.
     web: u16,
     blocks: std::vec::IntoIter<(Typed, String)>,
@@ -64,12 +66,29 @@ impl Example {
             kafka,
             registry: Registry::start(),
             redis: setup.start(),
+            setup,
             directory,
             environment,
             web: free_port(),
             blocks: blocks(&source.join("README.md")).into_iter(),
             shells: Vec::new(),
         }
+    }
+
+    /// Another Redis like the one it has.
+    pub fn another_redis(&self) -> RedisServer {
+        self.setup.start()
+    }
+
+    /// All blocks of the README, in order.
+    pub fn all_blocks(&self) -> Vec<String> {
+        self.blocks.as_slice().iter().map(|(_, block)| self.replaced(block)).collect()
+    }
+
+    /// Runs lines of the shell.
+    pub fn run_shell(&mut self, block: &str) {
+        let (success, output) = self.run(block);
+        assert!(success, "{block}\n{output}");
     }
 
     /// A file that a command of the README writes.

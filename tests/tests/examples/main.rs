@@ -6,6 +6,7 @@ mod airport_sensors;
 mod bus_positions;
 mod customers;
 mod example;
+mod previews;
 mod purchases;
 mod records;
 mod taxi_rides;

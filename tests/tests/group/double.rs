@@ -2,10 +2,11 @@
 //! element was written. Workers of one group share one.
 
 use redis_kafka_engine::applier::{Applied, Applier, Known, Positions};
-use redis_kafka_engine::command::{self, Envelope, OnError, Statement};
+use redis_kafka_engine::command::{self, DeadLetters, Envelope, OnError, Statement};
 use redis_kafka_engine::format::Format;
 use redis_kafka_engine::kafka::{Connection, Membership, Position, Profiles, Topics};
-use redis_kafka_engine::ledger::{Expected, LedgerFault, Standing};
+use redis_kafka_engine::ledger::{Expected, LedgerFault, Listing, Standing};
+use redis_kafka_engine::letter;
 use redis_kafka_engine::lookup::Lookup;
 use redis_kafka_engine::state::Status;
 use redis_kafka_engine::unit::packed::{Reader, read_group, read_head, read_plain_write};
@@ -125,9 +126,18 @@ impl Applier for Double {
         let known = state.ledgers.iter().map(|((topic, partition), standing)| Known {
             topic: topic.clone(),
             partition: *partition,
+            listing: Listing::default(),
             standing: Ok(*standing),
         });
-        Ok(Positions { partitions: known.collect() })
+        Ok(Positions { partitions: known.collect(), letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        Ok(letter::Page::default())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {
@@ -153,6 +163,7 @@ pub fn spec(brokers: &str, topic: &str, start: Position, instance: &str) -> Spec
         envelope: Envelope::None,
         start,
         on_error: OnError::Stop,
+        letters: DeadLetters::default(),
         group: format!("redis-kafka.{topic}"),
         membership: Membership::Group { instance: Some(instance.to_owned()) },
         unit_records: UnitRecords::AtMost(200),

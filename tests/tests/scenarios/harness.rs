@@ -120,7 +120,7 @@ fn the_oracle_sees_one_double_record() {
         oracle::check_data(&server, &load);
     }));
     let message = *found.expect_err("a fault").downcast::<String>().expect("a message");
-    assert_eq!(message, "of 30 records: 1 double, such as [29]");
+    assert_eq!(message, "s: of 30 records: 1 double, such as [29]");
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! The statements, applied.
 
+mod inquire;
+mod letters;
 mod route;
+mod seek;
 mod settle;
 mod subscribe;
 
 use super::host::{Host, Role};
 use super::waiting::Waiting;
 use super::{Registry, Reply, Subscription};
-use crate::command::definition::Definition;
+use crate::command::definition::{Definition, Phase};
 use crate::command::{self, CommandError, Initial, Statement};
 use crate::nearest::nearest;
 use crate::state::Status;
@@ -78,7 +81,14 @@ impl<H: Host> Execution<'_, H> {
             Statement::Resume { name, settle } => {
                 self.pause_or_resume(&name, Initial::Running, settle)
             }
+            Statement::Seek(wanted) => self.seek(wanted),
             Statement::Wait { name, timeout } => self.wait(&name, timeout),
+            Statement::Topics { source } => self.topics(source.as_ref()),
+            Statement::Peek(asked) => self.peek(asked),
+            Statement::Produce(asked) => self.produce(asked),
+            Statement::Preview(asked) => self.preview(*asked),
+            Statement::DeadLetters { name, count } => self.dead_letters(&name, count),
+            Statement::Replay { name, count } => self.replay(&name, count),
             Statement::Connections => {
                 texts(self.registry.config.profiles.names().map(str::to_owned))
             }
@@ -114,16 +124,26 @@ impl<H: Host> Execution<'_, H> {
             return Err(CommandError::new(format!("'{name}' does not consume here"))
                 .hint("ask the primary"));
         };
-        let ends = lane.shared.ask_ends();
+        let (ends, late) = (lane.shared.ask_ends(), lane.shared.control().late);
         let time = (!timeout.is_zero()).then_some(timeout);
-        self.waiting.for_end(self.host, name, ends, time);
+        self.waiting.for_end(self.host, name, (ends, late), time);
         self.waiting.look(self.registry, self.hold);
         Ok(None)
     }
 
     fn store(&mut self, db: i32, made: u64, statement: Statement) -> Result<(), CommandError> {
+        self.store_phase(db, made, Phase::Joined, statement)
+    }
+
+    fn store_phase(
+        &mut self,
+        db: i32,
+        made: u64,
+        phase: Phase,
+        statement: Statement,
+    ) -> Result<(), CommandError> {
         let name = statement.name().unwrap_or_default().to_owned();
-        let definition = Definition { db: db.max(0) as u32, made, statement };
+        let definition = Definition { db: db.max(0) as u32, made, phase, statement };
         self.registry.is_settled = false;
         self.host.store(&name, &definition).map_err(CommandError::new)
     }
@@ -142,10 +162,17 @@ fn changes(statement: &Statement) -> bool {
         | Statement::Unroute { .. }
         | Statement::Unsubscribe { .. }
         | Statement::Pause { .. }
-        | Statement::Resume { .. } => true,
+        | Statement::Resume { .. }
+        | Statement::Replay { .. }
+        | Statement::Seek(_) => true,
         Statement::List
         | Statement::Info { .. }
         | Statement::Wait { .. }
+        | Statement::Topics { .. }
+        | Statement::Peek(_)
+        | Statement::Produce(_)
+        | Statement::Preview(_)
+        | Statement::DeadLetters { .. }
         | Statement::Connections
         | Statement::Help { .. } => false,
     }

@@ -2,9 +2,11 @@
 
 use super::{Execution, Outcome, ok, unknown};
 use crate::applier::Known;
+use crate::command::definition::Phase;
 use crate::command::{self, CommandError, Replace, Route, Scope, Statement};
 use crate::control::host::Host;
-use crate::control::{KnownRoute, Subscription, abilities};
+use crate::control::{KnownRoute, Reply, Subscription, abilities};
+use crate::kafka::{Membership, Position};
 use crate::state::State;
 
 impl<H: Host> Execution<'_, H> {
@@ -26,21 +28,23 @@ impl<H: Host> Execution<'_, H> {
             check_types(subscription, &given)?;
             given.check_sends(&subscription.declared)?;
         }
-        if stored.is_none() && given.scope == Scope::FromStart {
-            self.refuse_late(&given, db)?;
-        }
+        let (phase, reply) = self.phase(&given, db)?;
         given.replace = Replace::No;
         let former = self.registry.routes.get(&given.name);
         let made = former.map_or_else(|| self.registry.next_made(), |former| former.made);
-        let former = former.map(|former| former.declared.from.clone());
+        let former = former.map(|former| (former.declared.from.clone(), former.phase));
         let (name, from) = (given.name.clone(), given.from.clone());
-        self.store(db, made, Statement::Route(given.clone()))?;
-        self.registry.routes.insert(name, KnownRoute { made, declared: given });
+        self.store_phase(db, made, phase, Statement::Route(given.clone()))?;
+        self.registry.routes.insert(name.clone(), KnownRoute { made, phase, declared: given });
         self.registry.reroute(&from);
-        if let Some(former) = former.filter(|former| *former != from) {
+        if let Some((former, was)) = former.filter(|(former, was)| (former, *was) != (&from, phase))
+        {
             self.registry.reroute(&former);
+            if was == Phase::CatchesUp {
+                self.retire_late(&former, &name)?;
+            }
         }
-        ok()
+        Ok(Some(Reply::Simple(reply)))
     }
 
     /// The database of the subscription that a route is from.
@@ -59,18 +63,59 @@ impl<H: Host> Execution<'_, H> {
         Ok(subscription.db)
     }
 
-    /// Refuses a new route where the ledger has passed records already.
-    fn refuse_late(&mut self, given: &Route, db: i32) -> Result<(), CommandError> {
+    /// Whether a route has to read earlier records for itself, and the answer that says so. A new one
+    /// has where the ledger has passed records already, or may pass some before others that share the
+    /// partitions hear of it. What takes a route's place goes on where that one is.
+    fn phase(&mut self, given: &Route, db: i32) -> Result<(Phase, String), CommandError> {
+        let joined = |phase| Ok((phase, "OK".to_owned()));
+        let former = self.registry.routes.get(&given.name);
+        match former.filter(|former| former.declared.from == given.from) {
+            _ if given.scope == Scope::Now => return joined(Phase::Joined),
+            Some(former) => return joined(former.phase),
+            None => {}
+        }
         let positions = self.host.positions(db, &given.from).map_err(CommandError::new)?;
         let has_consumed =
             |known: &Known| known.standing.as_ref().map_or(true, |s| s.counters.consumed > 0);
-        if !positions.partitions.iter().any(has_consumed) {
-            return Ok(());
+        let has_consumed = positions.partitions.iter().any(has_consumed);
+        let is_shared = self.registry.config.membership != Membership::Manual;
+        let others = self.registry.routes_of(&given.from);
+        let may_miss = is_shared && others.iter().any(|it| it.declared.name != given.name);
+        if !has_consumed && !may_miss {
+            return joined(Phase::Joined);
         }
-        let problem =
-            format!("'{}' has consumed records already, which a new route would miss", given.from);
-        let hint = "add NOW to take only what comes; routes declared together: SUBSCRIBE … PAUSED, ROUTE …, KAFKA.RESUME";
-        Err(CommandError::new(problem).hint(hint))
+        let known = self.registry.subscriptions.get(&given.from);
+        let start = known.map_or(Position::Earliest, |known| known.declared.start);
+        let lacks_start = |known: &Known| known.listing.start.is_none();
+        if start != Position::Earliest && positions.partitions.iter().any(lacks_start) {
+            let from = &given.from;
+            let problem = format!(
+                "'{from}' has consumed records already, and where it began was not kept by the version that made its ledger"
+            );
+            return Err(CommandError::new(problem).hint("add NOW to take only what comes"));
+        }
+        // Left over, where a server ended in the middle of it.
+        self.delete_late(&given.from, &given.name)?;
+        Ok((
+            Phase::CatchesUp,
+            match has_consumed {
+                true => {
+                    "OK; it reads the earlier records first, KAFKA.LIST shows how far".to_owned()
+                }
+                false => "OK".to_owned(),
+            },
+        ))
+    }
+
+    /// Deletes a route's own ledger, if there is one.
+    pub(super) fn delete_late(&mut self, from: &str, route: &str) -> Result<(), CommandError> {
+        let db = self.registry.subscriptions.get(from).map_or(0, |known| known.db);
+        self.registry.delete_late(self.host, db, from, route).map_err(CommandError::new)
+    }
+
+    fn retire_late(&mut self, from: &str, route: &str) -> Result<(), CommandError> {
+        let db = self.registry.subscriptions.get(from).map_or(0, |known| known.db);
+        self.registry.retire_late(self.host, db, from, route).map_err(CommandError::new)
     }
 
     pub(super) fn unroute(&mut self, name: &str) -> Outcome {
@@ -79,6 +124,7 @@ impl<H: Host> Execution<'_, H> {
         self.unstore(&[name])?;
         self.registry.routes.remove(name);
         self.registry.reroute(&from);
+        self.retire_late(&from, name)?;
         ok()
     }
 }

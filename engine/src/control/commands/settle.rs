@@ -38,7 +38,11 @@ fn check_settlement(
         return Err(CommandError::new(problem).hint("KAFKA.RESUME without SKIP or DEADLETTER"));
     };
     match (status.settles, settle) {
-        (Settles::Record, _) | (Settles::Gap, Settle::Skip) => Ok(()),
+        (Settles::Record, _) | (Settles::Gap | Settles::Letter, Settle::Skip) => Ok(()),
+        (Settles::Letter, Settle::DeadLetter) => {
+            let problem = "there is no room among the dead letters";
+            Err(CommandError::new(problem).hint(status.action.clone()))
+        }
         (Settles::Gap, Settle::DeadLetter) => {
             let problem = "records that Kafka has lost cannot be put aside";
             Err(CommandError::new(problem)

@@ -57,7 +57,9 @@ impl<H: Host> Execution<'_, H> {
         let names: Vec<_> = routes.iter().map(String::as_str).chain([name]).collect();
         self.host.leave_word(name, offsets).map_err(CommandError::new)?;
         self.unstore(&names)?;
+        let late = self.registry.late_of(name);
         self.registry.stop(name, offsets.into());
+        late.iter().try_for_each(|route| self.delete_late(name, route))?;
         self.registry.subscriptions.remove(name);
         routes.iter().for_each(|route| drop(self.registry.routes.remove(route)));
         if offsets == Offsets::Delete {

@@ -55,8 +55,16 @@ fn a_route_is_held_against_rights_abilities_databases_and_the_ledger() {
     assert!(answer.contains("subscription 's' writes to database 0"), "{answer}");
     peer.host.database = 0;
     peer.host.redis.borrow_mut().consumed = 1;
-    let answer = peer.text("KAFKA.ROUTE r FROM s TO STREAM k");
-    assert!(answer.contains("'s' has consumed records already"), "{answer}");
+    let answer = peer.text("KAFKA.ROUTE late FROM s TO STREAM k");
+    assert!(answer.starts_with("OK; it reads the earlier records first"), "{answer}");
+    assert_eq!(
+        field(&peer.run("KAFKA.INFO late").unwrap(), "phase"),
+        &Reply::Text("catches up".to_owned())
+    );
+    assert_eq!(peer.host.redis.borrow().deleted_ledgers, ["s+late"], "what may be left over");
+    assert_eq!(peer.registry.catching_up("s").as_deref(), Some("late"));
+    peer.ok("KAFKA.ROUTE late REPLACE FROM s TO STREAM k NOW");
+    assert_eq!(peer.registry.catching_up("s"), None);
     peer.ok("KAFKA.ROUTE r FROM s TO STREAM k NOW");
     assert_eq!(field(&peer.run("KAFKA.INFO r").unwrap(), "applied"), &Reply::Integer(0));
 }
@@ -82,4 +90,32 @@ fn subscribing_again_with_the_same_words_keeps_the_worker() {
     peer.subscribe("s");
     assert!(std::sync::Arc::ptr_eq(&shared, &peer.shared("s")));
     assert_eq!(peer.host.attached, ["s in 0"]);
+}
+
+#[test]
+fn a_route_that_has_caught_up_is_late_no_more() {
+    let mut peer = with_subscription();
+    peer.host.redis.borrow_mut().consumed = 1;
+    assert!(peer.text("KAFKA.ROUTE late FROM s TO STREAM k").starts_with("OK; "));
+    let stored = |peer: &Peer| {
+        let redis = peer.host.redis.borrow();
+        String::from_utf8_lossy(&redis.definitions["late"]).into_owned()
+    };
+    let shared = peer.shared("s");
+    assert_eq!(*shared.control().late, ["late"]);
+    shared.late.say_done(&"late".into(), shared.generation() - 1);
+    peer.registry.finish_catch_ups(&mut peer.host);
+    assert!(stored(&peer).contains(" late KAFKA.ROUTE"), "found under other definitions");
+    let generation = shared.generation();
+    shared.late.say_done(&"late".into(), generation);
+    peer.registry.finish_catch_ups(&mut peer.host);
+    assert!(
+        stored(&peer).ends_with("made=2 KAFKA.ROUTE late FROM s TO STREAM k"),
+        "{}",
+        stored(&peer)
+    );
+    assert_eq!(peer.host.redis.borrow().deleted_ledgers, ["s+late", "s+late"]);
+    assert!(shared.control().late.is_empty() && peer.registry.catching_up("s").is_none());
+    assert_eq!(shared.generation(), generation, "the worker goes on");
+    peer.ok("KAFKA.UNROUTE late");
 }

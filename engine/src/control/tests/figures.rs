@@ -3,7 +3,8 @@
 use super::{Peer, field, simple};
 use crate::applier::{Applied, Applier, Known, Positions};
 use crate::control::Reply;
-use crate::ledger::{Expected, Standing};
+use crate::ledger::{Expected, Listing, Standing};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::unit::Unit;
 use rdkafka::ClientConfig;
@@ -26,9 +27,18 @@ impl Applier for Ledger {
         let known = |((topic, partition), standing): (&(Arc<str>, i32), &Standing)| Known {
             topic: topic.to_string(),
             partition: *partition,
+            listing: Listing::default(),
             standing: Ok(*standing),
         };
-        Ok(Positions { partitions: self.standings.iter().map(known).collect() })
+        Ok(Positions { partitions: self.standings.iter().map(known).collect(), letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        Ok(letter::Page::default())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {

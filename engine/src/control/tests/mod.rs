@@ -2,6 +2,7 @@
 
 mod commands;
 mod figures;
+mod inquiries;
 mod synchronise;
 mod waiting;
 
@@ -10,7 +11,8 @@ use crate::applier::{Known, Positions};
 use crate::command::definition::Definition;
 use crate::command::{CommandError, Offsets, Route, lines};
 use crate::kafka::{Membership, Profiles, TopicId};
-use crate::ledger::Standing;
+use crate::ledger::{Listing, Standing};
+use crate::letter;
 use crate::state::State;
 use crate::worker::{Lane, Shared, UnitRecords};
 use std::cell::{Cell, RefCell};
@@ -134,8 +136,18 @@ impl Host for Double {
         redis.answer()?;
         let mut standing = Standing::start(0, TopicId::UNKNOWN);
         standing.counters.consumed = redis.consumed;
-        let known = Known { topic: "t".to_owned(), partition: 0, standing: Ok(standing) };
-        Ok(Positions { partitions: vec![known] })
+        let listing = Listing::new(0, 0);
+        let known = Known { topic: "t".to_owned(), partition: 0, listing, standing: Ok(standing) };
+        Ok(Positions { partitions: vec![known], letters: 0 })
+    }
+
+    fn letters(
+        &mut self,
+        _database: i32,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        self.redis.borrow().answer().map(|()| letter::Page::default())
     }
 
     fn delete_ledger(

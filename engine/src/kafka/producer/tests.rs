@@ -2,7 +2,7 @@
 
 use super::super::{Assignment, Batch, Connection, Consumer, Event, Profiles};
 use super::super::{consumer_config, producer_config};
-use super::{Delivery, Outgoing, Producer, Sent, Source};
+use super::{Delivery, Outgoing, Producer, Sent, Source, Told};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Code};
@@ -32,7 +32,7 @@ fn producer(cluster: &Cluster, consumer: &Consumer) -> Producer {
 
 fn message<'m>(key: Option<&'m [u8]>, value: &'m [u8], offset: i64) -> Outgoing<'m> {
     let source = Source { topic: "in", partition: 3, offset };
-    Outgoing { topic: "out", key, value: Some(value), source }
+    Outgoing { topic: "out", key, value: Some(value), headers: Told::Source(source) }
 }
 
 fn settled(producer: &Producer, shipment: usize) -> Delivery {

@@ -133,6 +133,7 @@ fn fields(reader: &mut Reader<'_>, head: &packed::Head<'_>, count: usize) -> Str
 fn stream(reader: &mut Reader<'_>, head: &packed::Head<'_>, key: &str) -> String {
     match packed::read_stream_write(reader).unwrap() {
         StreamWrite::Delete => format!("DEL {key}"),
+        StreamWrite::Remove(ms, seq) => format!("XDEL {key} {ms}-{seq}"),
         StreamWrite::Add { time, fields: count, .. } => {
             format!("XADD {key} {time:?}{}", fields(reader, head, count))
         }

@@ -1,6 +1,6 @@
 //! The head of a packed unit: whose it is, the ledger's steps, the field names.
 
-use super::{PackedError, Reader, VERSION, put_text, put_varint};
+use super::{OLDEST, PackedError, Reader, VERSION, put_text, put_varint};
 use crate::kafka::TopicId;
 use crate::ledger::{Counters, Expected, Standing};
 
@@ -83,7 +83,7 @@ pub struct Head<'a> {
 /// Reads the head; `reader` then stands at the first group.
 pub fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, PackedError> {
     let version = reader.u8()?;
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(PackedError::Version(version));
     }
     let subscription = reader.utf8()?;

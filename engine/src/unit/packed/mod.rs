@@ -1,4 +1,4 @@
-//! The packed form of a unit, version 2: what `KAFKA.APPLY` carries.
+//! The packed form of a unit, version 3: what `KAFKA.APPLY` carries.
 //!
 //! Little endian; `varint` is LEB128 of a u64; a `text` is a varint length and bytes;
 //! a `number` is an IEEE 754 double.
@@ -13,7 +13,8 @@
 //!                       u32 bytes of its writes, varint writes
 //!   a write             u8 0: delete the key
 //!   a stream's          u8 ID (1 Redis's own, 2 not before ms, 3 decided), u64 ms, u64 seq,
-//!                       u32 fields of (varint name, text value)
+//!                       u32 fields of (varint name, text value);
+//!                       u8 4 take out, u64 ms, u64 seq: the unit is void where that entry is not there
 //!   a hash's            u8 6 as the one before; u8 1 merge, 2 replace; u32 fields of (varint name, text value),
 //!                       u32 deleted of (varint name)
 //!   an undecided hash's a hash's, or what stands on the primary alone, before it has decided:
@@ -57,11 +58,15 @@ pub use write::{
 
 pub(super) use fold::{FOLD, MERGE_IF_NEWER, REPLACE_IF_NEWER};
 pub(super) use group::put_group;
+pub(super) use write::put_removal;
 
 use std::fmt;
 
-/// The version written; readers refuse any other.
-pub const VERSION: u8 = 2;
+/// The version written.
+pub const VERSION: u8 = 3;
+
+/// The oldest version that is read: it only lacks writes that take entries out of streams.
+const OLDEST: u8 = 2;
 
 /// Why bytes are no unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +94,7 @@ impl fmt::Display for PackedError {
             PackedError::Version(version) => {
                 write!(
                     f,
-                    "unit of version {version}, this build reads version {VERSION}: update the module here"
+                    "unit of version {version}, this build reads versions {OLDEST} to {VERSION}: update the module here"
                 )
             }
             PackedError::Code(code) => write!(f, "unknown code {code} in the unit"),

@@ -10,6 +10,9 @@ pub const DELETE_KEY: u8 = 0;
 /// Takes a member out.
 const REMOVE: u8 = 3;
 
+/// Takes an entry out of a stream.
+const REMOVE_ENTRY: u8 = 4;
+
 /// When a stream's entry is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryTime {
@@ -35,6 +38,15 @@ pub enum StreamWrite {
         /// How many fields follow.
         fields: usize,
     },
+    /// Takes out the entry of this ID. Where it is not there, the whole unit must not be applied.
+    Remove(u64, u64),
+}
+
+/// Appends a write that takes an entry out of a stream.
+pub(in crate::unit) fn put_removal(out: &mut Vec<u8>, (ms, seq): (u64, u64)) {
+    out.push(REMOVE_ENTRY);
+    out.extend_from_slice(&ms.to_le_bytes());
+    out.extend_from_slice(&seq.to_le_bytes());
 }
 
 impl EntryTime {
@@ -60,6 +72,7 @@ pub fn read_stream_write(reader: &mut Reader<'_>) -> Result<StreamWrite, PackedE
         1 => EntryTime::Now,
         2 => EntryTime::NotBefore(ms),
         3 => EntryTime::Decided(ms, seq),
+        REMOVE_ENTRY => return Ok(StreamWrite::Remove(ms, seq)),
         other => return Err(PackedError::Code(other)),
     };
     Ok(StreamWrite::Add { at, time, fields: reader.u32()? as usize })

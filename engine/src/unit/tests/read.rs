@@ -29,6 +29,7 @@ fn read_one(reader: &mut Reader<'_>, head: &packed::Head<'_>, kind: GroupKind) -
     };
     match kind {
         GroupKind::Stream => match packed::read_stream_write(reader).expect("a write") {
+            StreamWrite::Remove(..) => Read::Plain("no target takes entries out".to_owned()),
             StreamWrite::Delete => Read::Plain(format!("{:?}", PlainWrite::Delete)),
             StreamWrite::Add { time, fields: count, .. } => {
                 Read::Entry(time, fields(reader, count))

@@ -1,6 +1,6 @@
 //! EACH and JOIN over JSON records, with hashes that are a map.
 
-use super::super::plan::{Formats, Incoming, Plan, Refusal};
+use super::super::plan::{Formats, Held, Incoming, Plan, Refusal};
 use super::super::values::ValueSource;
 use super::super::{RouteSpec, Stage};
 use crate::command::{self, Envelope, Statement};
@@ -124,7 +124,7 @@ impl Bench {
                     self.builder.finish("s", &self.plan.names, std::iter::empty(), &mut unit);
                 }
                 Err(Refusal::Unresolved) => {
-                    self.plan.gather(&incoming, &self.builder);
+                    self.plan.gather(&incoming, &self.builder, Held::NONE);
                     assert!(self.plan.lookup.is_open(), "nothing to ask");
                     self.resolve();
                 }

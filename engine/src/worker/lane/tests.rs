@@ -1,10 +1,13 @@
 //! What a lane does with every answer of an applier, told by an applier that is a list of answers.
 
+mod letters;
+
 use super::super::shared::Wanted;
 use super::{Lane, LaneWorker, Turn, lane};
 use crate::applier::{Applied, Applier, Clash, Known, Positions};
 use crate::kafka::TopicId;
-use crate::ledger::{self, Advance, Expected, LedgerFault, Standing};
+use crate::ledger::{self, Advance, Expected, LedgerFault, Listing, Standing};
+use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::State;
 use crate::unit::{RecordRef, Unit};
@@ -21,6 +24,14 @@ struct Scripted {
 impl Applier for Scripted {
     fn load(&mut self, _subscription: &str) -> Result<Positions, String> {
         Ok(self.positions.clone())
+    }
+
+    fn letters(
+        &mut self,
+        _subscription: &str,
+        _range: letter::Range,
+    ) -> Result<letter::Page, String> {
+        Ok(letter::Page::default())
     }
 
     fn resolve(&mut self, lookup: &mut Lookup) {
@@ -99,7 +110,12 @@ fn a_ledger_that_another_member_made_first_is_read_and_one_that_no_list_knows_st
     worker.send(unit(&worker)).expect("room");
     let mut faster = applier(vec![unlisted.clone()]);
     let standing = Ok(Standing::start(0, TopicId::UNKNOWN));
-    faster.positions.partitions.push(Known { topic: "t".into(), partition: 0, standing });
+    faster.positions.partitions.push(Known {
+        topic: "t".into(),
+        partition: 0,
+        listing: Listing::default(),
+        standing,
+    });
     let before = lane.shared.generation();
     lane.turn("s", &mut faster);
     assert!(lane.shared.generation() > before && lane.shared.status().state != State::Stopped);

@@ -31,7 +31,7 @@ function makeCard(name) {
   const part = {};
   const numbers = element("dl", { class: "numbers" });
   for (const [key, label] of [["rate", "Records/s"], ["lag", "Lag, records"], ["age", "Lag, time"],
-    ["consumed", "Consumed"], ["applied", "Applied"], ["filtered", "Filtered"],
+    ["eta", "Caught up in"], ["consumed", "Consumed"], ["applied", "Applied"], ["filtered", "Filtered"],
     ["deadlettered", "Dead letters"], ["skipped", "Skipped"]]) {
     part[key] = element("dd", { "data-number": key });
     numbers.append(element("div", null, element("dt", null, label), part[key]));
@@ -112,6 +112,7 @@ function showCard(card, one, now) {
   put(part.rate, rate === null ? "–" : number(rate));
   put(part.lag, number(one.lag));
   put(part.age, duration(one.lag_seconds));
+  put(part.eta, one.eta_seconds === null && one.lag > 0 ? "–" : duration(one.eta_seconds));
   for (const key of ["consumed", "applied", "filtered", "deadlettered", "skipped"]) put(part[key], number(one.counters[key]));
   const top = Math.max(1, ...card.rates);
   part.line.setAttribute("points", card.rates.map((value, index) => `${index + HISTORY - card.rates.length},${19 - 18 * value / top}`).join(" "));

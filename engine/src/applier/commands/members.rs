@@ -1,9 +1,9 @@
 //! What is neither a stream nor a hash: strings, documents, lists, sets, sorted sets, maps, time
 //! series and messages. Writes of the same kind that follow each other become one command.
 
-use super::plan::UnitGroup;
-use super::write::Writer;
-use redis_kafka_engine::unit::packed::{self, End, GroupKind, Keep, PackedError, PlainWrite};
+use super::{Sink, Writer};
+use crate::applier::plan::UnitGroup;
+use crate::unit::packed::{self, End, GroupKind, Keep, PackedError, PlainWrite};
 
 /// A command that takes members, elements or scores of many writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Many {
     }
 }
 
-impl<'a> Writer<'_, '_, 'a> {
+impl<'a, S: Sink> Writer<'_, '_, 'a, S> {
     pub(super) fn write_plain(
         &mut self,
         number: usize,
@@ -33,7 +33,7 @@ impl<'a> Writer<'_, '_, 'a> {
             let deed = packed::read_plain_write(&mut reader, kind)?;
             let many = many_of(kind, deed);
             if let Some(open) = former.filter(|_| many != former) {
-                self.transaction.flush(number, open.name(), key);
+                self.sink.flush(number, open.name(), key);
             }
             former = many;
             match many {
@@ -42,13 +42,13 @@ impl<'a> Writer<'_, '_, 'a> {
             }
             if let (GroupKind::SortedSet, Keep::Highest(count)) = (kind, it.group.keep) {
                 if let Some(open) = former.take() {
-                    self.transaction.flush(number, open.name(), key);
+                    self.sink.flush(number, open.name(), key);
                 }
                 self.keep_highest((number, write), key, count);
             }
         }
         if let Some(open) = former {
-            self.transaction.flush(number, open.name(), key);
+            self.sink.flush(number, open.name(), key);
         }
         self.trim_list(number, it);
         Ok(())
@@ -56,23 +56,23 @@ impl<'a> Writer<'_, '_, 'a> {
 
     /// Adds a write to the command under way.
     fn gather(&mut self, write: usize, deed: PlainWrite<'_>) {
-        let run = self.transaction.run();
+        let sink = &mut *self.sink;
         match deed {
             PlainWrite::Push(_, member) | PlainWrite::Add(member) | PlainWrite::Remove(member) => {
-                run.word(member);
+                sink.run_word(member);
             }
             PlainWrite::Score(score, member) => {
-                run.word(number_text(score).as_bytes());
-                run.word(member);
+                sink.run_word(number_text(score).as_bytes());
+                sink.run_word(member);
             }
             PlainWrite::Place(longitude, latitude, member) => {
-                run.word(number_text(longitude).as_bytes());
-                run.word(number_text(latitude).as_bytes());
-                run.word(member);
+                sink.run_word(number_text(longitude).as_bytes());
+                sink.run_word(number_text(latitude).as_bytes());
+                sink.run_word(member);
             }
             _ => {}
         }
-        run.take(write);
+        sink.run_take(write);
     }
 
     /// A write that is a command of its own.

@@ -1,10 +1,9 @@
 //! Streams: entries with IDs.
 
-use super::found::{Purpose, StreamId};
-use super::plan::UnitGroup;
-use super::transaction::Writes;
-use super::write::Writer;
-use redis_kafka_engine::unit::packed::{self, EntryTime, Keep, PackedError, StreamWrite};
+use super::{Ids, LastId, Purpose, Sink, StreamId, Writer, Writes};
+use crate::applier::plan::UnitGroup;
+use crate::letter;
+use crate::unit::packed::{self, EntryTime, Keep, PackedError, StreamWrite};
 
 /// The last entry of a stream that is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +14,8 @@ enum Last {
     None,
     /// This one.
     Id(StreamId),
+    /// It is not known; no entry of it is to be younger than this, in milliseconds since 1970.
+    Open(u64),
 }
 
 /// How an entry's ID is written.
@@ -22,9 +23,11 @@ enum Wanted {
     /// Redis chooses.
     Chosen,
     Id(StreamId),
+    /// Redis chooses among those of that time.
+    Within(u64),
 }
 
-impl<'a> Writer<'_, '_, 'a> {
+impl<'a, S: Sink> Writer<'_, '_, 'a, S> {
     /// The last entry trims the stream: that is once a unit.
     pub(super) fn write_stream(
         &mut self,
@@ -32,7 +35,7 @@ impl<'a> Writer<'_, '_, 'a> {
         it: &UnitGroup<'a>,
     ) -> Result<(), PackedError> {
         let mut reader = it.writes.clone();
-        let mut last = self.last_of(number);
+        let mut last = self.last_of(number, it.group.key);
         for write in 0..it.group.writes {
             let (time, fields) = match packed::read_stream_write(&mut reader)? {
                 StreamWrite::Delete => {
@@ -40,7 +43,13 @@ impl<'a> Writer<'_, '_, 'a> {
                     last = match last {
                         Last::Chosen(_) => Last::Chosen(u64::MAX),
                         Last::None | Last::Id(_) => Last::None,
+                        Last::Open(_) => Last::Open(0),
                     };
+                    continue;
+                }
+                StreamWrite::Remove(ms, seq) => {
+                    let id = letter::id_text((ms, seq));
+                    self.one(number, write, &[b"XDEL", it.group.key, id.as_bytes()]);
                     continue;
                 }
                 StreamWrite::Add { time, fields, .. } => (time, fields),
@@ -61,16 +70,25 @@ impl<'a> Writer<'_, '_, 'a> {
             );
             for _ in 0..fields {
                 let (name, value) = packed::read_field(&mut reader, &self.plan.head)?;
-                self.transaction.name(name)?;
-                self.transaction.word(value);
+                self.sink.name(name)?;
+                self.sink.word(value);
             }
+        }
+        if let (Last::Open(ms), Ids::Open(latest)) = (last, self.ids) {
+            latest.borrow_mut().insert(it.group.key.to_vec(), ms);
         }
         Ok(())
     }
 
-    fn last_of(&self, number: usize) -> Last {
-        let at = self.last_ids.binary_search_by_key(&number, |last| last.group).ok();
-        let Some(last) = at.and_then(|at| self.last_ids.get(at)) else {
+    fn last_of(&self, number: usize, key: &[u8]) -> Last {
+        let last_ids: &[LastId] = match self.ids {
+            Ids::Found(last_ids) => last_ids,
+            Ids::Open(latest) => {
+                return Last::Open(latest.borrow().get(key).copied().unwrap_or(0));
+            }
+        };
+        let at = last_ids.binary_search_by_key(&number, |last| last.group).ok();
+        let Some(last) = at.and_then(|at| last_ids.get(at)) else {
             return Last::Chosen(u64::MAX);
         };
         match (last.purpose, last.id) {
@@ -99,13 +117,16 @@ impl<'a> Writer<'_, '_, 'a> {
             Keep::All | Keep::First(_) | Keep::Last(_) | Keep::Highest(_) => None,
         };
         let words = 3 + trim.map_or(0, |trim| trim.len()) + 2 * fields;
-        let request = self.transaction.write(writes, words);
-        request.word(b"XADD");
-        request.word(it.group.key);
-        trim.iter().flatten().for_each(|word| request.word(word));
+        self.sink.begin(writes, words);
+        self.sink.word(b"XADD");
+        self.sink.word(it.group.key);
+        trim.iter().flatten().for_each(|word| self.sink.word(word));
         match id {
-            Wanted::Chosen => request.word(b"*"),
-            Wanted::Id(id) => request.word(&id_text(id)),
+            Wanted::Chosen => self.sink.word(b"*"),
+            Wanted::Id(id) => self.sink.word(&id_text(id)),
+            Wanted::Within(ms) => {
+                self.sink.word(&[text.format(ms).as_bytes(), b"-*"].concat());
+            }
         }
     }
 
@@ -118,6 +139,14 @@ impl<'a> Writer<'_, '_, 'a> {
             }
             Last::None => None,
             Last::Id(id) => Some(id),
+            Last::Open(before) => {
+                let ms = match time {
+                    EntryTime::Now => return Some(Wanted::Chosen),
+                    EntryTime::Decided(ms, _) | EntryTime::NotBefore(ms) => ms.max(before),
+                };
+                *last = Last::Open(ms);
+                return Some(Wanted::Within(ms));
+            }
         };
         let id = match time {
             EntryTime::Decided(ms, seq) => (ms, seq),
