@@ -67,7 +67,8 @@ struct Asker<W> {
     client: W,
     subscription: String,
     question: Question,
-    asked: Instant,
+    /// How long it waits at most; nothing for ever.
+    time: Option<Duration>,
     deadline: Option<Instant>,
 }
 
@@ -132,13 +133,12 @@ impl<W: Waiter> Waiting<W> {
         question: Question,
         time: Option<Duration>,
     ) {
-        let asked = Instant::now();
-        let deadline = time.and_then(|time| asked.checked_add(time));
+        let deadline = time.and_then(|time| Instant::now().checked_add(time));
         if let Some(time) = time {
             host.look_after(time);
         }
         let (client, subscription) = (host.wait(), subscription.to_owned());
-        self.0.push(Asker { client, subscription, question, asked, deadline });
+        self.0.push(Asker { client, subscription, question, time, deadline });
     }
 
     /// Answers everybody who can be answered. `hold` is why nothing can be written now, whatever the
@@ -172,14 +172,17 @@ impl<W: Waiter> Asker<W> {
             Question::Elsewhere { command, answer } => {
                 let reply = answer.lock().reply.take();
                 reply.or_else(|| {
-                    let waited = self.asked.elapsed().as_millis();
                     late.then(|| self.leave());
-                    late.then(|| {
-                        Reply::Error(format!("ERR {command}: no answer within {waited} ms"))
-                    })
+                    let time = self.milliseconds();
+                    late.then(|| Reply::Error(format!("ERR {command}: no answer within {time} ms")))
                 })
             }
         }
+    }
+
+    /// The time that it was given; zero for ever.
+    fn milliseconds(&self) -> u128 {
+        self.time.unwrap_or_default().as_millis()
     }
 
     /// Tells whoever looks for an answer that it is not wanted any more.
@@ -206,7 +209,7 @@ impl<W: Waiter> Asker<W> {
             return error(format!("'{name}' is {}: {}", status.state.name(), status.reason));
         }
         let progress = lane.shared.progress();
-        let waited = self.asked.elapsed().as_millis();
+        let waited = self.milliseconds();
         match ends {
             Ends::Known(ends) if is_reached(&progress, ends) => {
                 let behind = lane.shared.first_behind(routes);
