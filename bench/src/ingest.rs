@@ -135,7 +135,7 @@ fn watch_bridge(
     };
     let records = Some(lab.options.records);
     let mut bridge =
-        lab.bridge(server, work.topic, work.target.map(|target| (target, join)), records)?;
+        lab.bridge(server, subject, work.topic, work.target.map(|target| (target, join)), records)?;
     let mut first = None;
     for line in BufReader::new(bridge.output()?).lines() {
         let line = line.context("the bridge's output")?;

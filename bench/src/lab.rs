@@ -154,11 +154,12 @@ impl Lab {
         server.ok(&format!("KAFKA.RESUME {SUBSCRIPTION}"));
     }
 
-    /// Starts a bridge process that ends with this one. Without a target it
+    /// Starts the bridge process of a subject, which ends with this one. Without a target it
     /// writes readings to streams.
     pub fn bridge(
         &self,
         server: &RedisServer,
+        subject: Subject,
         topic: &str,
         target: Option<(Target, JoinWay)>,
         until: Option<u64>,
@@ -177,6 +178,9 @@ impl Lab {
             let names = (target.to_possible_value(), join.to_possible_value());
             let (Some(target), Some(join)) = names else { bail!("{target:?} has no name") };
             command.args(["--target", target.get_name(), "--join", join.get_name()]);
+        }
+        if subject == Subject::Transactions {
+            command.arg("--transactions");
         }
         if let Some(until) = until {
             command.args(["--until", &until.to_string()]);

@@ -77,7 +77,7 @@ fn rows(case: &Case) -> [Vec<String>; 2] {
 }
 
 fn goals(case: &Case) -> Vec<Goal> {
-    if case.subject == Subject::Bridge {
+    if !case.subject.takes_commands() {
         return Vec::new();
     }
     let what = format!("produce to XREAD, {}, {}: ", case.subject.title(), case.aof.title());
@@ -105,7 +105,7 @@ fn case(lab: &Lab, subject: Subject, aof: Aof) -> Result<Case> {
             lab.subscribe(&server, &topic, HISTORY);
             None
         }
-        false => Some(lab.bridge(&server, &topic, None, None)?),
+        false => Some(lab.bridge(&server, subject, &topic, None, None)?),
     };
     let consumer = bare_consumer(lab.kafka.brokers(), topic.clone(), records);
     let reader = blocked_reader(&server, records)?;

@@ -83,7 +83,9 @@ fn stall(lab: &Lab, subject: Subject) -> Result<f64> {
     let stall = match subject {
         Subject::Units | Subject::Commands => module_stall(lab, &mut server, &topic),
         Subject::Sidecar => sidecar_stall(lab, &mut server, &topic),
-        Subject::Bridge | Subject::Client => bridge_stall(lab, &server, &topic),
+        Subject::Bridge | Subject::Transactions | Subject::Client => {
+            bridge_stall(lab, &server, &topic)
+        }
     };
     load.stop()?;
     Ok(stall?.as_secs_f64())
@@ -131,11 +133,11 @@ fn bridge_stall(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Duration
     let mut length = move || -> Result<u64> {
         redis::cmd("XLEN").arg(&key).query(&mut connection).context("XLEN")
     };
-    let bridge = lab.bridge(server, topic, None, None)?;
+    let bridge = lab.bridge(server, Subject::Bridge, topic, None, None)?;
     until("records before the kill", || Ok(length()? > BEFORE))?;
     drop(bridge);
     let before = length()?;
-    let _bridge = lab.bridge(server, topic, None, None)?;
+    let _bridge = lab.bridge(server, Subject::Bridge, topic, None, None)?;
     let started = Instant::now();
     until("the first new record", || Ok(length()? > before))?;
     Ok(started.elapsed())

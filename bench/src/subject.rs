@@ -15,6 +15,8 @@ pub enum Subject {
     Sidecar,
     /// The external bridge of `bridge/`
     Bridge,
+    /// The same with the offsets beside the data, in MULTI … EXEC: not among those compared by default
+    Transactions,
     /// A client that pipelines a batch's look-ups, then its writes: of the join alone, beside the bridge
     #[value(skip)]
     Client,
@@ -30,6 +32,7 @@ impl Subject {
             Subject::Commands => "module, commands",
             Subject::Sidecar => "sidecar",
             Subject::Bridge => "external bridge",
+            Subject::Transactions => "bridge with MULTI",
             Subject::Client => "plain client",
         }
     }
@@ -39,13 +42,13 @@ impl Subject {
         match self {
             Subject::Units => Some("units"),
             Subject::Commands => Some("commands"),
-            Subject::Sidecar | Subject::Bridge | Subject::Client => None,
+            Subject::Sidecar | Subject::Bridge | Subject::Transactions | Subject::Client => None,
         }
     }
 
     /// Whether it is declared with commands.
     pub fn takes_commands(self) -> bool {
-        !matches!(self, Subject::Bridge | Subject::Client)
+        !matches!(self, Subject::Bridge | Subject::Transactions | Subject::Client)
     }
 }
 

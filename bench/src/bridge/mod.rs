@@ -9,6 +9,7 @@ mod in_turn;
 mod join;
 mod pipeline;
 mod progress;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -50,6 +51,9 @@ pub struct BridgeArgs {
     /// How look-ups and writes of a join follow each other
     #[arg(long, value_enum, default_value = "overlapped")]
     join: JoinWay,
+    /// Write the next offsets with the data, in transactions; not for joins
+    #[arg(long)]
+    transactions: bool,
     /// End after this many records; never without it
     #[arg(long)]
     until: Option<u64>,
@@ -72,6 +76,9 @@ pub fn run(args: &BridgeArgs) -> Result<()> {
     let redis = Pipeline::connect(&args.redis)?;
     let progress = Progress::new(args.until);
     match Encoder::of(args.target) {
+        Some(encoder) if args.transactions => {
+            transactions::write(consumer, redis, progress, encoder)?;
+        }
         Some(encoder) => write(consumer, redis, progress, encoder)?,
         None => match args.join {
             JoinWay::Overlapped => join::write(consumer, redis, progress)?,

@@ -100,7 +100,8 @@ fn reply(input: &[u8]) -> Result<Option<(usize, Text)>> {
     let Some(end) = memchr::memchr(b'\n', input) else { return Ok(None) };
     let line = &input[..end.saturating_sub(1)];
     match line.first() {
-        Some(b'+' | b':') => Ok(Some((end + 1, Some(1..line.len())))),
+        // An array's head counts as a reply of its own, and so does each of its parts.
+        Some(b'+' | b':' | b'*') => Ok(Some((end + 1, Some(1..line.len())))),
         Some(b'$') if line == b"$-1" => Ok(Some((end + 1, None))),
         Some(b'$') => {
             let text = std::str::from_utf8(&line[1..])?;
