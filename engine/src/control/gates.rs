@@ -45,6 +45,11 @@ impl Registry {
         }
     }
 
+    /// Whether some subscription waits for another's progress.
+    pub fn has_closed_gates(&self) -> bool {
+        self.subscriptions.values().any(|known| known.gate.is_some())
+    }
+
     /// Opens the gates of subscriptions whose wait is over, and says of the others how it goes.
     pub fn look_at_gates(&mut self, hold: Option<&Status>) {
         let closed = self.subscriptions.iter().filter(|(_, known)| known.gate.is_some());

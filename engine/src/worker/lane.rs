@@ -12,7 +12,8 @@ use crate::letter;
 use crate::lookup::Lookup;
 use crate::state::{State, Status};
 use crate::unit::Unit;
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use room::Room;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +55,7 @@ pub struct LaneWorker {
     subscription: String,
     work: Sender<Work>,
     empties: Receiver<Box<Unit>>,
+    room: Arc<Room>,
     wake_applier: Arc<dyn Fn() + Send + Sync>,
     patience: Duration,
     is_stuck: AtomicBool,
@@ -181,13 +183,18 @@ impl LaneWorker {
         let since = Instant::now();
         loop {
             self.look(generation, since)?;
-            match self.work.send_timeout(work, Duration::from_millis(50)) {
+            match self.work.try_send(work) {
                 Ok(()) => break,
-                Err(SendTimeoutError::Timeout(back)) => work = back,
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Changed),
+                Err(TrySendError::Full(back)) => {
+                    work = back;
+                    self.room.wait(QUEUE, || self.work.len(), Duration::from_millis(50));
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(Changed),
             }
         }
-        self.wake_applier();
+        if !self.room.is_lent() {
+            self.wake_applier();
+        }
         Ok(())
     }
 }
@@ -219,11 +226,13 @@ pub struct Lane {
     work: Receiver<Work>,
     empties: Sender<Box<Unit>>,
     alive: Receiver<()>,
+    room: Arc<Room>,
     /// What was taken off the queue before its turn.
     ahead: Option<Work>,
 }
 
-/// A new lane; `wake_applier` is called from the worker's thread after every unit queued.
+/// A new lane; `wake_applier` is called from the worker's thread when an answer or a state has
+/// changed, and after every unit queued unless a thread [waits](Lane::share) for them.
 pub fn lane(
     subscription: &str,
     routes: Vec<super::RouteSpec>,
@@ -235,27 +244,32 @@ pub fn lane(
     let shared = Arc::new(Shared::new(routes, wanted));
     let subscription = subscription.to_owned();
     let (alive_sender, alive) = bounded(0);
+    let room = Arc::<Room>::default();
     let worker = LaneWorker {
         shared: shared.clone(),
         subscription,
         work: work_sender,
         empties,
+        room: room.clone(),
         wake_applier,
         patience: Duration::MAX,
         is_stuck: AtomicBool::new(false),
         _alive: alive_sender,
     };
-    (worker, Lane { shared, work, empties: empties_sender, alive, ahead: None })
+    (worker, Lane { shared, work, empties: empties_sender, alive, room, ahead: None })
 }
 
 impl Lane {
-    /// The same lane for somebody who looks at it: only one of the two may take its turns.
+    /// The same lane for a thread that [waits](Lane::wait) for its work and takes all of its turns:
+    /// what is queued wakes nobody else from now on.
     pub fn share(&self) -> Lane {
+        self.room.lend();
         Lane {
             shared: self.shared.clone(),
             work: self.work.clone(),
             empties: self.empties.clone(),
             alive: self.alive.clone(),
+            room: self.room.clone(),
             ahead: None,
         }
     }
@@ -284,7 +298,10 @@ impl Lane {
     pub fn wait(&mut self, time: Duration) -> Queued {
         if self.ahead.is_none() {
             match self.work.recv_timeout(time) {
-                Ok(work) => self.ahead = Some(work),
+                Ok(work) => {
+                    self.room.tell(QUEUE, self.work.len());
+                    self.ahead = Some(work);
+                }
                 Err(RecvTimeoutError::Timeout) => return Queued::Nothing,
                 Err(RecvTimeoutError::Disconnected) => return Queued::Ended,
             }
@@ -293,7 +310,14 @@ impl Lane {
     }
 
     fn next(&mut self) -> Option<Work> {
-        self.ahead.take().or_else(|| self.work.try_recv().ok())
+        self.ahead.take().or_else(|| self.take())
+    }
+
+    /// Takes the first thing off the queue.
+    fn take(&self) -> Option<Work> {
+        let work = self.work.try_recv().ok()?;
+        self.room.tell(QUEUE, self.work.len());
+        Some(work)
     }
 
     /// Answers ledger questions and drops void units until one unit was applied or refused, or
@@ -334,7 +358,7 @@ impl Lane {
                     if current {
                         let ledger = ledger_of(subscription, unit.catches_up.as_ref());
                         if applier.lookahead() == Lookahead::Next {
-                            self.ahead = self.work.try_recv().ok();
+                            self.ahead = self.take();
                         }
                         match applier.apply(&mut unit, self.unit_ahead()) {
                             Applied::Ledger { partition, fault: LedgerFault::Unlisted }
@@ -458,6 +482,7 @@ fn ledger_of<'s>(subscription: &'s str, route: Option<&Arc<str>>) -> Cow<'s, str
 }
 
 mod letters;
+mod room;
 #[cfg(test)]
 mod tests;
 mod verdicts;

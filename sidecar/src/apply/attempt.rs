@@ -83,7 +83,12 @@ impl RespApplier {
         ahead: Option<&Unit>,
         progress: &mut Progress,
     ) -> Result<Attempt, Problem> {
-        match self.try_apply(unit, ahead, progress) {
+        let tried = self.try_apply(unit, ahead, progress);
+        if tried != Ok(Applied::Done) {
+            // What met trouble is asked in full.
+            self.known.forget();
+        }
+        match tried {
             Ok(applied) | Err(Stop::Settled(applied)) => Ok(Attempt::Settled(applied)),
             Err(Stop::Contended) => Ok(Attempt::Contended),
             Err(Stop::Problem(problem)) => Err(problem),
@@ -100,7 +105,14 @@ impl RespApplier {
         let plan = Plan::read(&unit.packed, &unit.groups, &unit.writers)?;
         let (mut found, mut upcoming) = match self.next.take().filter(|next| next.is_of(unit)) {
             Some(next) => (next.found, next.transaction),
-            None => (self.prepare(&plan, Manner::Quick)?, Upcoming::Open),
+            None => {
+                // What comes one by one is asked in full.
+                self.known.forget_unless_recent();
+                let known = std::mem::take(&mut self.known);
+                let found = self.prepare(&plan, Manner::Quick(&known));
+                self.known = known;
+                (found?, Upcoming::Open)
+            }
         };
         if found.is_suspect {
             (found, upcoming) = (self.prepare(&plan, Manner::Thorough)?, Upcoming::Open);
@@ -145,8 +157,6 @@ impl RespApplier {
 
     /// Asks what must be known about a unit.
     fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
-        // What comes one by one, or met trouble, is asked in full.
-        self.known.forget();
         let is_watching = self.free_link()?.is_watching;
         self.request.clear();
         let mut request = std::mem::take(&mut self.request);
@@ -330,7 +340,7 @@ fn ask_ahead<'u>(
     let Some(ahead) = ahead else { return Ok(None) };
     let plan = Plan::read(&ahead.packed, &ahead.groups, &ahead.writers)?;
     // EXEC ends what is watched.
-    let questions = Questions::ask(&plan, Manner::Quickest(known), false, request)?;
+    let questions = Questions::ask(&plan, Manner::Quick(known), false, request)?;
     Ok(Some((plan, questions)))
 }
 

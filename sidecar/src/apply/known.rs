@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 /// How long a key is taken for what it was.
 const MOMENT: Duration = Duration::from_millis(100);
 
+/// Units that begin so soon after one another follow each other: nobody has had the time to see what
+/// the former wrote, to change it, and to send a record.
+const GAP: Duration = Duration::from_millis(2);
+
 /// So many keys are remembered; then it starts anew.
 const MOST: usize = 1 << 16;
 
@@ -22,19 +26,22 @@ pub struct Known {
     hashes: HashSet<u64>,
     hasher: DefaultHashBuilder,
     since: Instant,
+    noted: Instant,
 }
 
 impl Default for Known {
     fn default() -> Known {
         let hasher = DefaultHashBuilder::default();
-        Known { hashes: HashSet::default(), hasher, since: Instant::now() }
+        let now = Instant::now();
+        Known { hashes: HashSet::default(), hasher, since: now, noted: now }
     }
 }
 
 impl Known {
     /// Notes the keys of a unit that was written.
     pub fn note(&mut self, plan: &Plan<'_>) {
-        if self.since.elapsed() > MOMENT || self.hashes.len() > MOST {
+        self.noted = Instant::now();
+        if self.noted - self.since > MOMENT || self.hashes.len() > MOST {
             self.forget();
         }
         for it in &plan.groups {
@@ -46,6 +53,13 @@ impl Known {
     /// Whether a group's key was written a moment ago as what it is written now.
     pub fn has(&self, it: &UnitGroup<'_>) -> bool {
         self.hashes.contains(&self.hash(it))
+    }
+
+    /// Forgets all keys unless a unit was written only just now.
+    pub fn forget_unless_recent(&mut self) {
+        if self.noted.elapsed() > GAP {
+            self.forget();
+        }
     }
 
     /// Forgets all keys.

@@ -28,10 +28,9 @@ const NEARLY_LAST: &[u8] = b"18446744073709551615";
 /// How it is asked.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner<'k> {
-    /// As cheaply as it goes; something that does not fit is noticed, but not named.
-    Quick,
-    /// As quick, and without the keys that were written a moment ago.
-    Quickest(&'k Known),
+    /// As cheaply as it goes, without the keys that were written a moment ago; something that does
+    /// not fit is noticed, but not named.
+    Quick(&'k Known),
     /// Key by key.
     Thorough,
 }
@@ -44,8 +43,8 @@ impl Manner<'_> {
     /// Whether a key's type is taken for granted. SET would take the place of any.
     fn trusts(self, it: &UnitGroup<'_>) -> bool {
         match self {
-            Manner::Quickest(known) => it.group.kind != GroupKind::String && known.has(it),
-            Manner::Quick | Manner::Thorough => false,
+            Manner::Quick(known) => it.group.kind != GroupKind::String && known.has(it),
+            Manner::Thorough => false,
         }
     }
 }

@@ -8,6 +8,9 @@ use redis_kafka_engine::applier::commands::{Sink, Writes};
 use redis_kafka_engine::unit::packed::{Head, PackedError};
 use std::ops::Range;
 
+/// What Redis answers to a command of a transaction.
+const QUEUED: &[u8] = b"QUEUED";
+
 /// What a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -96,13 +99,18 @@ impl Transaction {
             Part::Status(_) => {}
             other => return Err(unexpected("MULTI", other)),
         }
-        let mut refused = Vec::new();
-        for at in 0..self.purposes.len() {
+        let (mut refused, mut at) = (Vec::new(), 0);
+        while at < self.purposes.len() {
+            at += connection.skip_status(QUEUED, self.purposes.len() - at);
+            if at == self.purposes.len() {
+                break;
+            }
             match connection.part()? {
-                Part::Status(b"QUEUED") => {}
+                Part::Status(QUEUED) => {}
                 Part::Error(error) => refused.push(Refused::new(at, error)),
                 other => return Err(unexpected("a command of a transaction", other)),
             }
+            at += 1;
         }
         match connection.part()? {
             Part::Nil => Ok(Executed::Aborted),

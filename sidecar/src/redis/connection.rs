@@ -145,6 +145,12 @@ impl Connection {
         self.replies.next(&mut self.transport).map_err(|error| Problem::reading(error, patience))
     }
 
+    /// Passes over answers that are this status, as far as they have come, at most so many; how many
+    /// they were.
+    pub fn skip_status(&mut self, status: &[u8], most: usize) -> usize {
+        self.replies.skip_status(status, most)
+    }
+
     /// Passes over so many whole answers; whether an error was in one of them.
     pub fn skip(&mut self, answers: usize) -> Result<bool, Problem> {
         let patience = self.patience.answer;

@@ -88,6 +88,19 @@ impl Replies {
         })
     }
 
+    /// Passes over replies that are this status, as far as they have come, at most so many; how many
+    /// they were. Each is read no further than to see that it is.
+    pub fn skip_status(&mut self, status: &[u8], most: usize) -> usize {
+        let length = status.len() + 3;
+        let there = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let is_it = |reply: &&[u8]| {
+            reply.strip_prefix(b"+").and_then(|it| it.strip_suffix(b"\r\n")) == Some(status)
+        };
+        let skipped = there.chunks_exact(length).take(most).take_while(is_it).count();
+        self.start += skipped * length;
+        skipped
+    }
+
     /// Passes over so many whole replies; whether an error was among them or in their parts.
     pub fn skip(&mut self, source: &mut impl Read, replies: usize) -> Result<bool, ReadError> {
         let (mut left, mut has_error) = (replies, false);

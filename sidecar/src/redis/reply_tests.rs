@@ -143,3 +143,34 @@ fn lines_end_and_numbers_are_numbers() {
     let mut source = pieces(&endless, &[5000]);
     assert!(matches!(Replies::default().next(&mut source), Err(ReadError::Malformed(_))));
 }
+
+#[test]
+fn statuses_are_skipped_as_far_as_they_have_come_and_are_alike() {
+    let bytes = b"+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n-ERR no\r\n+QUEUED\r\n";
+    for size in 1..bytes.len() {
+        let (mut replies, mut source) = (Replies::default(), pieces(bytes, &[size]));
+        let (mut queued, mut errors) = (0, 0);
+        while queued + errors < 5 {
+            queued += replies.skip_status(b"QUEUED", 5 - queued - errors);
+            if queued + errors == 5 {
+                break;
+            }
+            match replies.next(&mut source).unwrap() {
+                Part::Status(b"QUEUED") => queued += 1,
+                Part::Error(b"ERR no") => errors += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((queued, errors), (4, 1), "read by {size}");
+        assert_eq!(replies.skip_status(b"QUEUED", 1), 0);
+    }
+}
+
+#[test]
+fn no_more_statuses_are_skipped_than_are_wanted() {
+    let (mut replies, mut source) = (Replies::default(), pieces(b"+OK\r\n+OK\r\n+OK\r\n", &[64]));
+    assert!(matches!(replies.next(&mut source), Ok(Part::Status(b"OK"))));
+    assert_eq!(replies.skip_status(b"OK", 1), 1);
+    assert_eq!(replies.skip_status(b"O", 1), 0);
+    assert!(matches!(replies.next(&mut source), Ok(Part::Status(b"OK"))));
+}

@@ -80,18 +80,33 @@ pub fn put_word(out: &mut Vec<u8>, word: &[u8]) {
 
 #[inline]
 fn put_head(out: &mut Vec<u8>, mark: u8, count: usize) {
-    out.push(mark);
-    if count < 10 {
-        out.push(b'0' + count as u8);
-    } else {
-        out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    let digit = |digit: usize| b'0' + digit as u8;
+    match count {
+        ..10 => out.extend_from_slice(&[mark, digit(count), b'\r', b'\n']),
+        10..100 => {
+            out.extend_from_slice(&[mark, digit(count / 10), digit(count % 10), b'\r', b'\n']);
+        }
+        _ => {
+            out.push(mark);
+            out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_written_in_full() {
+        for length in [0, 9, 10, 42, 99, 100, 12_345] {
+            let mut out = Vec::new();
+            put_word(&mut out, &vec![b'x'; length]);
+            let expected = format!("${length}\r\n{}\r\n", "x".repeat(length));
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
 
     #[test]
     fn a_command_is_written_as_redis_reads_it() {

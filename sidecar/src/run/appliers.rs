@@ -1,5 +1,6 @@
 //! The threads that write to Redis: one a subscription, each with a connection of its own.
 
+use super::bell::Bell;
 use crate::apply::RespApplier;
 use crate::metrics::Metrics;
 use crate::redis::Address;
@@ -20,29 +21,24 @@ const MEND: &str = "see the log, then KAFKA.RESUME";
 pub struct Appliers {
     address: Address,
     metrics: Metrics,
+    bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Appliers {
-    /// Without threads.
-    pub fn new(address: Address, metrics: Metrics) -> Appliers {
-        Appliers { address, metrics, threads: Vec::new() }
+    /// Without threads; those to come ring this bell.
+    pub fn new(address: Address, metrics: Metrics, bell: Arc<Bell>) -> Appliers {
+        Appliers { address, metrics, bell, threads: Vec::new() }
     }
 
     /// Starts the thread of a new lane. It ends with the lane's worker.
-    pub fn start(
-        &mut self,
-        subscription: &str,
-        database: i32,
-        lane: &Lane,
-        waker: Arc<dyn Fn() + Send + Sync>,
-    ) {
+    pub fn start(&mut self, subscription: &str, database: i32, lane: &Lane) {
         self.threads.retain(|thread| !thread.is_finished());
         let mut writer = Writer {
             subscription: subscription.to_owned(),
             applier: RespApplier::new(self.address.clone(), database, lane.shared.clone()),
             lane: lane.share(),
-            waker,
+            bell: self.bell.clone(),
             metrics: self.metrics.clone(),
         };
         let name = format!("redis-{subscription}").chars().take(15).collect();
@@ -74,7 +70,7 @@ struct Writer {
     subscription: String,
     applier: RespApplier,
     lane: Lane,
-    waker: Arc<dyn Fn() + Send + Sync>,
+    bell: Arc<Bell>,
     metrics: Metrics,
 }
 
@@ -102,7 +98,7 @@ impl Writer {
                     self.lane.stop(reason, MEND);
                 }
             }
-            (self.waker)();
+            self.bell.ring_for_progress();
         }
     }
 

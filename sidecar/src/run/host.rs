@@ -1,6 +1,7 @@
 //! The sidecar as a host of commands: what they ask of Redis goes over one connection.
 
 use super::appliers::Appliers;
+use super::bell::Bell;
 use super::redis::Redis;
 use crate::redis::{Problem, Refusal, text};
 use redis::Value;
@@ -47,7 +48,7 @@ pub struct SidecarHost {
     /// The connection of commands.
     pub redis: Redis,
     appliers: Appliers,
-    waker: Arc<dyn Fn() + Send + Sync>,
+    bell: Arc<Bell>,
     client: Option<Client>,
     role: Role,
     looks: Option<Instant>,
@@ -70,10 +71,10 @@ impl SidecarHost {
         Ok(ledger::keys(subscription, listed.iter().map(String::as_str), partitions))
     }
 
-    /// A host that asks this Redis; `waker` wakes the thread of the registry.
-    pub fn new(redis: Redis, appliers: Appliers, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+    /// A host that asks this Redis; `bell` wakes the thread of the registry.
+    pub fn new(redis: Redis, appliers: Appliers, bell: Arc<Bell>) -> Self {
         let role = Role::Consumes;
-        SidecarHost { redis, appliers, waker, client: None, role, looks: None }
+        SidecarHost { redis, appliers, bell, client: None, role, looks: None }
     }
 
     /// The client whose command runs next.
@@ -306,11 +307,12 @@ impl Host for SidecarHost {
     }
 
     fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
-        self.waker.clone()
+        let bell = self.bell.clone();
+        Arc::new(move || bell.ring())
     }
 
     fn attach(&mut self, subscription: &str, database: i32, lane: &Lane) {
-        self.appliers.start(subscription, database, lane, self.waker.clone());
+        self.appliers.start(subscription, database, lane);
     }
 }
 

@@ -2,6 +2,7 @@
 //! a second, as other sidecars change the definitions that they share.
 
 use super::RunError;
+use super::bell::{Attention, Bell};
 use super::host::{PortClient, SidecarHost};
 use super::statements::{Console, Statements};
 use crate::control::{Request, Snapshot};
@@ -10,7 +11,6 @@ use redis_kafka_engine::command::Statement;
 use redis_kafka_engine::control::{self, Registry, Reply, Role, Waiting};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -33,8 +33,7 @@ pub struct Keeper {
     waiting: Waiting<PortClient>,
     host: SidecarHost,
     requests: Receiver<Request>,
-    /// Raised by whoever wakes the thread, so that one request is enough for many.
-    is_woken: Arc<AtomicBool>,
+    bell: Arc<Bell>,
     looks: Instant,
     /// Whether Redis was asked for its definitions and answered.
     is_synchronised: bool,
@@ -42,19 +41,19 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// A thread's state; `is_woken` is lowered when a [`Request::Wake`] was taken.
+    /// A thread's state; `bell` is heard at `requests`.
     pub fn new(
         registry: Registry,
         host: SidecarHost,
         requests: Receiver<Request>,
-        is_woken: Arc<AtomicBool>,
+        bell: Arc<Bell>,
     ) -> Keeper {
         Keeper {
             registry,
             waiting: Waiting::default(),
             host,
             requests,
-            is_woken,
+            bell,
             looks: Instant::now(),
             is_synchronised: false,
             onward: Onward::Yes,
@@ -121,6 +120,8 @@ impl Keeper {
         if Instant::now() >= self.looks {
             self.synchronise();
         }
+        let is_awaited = !self.waiting.is_empty() || self.registry.has_closed_gates();
+        self.bell.attend(if is_awaited { Attention::Progress } else { Attention::Changes });
         self.registry.look_at_gates(None);
         if self.registry.has_caught_up() {
             self.registry.finish_catch_ups(&mut self.host);
@@ -135,7 +136,7 @@ impl Keeper {
             Request::Command { words, database, answer } => self.command(&words, database, answer),
             // Who has gone in between needs no answer.
             Request::Snapshot(answer) => drop(answer.send(self.snapshot())),
-            Request::Wake => self.is_woken.store(false, Ordering::Release),
+            Request::Wake => self.bell.heard(),
             Request::End => self.onward = Onward::No,
         }
     }

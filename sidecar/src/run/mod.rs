@@ -5,6 +5,7 @@
 //! command port and HTTP ([`crate::serve`]).
 
 mod appliers;
+mod bell;
 mod host;
 mod keeper;
 mod redis;
@@ -12,11 +13,12 @@ mod rights;
 mod statements;
 
 use crate::cli::RunArgs;
-use crate::control::{Control, Request};
+use crate::control::Control;
 use crate::metrics::Metrics;
 use crate::redis::{Address, AddressError, Secret, Trust};
 use crate::serve::{Plan, Ports, ServeError};
 use appliers::Appliers;
+use bell::Bell;
 use host::SidecarHost;
 use keeper::{Keeper, Prune};
 use redis_kafka_engine::control::{Config, Registry};
@@ -26,7 +28,6 @@ use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::iterator::Signals;
 use statements::{Statements, StatementsError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a unit takes, unless `--unit` says it.
 const UNIT: UnitRecords = UnitRecords::Entries(512);
@@ -80,14 +81,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let ports = Ports::open(Plan::new(args)?, control.clone(), metrics.clone())?;
     end_on(signals, control)?;
 
-    let is_woken = Arc::new(AtomicBool::new(false));
-    let woken = is_woken.clone();
-    let waker = Arc::new(move || {
-        if !woken.swap(true, Ordering::AcqRel) {
-            // A thread that has ended need not look.
-            let _ = sender.send(Request::Wake);
-        }
-    });
+    let bell = Arc::new(Bell::new(sender));
     let instance = args.instance_id().as_str().to_owned();
     log::info!("redis-kafka {} as {instance}, Redis at {address}", env!("CARGO_PKG_VERSION"));
     let membership = Membership::Group { instance: Some(instance) };
@@ -96,9 +90,9 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
         unit_records: args.unit.map_or(UNIT, |records| UnitRecords::AtMost(records.into())),
         membership,
     });
-    let appliers = Appliers::new(address.clone(), metrics);
-    let host = SidecarHost::new(redis::Redis::new(address), appliers, waker);
-    let keeper = Keeper::new(registry, host, requests, is_woken);
+    let appliers = Appliers::new(address.clone(), metrics, bell.clone());
+    let host = SidecarHost::new(redis::Redis::new(address), appliers, bell.clone());
+    let keeper = Keeper::new(registry, host, requests, bell);
     let ended = keeper.run(statements.map(|statements| (statements, prune)));
     drop(ports);
     ended?;

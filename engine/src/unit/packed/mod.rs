@@ -122,10 +122,12 @@ impl<'a> Reader<'a> {
     }
 
     /// How many bytes were read.
+    #[inline]
     pub fn at(&self) -> usize {
         self.at
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], PackedError> {
         let end = self.at.checked_add(length).ok_or(PackedError::Truncated)?;
         let taken = self.bytes.get(self.at..end).ok_or(PackedError::Truncated)?;
@@ -133,31 +135,38 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], PackedError> {
         self.take(N)?.try_into().map_err(|_| PackedError::Truncated)
     }
 
     /// Passes over so many bytes.
+    #[inline]
     pub fn skip(&mut self, length: usize) -> Result<(), PackedError> {
         self.take(length).map(|_| ())
     }
 
+    #[inline]
     fn u8(&mut self) -> Result<u8, PackedError> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, PackedError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     fn u64(&mut self) -> Result<u64, PackedError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     fn number(&mut self) -> Result<f64, PackedError> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, PackedError> {
         let first = self.u8()?;
         if first < 0x80 {
@@ -175,6 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length and so many bytes.
+    #[inline]
     pub fn text(&mut self) -> Result<&'a [u8], PackedError> {
         let length = usize::try_from(self.varint()?).map_err(|_| PackedError::Truncated)?;
         self.take(length)
@@ -185,6 +195,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A count of things that take at least one byte each, so that a lying count cannot ask for memory.
+    #[inline]
     fn count(&mut self) -> Result<usize, PackedError> {
         let count = usize::try_from(self.varint()?).map_err(|_| PackedError::Truncated)?;
         if count > self.bytes.len() - self.at {

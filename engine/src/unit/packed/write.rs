@@ -61,6 +61,7 @@ impl EntryTime {
 }
 
 /// Reads a stream's write up to its fields.
+#[inline]
 pub fn read_stream_write(reader: &mut Reader<'_>) -> Result<StreamWrite, PackedError> {
     let at = reader.at();
     let code = reader.u8()?;
@@ -94,6 +95,7 @@ pub enum HashOperation {
 }
 
 /// Reads a hash's write up to its fields: the operation and how many fields follow.
+#[inline]
 pub fn read_hash_write(reader: &mut Reader<'_>) -> Result<(HashOperation, usize), PackedError> {
     let operation = match reader.u8()? {
         DELETE_KEY => return Ok((HashOperation::Delete, 0)),
@@ -117,6 +119,7 @@ pub fn read_deleted_count(
 }
 
 /// Reads a field name's number, checked against the head.
+#[inline]
 pub fn read_name(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<usize, PackedError> {
     let name = usize::try_from(reader.varint()?).map_err(|_| PackedError::Name)?;
     if name >= head.names.len() {
@@ -126,6 +129,7 @@ pub fn read_name(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<usize, Pack
 }
 
 /// Reads one field: its name's number and its value.
+#[inline]
 pub fn read_field<'a>(
     reader: &mut Reader<'a>,
     head: &Head<'_>,
@@ -201,6 +205,7 @@ fn put_member(out: &mut Vec<u8>, code: u8, numbers: &[f64], text: &[u8]) {
 }
 
 /// Reads a write of a group of any kind but stream and hash.
+#[inline]
 pub fn read_plain_write<'a>(
     reader: &mut Reader<'a>,
     kind: GroupKind,
