@@ -275,18 +275,16 @@ impl Worker {
             return Err(error.unwrap_or_else(|| wanted.unknown_topic(topic, names)).into());
         }
         let names: Vec<_> = found.iter().map(|(topic, at, _)| (topic.name.as_str(), *at)).collect();
-        let beginnings = self.connected()?.beginnings(&names, ASK);
-        let beginnings = beginnings.map_err(|failure| self.failed(&failure))?;
-        let ends = self.connected()?.ends(&names, ASK).map_err(|failure| self.failed(&failure))?;
-        let marks = beginnings.into_iter().zip(ends);
+        let marks = self.connected()?.all_watermarks(&names, ASK);
+        let marks = marks.map_err(|failure| self.failed(&failure))?;
         Ok(found
             .into_iter()
             .zip(marks)
-            .map(|((topic, partition, standing), (earliest, end))| Place {
+            .map(|((topic, partition, standing), marks)| Place {
                 topic,
                 partition,
                 standing,
-                marks: Watermarks { earliest, end },
+                marks,
             })
             .collect())
     }
