@@ -11,7 +11,7 @@ use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::Format;
 use crate::format::avro::Encoder;
 use crate::format::text::write_text;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
 use crate::kafka::RegistryName;
 use crate::kafka::position::is_topic_name;
 use crate::nearest::nearest;
@@ -29,7 +29,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
                   all replicas in sync before its unit is applied; at least once, with headers \
                   redis-kafka.topic, redis-kafka.partition and redis-kafka.offset to tell repeats; \
                   a record without value sends nothing",
-        support: Support::Built,
         arguments: &[NAME],
         options: &[
             Argument::option("KEY", "expression", Kind::Expression)
