@@ -70,12 +70,7 @@ impl<H: Host> Execution<'_, H> {
 
     /// Refuses what asks Kafka where nobody can wait for it.
     fn check_inquiry(&mut self) -> Result<(), CommandError> {
-        if let Some(reason) = self.host.cannot_wait() {
-            return Err(CommandError::new(format!("{reason}: it asks the broker")));
-        }
-        if !self.waiting.has_room() {
-            return Err(CommandError::new("too many clients wait already").hint("try again"));
-        }
+        self.check_can_wait("it asks the broker")?;
         self.registry.inquiries.check_room()
     }
 

@@ -38,19 +38,11 @@ impl<H: Host> Execution<'_, H> {
     }
 
     pub(super) fn replay(&mut self, name: &str, count: Option<u64>) -> Outcome {
-        if let Some(reason) = self.host.cannot_wait() {
-            return Err(CommandError::new(format!("{reason}: it blocks")));
-        }
-        if !self.waiting.has_room() {
-            return Err(CommandError::new("too many clients wait already").hint("try again"));
-        }
+        self.check_can_wait("it blocks")?;
         let known = known(self.registry, name)?;
         let (database, policy) = (known.db, known.declared.letters.clone());
         let status = known.status(self.hold);
-        let Some(lane) = &known.lane else {
-            return Err(CommandError::new(format!("'{name}' does not consume here"))
-                .hint("give the command to the one that consumes"));
-        };
+        let lane = known.consuming(name, "give the command to the one that consumes")?;
         let shared = lane.shared.clone();
         let is_full = status.settles == Settles::Letter;
         if known.declared.initial == Initial::Paused {
