@@ -205,7 +205,7 @@ fn bytes(bytes: Option<&[u8]>) -> String {
     let cut = if length > SHOWN { format!("… ({length} bytes)") } else { String::new() };
     match std::str::from_utf8(bytes) {
         // The cut may fall into a character.
-        Ok(text) => format!("{}{cut}", text.get(..floor(text)).unwrap_or(text)),
+        Ok(text) => format!("{}{cut}", text.get(..text.floor_char_boundary(SHOWN)).unwrap_or(text)),
         Err(_) => {
             let mut text = "hex ".to_owned();
             for byte in shown.iter().take(SHOWN / 2) {
@@ -216,11 +216,6 @@ fn bytes(bytes: Option<&[u8]>) -> String {
             text + &cut
         }
     }
-}
-
-/// The last place up to [`SHOWN`] where a text may be cut.
-fn floor(text: &str) -> usize {
-    (0..=SHOWN.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]
