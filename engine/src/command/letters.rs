@@ -5,7 +5,7 @@ use super::canonical::Setting;
 use super::table::{Entry, Flag, NAME, clause, name};
 use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::Topics;
-use crate::kafka::position::is_topic_name;
+use crate::target::topic_name;
 
 /// Letters shown where COUNT is not given, and at most.
 const SHOWN: u64 = 10;
@@ -108,15 +108,12 @@ impl DeadLetters {
                 .hint("leave it away, or leave DEADLETTERTOPIC away"));
         }
         let word = topic.word()?;
-        match word.text()? {
-            name if !is_topic_name(name) => Err(word
-                .error(format!("'{}' cannot be a Kafka topic", word.shown()))
-                .hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -")),
-            name if topics.has(name) => Err(word
-                .error(format!("the subscription itself reads '{name}'"))
-                .hint("name a topic that it does not read")),
-            name => Ok(DeadLetters::Topic(name.to_owned())),
+        let name = topic_name(word)?;
+        if topics.has(name) {
+            let problem = format!("the subscription itself reads '{name}'");
+            return Err(word.error(problem).hint("name a topic that it does not read"));
         }
+        Ok(DeadLetters::Topic(name.to_owned()))
     }
 
     pub(super) fn setting(&self) -> Setting {

@@ -92,15 +92,22 @@ impl Topic {
 }
 
 fn topic(word: Word<'_>) -> Result<String, CommandError> {
-    match word.text()? {
-        name if is_topic_name(name) => Ok(name.to_owned()),
-        name if name.contains("%{") => Err(word
+    if word.text()?.contains("%{") {
+        return Err(word
             .error("the topic of a TOPIC target is one name, not a template")
-            .hint("make a route for each topic, with WHERE")),
-        _ => Err(word
-            .error(format!("'{}' cannot be a Kafka topic", word.shown()))
-            .hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -")),
+            .hint("make a route for each topic, with WHERE"));
     }
+    topic_name(word).map(str::to_owned)
+}
+
+/// A word that Kafka would accept as the name of a topic to write to.
+pub(crate) fn topic_name(word: Word<'_>) -> Result<&str, CommandError> {
+    let name = word.text()?;
+    if is_topic_name(name) {
+        return Ok(name);
+    }
+    let problem = format!("'{}' cannot be a Kafka topic", word.shown());
+    Err(word.error(problem).hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -"))
 }
 
 fn format(word: Word<'_>) -> Result<Format, CommandError> {
