@@ -90,11 +90,8 @@ impl Preview {
 
     pub(super) fn options(&self) -> Vec<Setting> {
         let mut all = vec![Setting::new("FROM", [self.from.as_str()])];
-        all.extend(self.additions.options());
-        let condition = self.condition.as_ref().map(ToString::to_string);
-        all.extend(condition.map(|text| Setting::new("WHERE", [text])));
-        let selection = self.selection.as_ref().map(ToString::to_string);
-        all.extend(selection.map(|text| Setting::new("SELECT", [text])));
+        let (condition, selection) = (self.condition.as_ref(), self.selection.as_ref());
+        all.extend(super::route::part_options(&self.additions, condition, selection));
         all.extend(window_options(self.start, self.count));
         // A command's arguments end the line.
         all.extend(self.target.as_ref().map(|target| Setting::new("TO", target.arguments())));

@@ -178,11 +178,8 @@ impl Route {
         ];
         // A command's arguments end the line.
         let target = if self.target.runs_command() { all.pop() } else { None };
-        all.extend(self.additions.options());
-        let condition = self.condition.as_ref().map(ToString::to_string);
-        all.extend(condition.map(|text| Setting::new("WHERE", [text])));
-        let selection = self.selection.as_ref().map(ToString::to_string);
-        all.extend(selection.map(|text| Setting::new("SELECT", [text])));
+        let (condition, selection) = (self.condition.as_ref(), self.selection.as_ref());
+        all.extend(part_options(&self.additions, condition, selection));
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
@@ -206,6 +203,18 @@ pub(super) fn parts(
     let selection = selected.map(|word| selection(word, target)).transpose()?;
     let condition = matched.get("WHERE").map(|part| target::expression(part.word()?));
     Ok((Additions::parse(matched)?, condition.transpose()?, selection))
+}
+
+/// What [`parts`] has taken, as settings.
+pub(super) fn part_options(
+    additions: &Additions,
+    condition: Option<&Expression>,
+    selection: Option<&Selection>,
+) -> Vec<Setting> {
+    let mut all = additions.options();
+    all.extend(condition.map(|it| Setting::new("WHERE", [it.to_string()])));
+    all.extend(selection.map(|it| Setting::new("SELECT", [it.to_string()])));
+    all
 }
 
 fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {
