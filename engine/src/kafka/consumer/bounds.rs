@@ -1,6 +1,8 @@
-//! Where partitions begin and end, asked of all their leaders at once.
+//! Where partitions begin and end, and what a position means there, asked of all their leaders at
+//! once.
 
 use super::{Consumer, TopicsError, Watermarks};
+use crate::kafka::position::Position;
 use crate::kafka::problem::{Failure, Operation, Problem};
 use rdkafka::types::RDKafkaRespErr as Code;
 use std::time::Duration;
@@ -41,6 +43,31 @@ impl Consumer {
             answer.map_err(|failure| self.explain(failure.problem))
         };
         Ok(paired(ask(EARLIEST)?, ask(LATEST)?))
+    }
+
+    /// The offset that a position means in each partition, `marks` being what each has; an OFFSET is
+    /// taken as it is. A time that nothing is as young as means the end: what is written from now on.
+    /// None where the group has committed nothing, which is each caller's to judge. Blocks up to
+    /// `timeout`.
+    pub fn offsets_of(
+        &self,
+        position: &Position,
+        partitions: &[(&str, i32)],
+        marks: &[Watermarks],
+        timeout: Duration,
+    ) -> Result<Vec<Option<i64>>, Failure> {
+        Ok(match position {
+            Position::Earliest => marks.iter().map(|marks| Some(marks.earliest)).collect(),
+            Position::Latest => marks.iter().map(|marks| Some(marks.end)).collect(),
+            Position::Offset(offset) => vec![Some(*offset); partitions.len()],
+            Position::Committed => self.committed(partitions, timeout)?,
+            Position::Timestamp(_) | Position::Ago(_) => {
+                let now = jiff::Timestamp::now().as_millisecond();
+                let at = position.timestamp_ms(now).unwrap_or(0);
+                let found = self.offsets_at(partitions, at, timeout)?.into_iter().zip(marks);
+                found.map(|(found, marks)| Some(found.unwrap_or(marks.end))).collect()
+            }
+        })
     }
 
     fn edges(
