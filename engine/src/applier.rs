@@ -48,6 +48,24 @@ pub struct Clash {
     pub problem: String,
 }
 
+impl Clash {
+    /// One clash for each record behind the writes of a key that are refused; `writers` names the
+    /// record behind each write, in the order of the writes.
+    pub fn behind<'w>(
+        writers: impl Iterator<Item = &'w u32>,
+        key: &[u8],
+        problem: &str,
+    ) -> Vec<Clash> {
+        let mut clashes: Vec<Clash> = Vec::new();
+        for &record in writers {
+            if clashes.last().is_none_or(|last| last.record != record) {
+                clashes.push(Clash { record, key: key.to_vec(), problem: problem.to_owned() });
+            }
+        }
+        clashes
+    }
+}
+
 /// What became of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {

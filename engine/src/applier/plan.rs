@@ -88,14 +88,7 @@ impl<'a> Plan<'a> {
     }
 
     fn behind(&self, it: &UnitGroup<'_>, from: usize, count: usize, problem: &str) -> Vec<Clash> {
-        let mut clashes: Vec<Clash> = Vec::new();
-        for &record in self.writers.iter().skip(from).take(count) {
-            if clashes.last().is_none_or(|last| last.record != record) {
-                let (key, problem) = (it.group.key.to_vec(), problem.to_owned());
-                clashes.push(Clash { record, key, problem });
-            }
-        }
-        clashes
+        Clash::behind(self.writers.iter().skip(from).take(count), it.group.key, problem)
     }
 }
 

@@ -1,6 +1,6 @@
 //! COMMAND DOCS and COMMAND INFO: the table in the shape RedisModule_SetCommandInfo takes.
 //!
-//! What is not supported yet is left out, but for statements that as a whole are not.
+//! What is not supported yet is left out.
 
 use super::table::{ENTRIES, Entry, Flag, GROUP};
 use crate::grammar::{Argument, Clause, Kind, Presence, Repetition, Shape, Support};
@@ -68,41 +68,35 @@ pub fn docs() -> Vec<CommandDocs> {
 }
 
 fn command(entry: &Entry) -> CommandDocs {
-    let planned = entry.clause.support == Support::Planned;
-    let note = if planned { " (not supported yet)" } else { "" };
-    let level = if planned { Support::Planned } else { Support::Built };
     CommandDocs {
         name: entry.clause.name,
-        summary: format!("{}{note}", entry.clause.summary),
+        summary: entry.clause.summary.to_owned(),
         since: entry.since,
         group: GROUP,
         complexity: entry.complexity,
         arity: entry.arity(),
         flags: entry.flags,
-        arguments: clause(&entry.clause, level),
+        arguments: clause(&entry.clause),
     }
 }
 
-fn clause(clause: &Clause, level: Support) -> Vec<ArgumentDocs> {
+fn clause(clause: &Clause) -> Vec<ArgumentDocs> {
     let all = clause.arguments.iter().chain(clause.options).chain(clause.trailing);
-    all.filter_map(|part| argument(part, level)).collect()
+    all.filter_map(argument).collect()
 }
 
-/// None for what is not supported yet, unless `level` shows that too.
-fn argument(source: &Argument, level: Support) -> Option<ArgumentDocs> {
-    if level == Support::Built && source.support == Support::Planned {
+/// None for what is not supported yet.
+fn argument(source: &Argument) -> Option<ArgumentDocs> {
+    if source.support == Support::Planned {
         return None;
     }
     let (kind, parts) = match source.shape {
         Shape::Token => (ArgumentKind::PureToken, Vec::new()),
         Shape::Value(kind) => (value_kind(kind), Vec::new()),
-        Shape::OneOf(parts) => (ArgumentKind::OneOf, all(parts, level)),
-        Shape::Block(parts) => (ArgumentKind::Block, all(parts, level)),
+        Shape::OneOf(parts) => (ArgumentKind::OneOf, all(parts)),
+        Shape::Block(parts) => (ArgumentKind::Block, all(parts)),
         Shape::Clause(clauses) => {
-            let shown = clauses
-                .iter()
-                .filter(|clause| level == Support::Planned || clause.support == Support::Built);
-            (ArgumentKind::OneOf, shown.map(|one| alternative(one, level)).collect())
+            (ArgumentKind::OneOf, clauses.iter().map(|one| alternative(one)).collect())
         }
     };
     if parts.is_empty() && matches!(kind, ArgumentKind::OneOf | ArgumentKind::Block) {
@@ -122,11 +116,11 @@ fn argument(source: &Argument, level: Support) -> Option<ArgumentDocs> {
     })
 }
 
-fn all(parts: &[Argument], level: Support) -> Vec<ArgumentDocs> {
-    parts.iter().filter_map(|part| argument(part, level)).collect()
+fn all(parts: &[Argument]) -> Vec<ArgumentDocs> {
+    parts.iter().filter_map(argument).collect()
 }
 
-fn alternative(named: &Clause, level: Support) -> ArgumentDocs {
+fn alternative(named: &Clause) -> ArgumentDocs {
     ArgumentDocs {
         name: named.name.to_lowercase(),
         kind: ArgumentKind::Block,
@@ -134,7 +128,7 @@ fn alternative(named: &Clause, level: Support) -> ArgumentDocs {
         summary: Some(named.summary),
         presence: Presence::Required,
         repetition: Repetition::Once,
-        parts: clause(named, level),
+        parts: clause(named),
     }
 }
 

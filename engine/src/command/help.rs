@@ -19,15 +19,14 @@ fn all() -> Vec<String> {
     let mut lines = vec!["KAFKA.HELP command explains one command. Commands:".to_owned()];
     for entry in ENTRIES {
         lines.push(entry.clause.to_string());
-        lines.push(format!("    {}{}", entry.clause.summary, note(entry.clause.support)));
+        lines.push(format!("    {}", entry.clause.summary));
     }
     lines
 }
 
 fn one(entry: &Entry) -> Vec<String> {
     let clause = &entry.clause;
-    let mut lines =
-        vec![clause.to_string(), format!("    {}{}", clause.summary, note(clause.support))];
+    let mut lines = vec![clause.to_string(), format!("    {}", clause.summary)];
     if !entry.acl.is_empty() {
         lines.push(format!("    Needs {}.", entry.acl));
     }
@@ -41,11 +40,9 @@ fn one(entry: &Entry) -> Vec<String> {
         for row in TARGETS {
             let target = &row.clause;
             lines.push(format!("    {target}"));
-            lines.push(format!("        {}{}", target.summary, note(target.support)));
-            if target.support == Support::Built {
-                for option in target.options {
-                    explain(option, 2, &mut lines);
-                }
+            lines.push(format!("        {}", target.summary));
+            for option in target.options {
+                explain(option, 2, &mut lines);
             }
         }
     }
@@ -64,7 +61,7 @@ fn explain(argument: &Argument, depth: usize, lines: &mut Vec<String>) {
     if !argument.summary.is_empty() || planned {
         let indent = "    ".repeat(depth);
         let colon = if argument.summary.is_empty() { "" } else { ": " };
-        let note = note(argument.support);
+        let note = if planned { NOT_YET } else { "" };
         lines.push(format!("{indent}{argument}{colon}{}{note}", argument.summary));
     }
     if let Shape::OneOf(parts) | Shape::Block(parts) = argument.shape
@@ -74,12 +71,5 @@ fn explain(argument: &Argument, depth: usize, lines: &mut Vec<String>) {
         for part in parts {
             explain(part, inner, lines);
         }
-    }
-}
-
-fn note(support: Support) -> &'static str {
-    match support {
-        Support::Built => "",
-        Support::Planned => NOT_YET,
     }
 }

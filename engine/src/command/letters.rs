@@ -2,10 +2,10 @@
 
 use super::Statement;
 use super::canonical::Setting;
-use super::table::{Entry, Flag, NAME, name};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use super::table::{Entry, Flag, NAME, clause, name};
+use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::Topics;
-use crate::kafka::position::is_topic_name;
+use crate::target::topic_name;
 
 /// Letters shown where COUNT is not given, and at most.
 const SHOWN: u64 = 10;
@@ -43,45 +43,41 @@ pub(super) const TOPIC: Argument = Argument::option("DEADLETTERTOPIC", "topic", 
     .about("a Kafka topic for dead letters, with Kafka Connect's headers, in place of the stream");
 
 pub(super) static DEADLETTERS: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.DEADLETTERS",
-        summary: "Shows a subscription's dead letters, oldest first: where, why, key and value.",
-        support: Support::Built,
-        arguments: &[NAME],
-        options: &[Argument::option("COUNT", "n", Kind::Integer)
+    clause: clause(
+        "KAFKA.DEADLETTERS",
+        "Shows a subscription's dead letters, oldest first: where, why, key and value.",
+        &[NAME],
+        &[Argument::option("COUNT", "n", Kind::Integer)
             .optional()
             .about("so many at most (default 10, up to 1000)")],
-        trailing: None,
-    },
+    ),
     since: "0.1.0",
     complexity: "O(N) with N the number of dead letters shown",
     flags: &[Flag::ReadOnly],
     acl: "read access to the key kafka:deadletters:name",
-    build: Some(|matched| {
+    build: |matched| {
         let count = count(matched, SHOWN_MAX)?.unwrap_or(SHOWN);
         Ok(Statement::DeadLetters { name: name(matched)?, count })
-    }),
+    },
 };
 
 pub(super) static REPLAY: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.REPLAY",
-        summary: "Sends dead letters through the routes as they are now, oldest first; what is \
+    clause: clause(
+        "KAFKA.REPLAY",
+        "Sends dead letters through the routes as they are now, oldest first; what is \
                   applied is no dead letter any more.",
-        support: Support::Built,
-        arguments: &[NAME],
-        options: &[Argument::option("COUNT", "n", Kind::Integer)
+        &[NAME],
+        &[Argument::option("COUNT", "n", Kind::Integer)
             .optional()
             .about("so many at most (default: all there are)")],
-        trailing: None,
-    },
+    ),
     since: "0.1.0",
     complexity: "O(N) with N the number of dead letters replayed; blocks for at most 60 seconds",
     flags: &[Flag::Write, Flag::Admin, Flag::DenyOom, Flag::Blocking, Flag::NoScript],
     acl: "",
-    build: Some(|matched| {
+    build: |matched| {
         Ok(Statement::Replay { name: name(matched)?, count: count(matched, u64::MAX)? })
-    }),
+    },
 };
 
 fn count(matched: &Match<'_>, most: u64) -> Result<Option<u64>, CommandError> {
@@ -112,15 +108,12 @@ impl DeadLetters {
                 .hint("leave it away, or leave DEADLETTERTOPIC away"));
         }
         let word = topic.word()?;
-        match word.text()? {
-            name if !is_topic_name(name) => Err(word
-                .error(format!("'{}' cannot be a Kafka topic", word.shown()))
-                .hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -")),
-            name if topics.has(name) => Err(word
-                .error(format!("the subscription itself reads '{name}'"))
-                .hint("name a topic that it does not read")),
-            name => Ok(DeadLetters::Topic(name.to_owned())),
+        let name = topic_name(word)?;
+        if topics.has(name) {
+            let problem = format!("the subscription itself reads '{name}'");
+            return Err(word.error(problem).hint("name a topic that it does not read"));
         }
+        Ok(DeadLetters::Topic(name.to_owned()))
     }
 
     pub(super) fn setting(&self) -> Setting {

@@ -3,9 +3,9 @@
 use super::Statement;
 use super::canonical::Setting;
 use super::subscribe::{POSITIONS, format, position};
-use super::table::{Entry, Flag};
+use super::table::{Entry, Flag, clause};
 use crate::format::{Format, Needs};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition};
 use crate::kafka::{Connection, Position, RegistryName, Topics};
 
 /// Which Kafka cluster is looked into.
@@ -96,15 +96,6 @@ const TOPIC: Argument = Argument::value("topic", Kind::Text);
 
 const FLAGS: &[Flag] = &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript];
 
-const fn clause(
-    name: &'static str,
-    summary: &'static str,
-    arguments: &'static [Argument],
-    options: &'static [Argument],
-) -> Clause {
-    Clause { name, summary, support: Support::Built, arguments, options, trailing: None }
-}
-
 pub(super) static TOPICS: Entry = Entry {
     clause: clause(
         "KAFKA.TOPICS",
@@ -116,7 +107,7 @@ pub(super) static TOPICS: Entry = Entry {
     complexity: "O(N) with N the number of topics; asks the broker for at most 10 seconds",
     flags: FLAGS,
     acl: "",
-    build: Some(|matched| Ok(Statement::Topics { source: source(matched)? })),
+    build: |matched| Ok(Statement::Topics { source: source(matched)? }),
 };
 
 pub(super) static PEEK: Entry = Entry {
@@ -141,14 +132,13 @@ pub(super) static PEEK: Entry = Entry {
     complexity: "O(N) with N the number of records read; asks the broker for at most 10 seconds",
     flags: FLAGS,
     acl: "",
-    build: Some(|matched| Peek::build(matched).map(Statement::Peek)),
+    build: |matched| Peek::build(matched).map(Statement::Peek),
 };
 
 pub(super) static PRODUCE: Entry = Entry {
     clause: Clause {
         name: "KAFKA.PRODUCE",
         summary: "Sends records to a topic, one a value, and answers where they stand.",
-        support: Support::Built,
         arguments: &[TOPIC],
         options: &[
             SOURCE,
@@ -190,7 +180,7 @@ pub(super) static PRODUCE: Entry = Entry {
     complexity: "O(N) with N the number of records; asks the broker for at most 10 seconds",
     flags: FLAGS,
     acl: "",
-    build: Some(|matched| Produce::build(matched).map(Statement::Produce)),
+    build: |matched| Produce::build(matched).map(Statement::Produce),
 };
 
 impl Peek {

@@ -1,4 +1,5 @@
-//! Statements: what users say. One table, from which come the parser, the
+//! Statements: what users say. One table, from which come the parser, the help, COMMAND DOCS and the
+//! reference page.
 
 mod additions;
 mod canonical;
@@ -177,12 +178,8 @@ pub fn parse(arguments: &[&[u8]]) -> Result<Statement, CommandError> {
     let Some(entry) = find(name) else {
         return Err(unknown(name));
     };
-    let Some(build) = entry.build else {
-        let name = entry.clause.short_name();
-        return Err(CommandError::new(format!("{name} is not supported yet")).of(entry.clause.name));
-    };
     match_clause(&entry.clause, Arguments::new(words))
-        .and_then(|matched| build(&matched))
+        .and_then(|matched| (entry.build)(&matched))
         .map_err(|error| error.of(entry.clause.name))
 }
 

@@ -3,10 +3,10 @@
 use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
 use super::look::{COUNT, START, count, start, window_options};
-use super::table::{Entry, Flag};
+use super::table::{Entry, Flag, clause};
 use super::{Additions, Replace, Route, Scope, Statement};
 use crate::expression::{Expression, Selection};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, CommandError, Kind, Match};
 use crate::kafka::Position;
 use crate::target::{self, Target};
 
@@ -33,12 +33,11 @@ pub struct Preview {
 pub const PREVIEWED: &str = "preview";
 
 pub(super) static ENTRY: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.PREVIEW",
-        summary: "Shows what a route would write, writing nothing.",
-        support: Support::Built,
-        arguments: &[],
-        options: &[
+    clause: clause(
+        "KAFKA.PREVIEW",
+        "Shows what a route would write, writing nothing.",
+        &[],
+        &[
             Argument::option("FROM", "subscription", Kind::Name)
                 .about("the subscription whose records are shown"),
             Argument::clause("TO", "target", target::CLAUSES).optional().about(
@@ -51,13 +50,12 @@ pub(super) static ENTRY: Entry = Entry {
             START,
             COUNT,
         ],
-        trailing: None,
-    },
+    ),
     since: "0.1.0",
     complexity: "O(N) with N the number of records shown; asks the broker for at most 10 seconds",
     flags: &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript],
     acl: "the rights of a KAFKA.ROUTE to this target",
-    build: Some(|matched| Preview::build(matched).map(|it| Statement::Preview(Box::new(it)))),
+    build: |matched| Preview::build(matched).map(|it| Statement::Preview(Box::new(it))),
 };
 
 impl Preview {
@@ -92,11 +90,8 @@ impl Preview {
 
     pub(super) fn options(&self) -> Vec<Setting> {
         let mut all = vec![Setting::new("FROM", [self.from.as_str()])];
-        all.extend(self.additions.options());
-        let condition = self.condition.as_ref().map(ToString::to_string);
-        all.extend(condition.map(|text| Setting::new("WHERE", [text])));
-        let selection = self.selection.as_ref().map(ToString::to_string);
-        all.extend(selection.map(|text| Setting::new("SELECT", [text])));
+        let (condition, selection) = (self.condition.as_ref(), self.selection.as_ref());
+        all.extend(super::route::part_options(&self.additions, condition, selection));
         all.extend(window_options(self.start, self.count));
         // A command's arguments end the line.
         all.extend(self.target.as_ref().map(|target| Setting::new("TO", target.arguments())));

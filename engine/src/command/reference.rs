@@ -113,16 +113,14 @@ fn flag(flag: Flag) -> String {
 }
 
 fn section(clause: &Clause, facts: &str) -> String {
-    let built = clause.support == Support::Built;
     let mut text = format!("\n### {}\n\n    {clause}\n\n", clause.name);
-    text += &format!("{}{}\n", sentence(clause.summary), note(built));
+    text += &format!("{}\n", sentence(clause.summary));
     if !facts.is_empty() {
         text += &format!("\n{facts}\n");
     }
     let arguments = clause.arguments.iter().chain(clause.options).chain(clause.trailing);
     let mut list = String::new();
-    // Of what cannot be used yet, the first line says enough.
-    arguments.filter(|_| built).for_each(|argument| explain(argument, 0, &mut list));
+    arguments.for_each(|argument| explain(argument, 0, &mut list));
     if list.is_empty() { text } else { format!("{text}\n{list}") }
 }
 
@@ -132,8 +130,9 @@ fn explain(argument: &Argument, depth: usize, list: &mut String) {
     let mut inner = depth;
     if !argument.summary.is_empty() || !built {
         let indent = "  ".repeat(depth);
+        let note = if built { "" } else { " *(not supported yet)*" };
         let colon = if argument.summary.is_empty() { "" } else { ": " };
-        *list += &format!("{indent}- `{argument}`{colon}{}{}\n", argument.summary, note(built));
+        *list += &format!("{indent}- `{argument}`{colon}{}{note}\n", argument.summary);
         inner += 1;
     }
     if let Shape::OneOf(parts) | Shape::Block(parts) = argument.shape
@@ -148,8 +147,4 @@ fn sentence(summary: &str) -> String {
     let first = characters.next().map(|first| first.to_uppercase().to_string());
     let text = first.unwrap_or_default() + characters.as_str();
     if text.ends_with('.') { text } else { text + "." }
-}
-
-fn note(built: bool) -> &'static str {
-    if built { "" } else { " *(not supported yet)*" }
 }

@@ -2,13 +2,13 @@
 
 use super::additions::{EACH, JOIN};
 use super::canonical::Setting;
-use super::table::{Entry, Flag, NAME, name};
+use super::table::{Entry, Flag, NAME, clause, name};
 use super::{Additions, Envelope, Replace, Statement, Subscribe};
 use crate::expression::{
     Expression, ExpressionError, Layout, Selection, Types, check, check_condition,
 };
 use crate::format::Format;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::grammar::{Argument, CommandError, Kind, Match, Word};
 use crate::kafka::Connection;
 use crate::record::Type;
 use crate::target::{self, Target};
@@ -55,12 +55,11 @@ pub(super) const SELECT: Argument = Argument::option("SELECT", "selection", Kind
     .about("write these fields (default: all of the value's top level)");
 
 pub(super) static ENTRY: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.ROUTE",
-        summary: "Says which key each record goes to and what is written there.",
-        support: Support::Built,
-        arguments: &[NAME],
-        options: &[
+    clause: clause(
+        "KAFKA.ROUTE",
+        "Says which key each record goes to and what is written there.",
+        &[NAME],
+        &[
             REPLACE,
             Argument::option("FROM", "subscription", Kind::Name)
                 .about("the subscription whose records it takes"),
@@ -72,13 +71,12 @@ pub(super) static ENTRY: Entry = Entry {
             SELECT,
             Argument::token("NOW").optional().about("take only records that come from now on"),
         ],
-        trailing: None,
-    },
+    ),
     since: "0.1.0",
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin, Flag::DenyOom],
     acl: "write access to the literal start of the target's key template",
-    build: Some(|matched| Route::build(matched).map(Statement::Route)),
+    build: |matched| Route::build(matched).map(Statement::Route),
 };
 
 /// The options that say true or false of a record.
@@ -180,11 +178,8 @@ impl Route {
         ];
         // A command's arguments end the line.
         let target = if self.target.runs_command() { all.pop() } else { None };
-        all.extend(self.additions.options());
-        let condition = self.condition.as_ref().map(ToString::to_string);
-        all.extend(condition.map(|text| Setting::new("WHERE", [text])));
-        let selection = self.selection.as_ref().map(ToString::to_string);
-        all.extend(selection.map(|text| Setting::new("SELECT", [text])));
+        let (condition, selection) = (self.condition.as_ref(), self.selection.as_ref());
+        all.extend(part_options(&self.additions, condition, selection));
         if self.scope == Scope::Now {
             all.push(Setting::new("NOW", [""; 0]));
         }
@@ -208,6 +203,18 @@ pub(super) fn parts(
     let selection = selected.map(|word| selection(word, target)).transpose()?;
     let condition = matched.get("WHERE").map(|part| target::expression(part.word()?));
     Ok((Additions::parse(matched)?, condition.transpose()?, selection))
+}
+
+/// What [`parts`] has taken, as settings.
+pub(super) fn part_options(
+    additions: &Additions,
+    condition: Option<&Expression>,
+    selection: Option<&Selection>,
+) -> Vec<Setting> {
+    let mut all = additions.options();
+    all.extend(condition.map(|it| Setting::new("WHERE", [it.to_string()])));
+    all.extend(selection.map(|it| Setting::new("SELECT", [it.to_string()])));
+    all
 }
 
 fn selection(word: Word<'_>, target: &Target) -> Result<Selection, CommandError> {

@@ -2,8 +2,8 @@
 
 use super::Statement;
 use super::subscribe::{POSITIONS, position};
-use super::table::{Entry, Flag, NAME, name};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, alternatives};
+use super::table::{Entry, Flag, NAME, clause, name};
+use crate::grammar::{Argument, CommandError, Kind, Match, alternatives};
 use crate::kafka::position::is_topic_name;
 use crate::kafka::{Position, Topics};
 use crate::nearest::nearest;
@@ -40,22 +40,20 @@ const PARTITION: Argument = Argument::block(
 );
 
 pub(super) static ENTRY: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.SEEK",
-        summary: "Moves a subscription to another position, in one step with its ledger; the reply \
+    clause: clause(
+        "KAFKA.SEEK",
+        "Moves a subscription to another position, in one step with its ledger; the reply \
                   says from where to where.",
-        support: Support::Built,
-        arguments: &[NAME, PARTITION.optional(), Argument::one_of("position", POSITIONS)],
-        options: &[Argument::token("FORCE")
+        &[NAME, PARTITION.optional(), Argument::one_of("position", POSITIONS)],
+        &[Argument::token("FORCE")
             .optional()
             .about("go back although appends or aggregates would double")],
-        trailing: None,
-    },
+    ),
     since: "0.1.0",
     complexity: "O(N) with N the number of partitions; asks the broker for at most 10 seconds",
     flags: &[Flag::Write, Flag::Admin, Flag::Blocking, Flag::NoScript],
     acl: "",
-    build: Some(|matched| Seek::build(matched).map(Statement::Seek)),
+    build: |matched| Seek::build(matched).map(Statement::Seek),
 };
 
 impl Seek {

@@ -1,12 +1,10 @@
 //! KAFKA.SUBSCRIBE: names Kafka topics.
 
 use super::canonical::Setting;
-use super::table::{Entry, Flag, NAME, name};
+use super::table::{Entry, Flag, NAME, clause, name};
 use super::{DeadLetters, Replace, Statement};
 use crate::format::{FORMATS, Format, Needs};
-use crate::grammar::{
-    Argument, Clause, CommandError, Kind, Match, Support, Word, alternatives, is_name_byte,
-};
+use crate::grammar::{Argument, CommandError, Kind, Match, Word, alternatives, is_name_byte};
 use crate::kafka::{Connection, Position, RegistryName, Topics};
 use crate::nearest::nearest;
 
@@ -98,19 +96,17 @@ const DEFAULT_KEY: Format = Format::String;
 const DEFAULT_VALUE: Format = Format::Json;
 
 pub(super) static ENTRY: Entry = Entry {
-    clause: Clause {
-        name: "KAFKA.SUBSCRIBE",
-        summary: "Names Kafka topics to read; consumes once it has a route.",
-        support: Support::Built,
-        arguments: &[NAME],
-        options: OPTIONS,
-        trailing: None,
-    },
+    clause: clause(
+        "KAFKA.SUBSCRIBE",
+        "Names Kafka topics to read; consumes once it has a route.",
+        &[NAME],
+        OPTIONS,
+    ),
     since: "0.1.0",
     complexity: "O(N) with N the number of partitions; asks the broker for at most 2 seconds",
     flags: &[Flag::Write, Flag::Admin, Flag::DenyOom, Flag::Blocking, Flag::NoScript],
     acl: "",
-    build: Some(|matched| Subscribe::build(matched).map(Statement::Subscribe)),
+    build: |matched| Subscribe::build(matched).map(Statement::Subscribe),
 };
 
 const OPTIONS: &[Argument] = &[

@@ -1,7 +1,7 @@
 //! The one table of statements.
 
 use super::{Offsets, Settle, Statement, letters, look, preview, route, seek, subscribe};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::nearest::nearest;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub type Build = fn(&Match<'_>) -> Result<Statement, CommandError>;
 /// A row of [`ENTRIES`]: one statement.
 #[derive(Debug)]
 pub struct Entry {
-    /// Name, summary, grammar and whether it is built.
+    /// Name, summary and grammar.
     pub clause: Clause,
     /// The first version of redis-kafka that has it.
     pub since: &'static str,
@@ -44,8 +44,8 @@ pub struct Entry {
     pub flags: &'static [Flag],
     /// What a user needs to be allowed beside the command itself; empty for nothing.
     pub acl: &'static str,
-    /// None where it is not built.
-    pub build: Option<Build>,
+    /// What makes the statement.
+    pub build: Build,
 }
 
 /// The group of all commands in COMMAND DOCS.
@@ -126,14 +126,14 @@ impl Flag {
 
 pub(super) const NAME: Argument = Argument::value("name", Kind::Name);
 
-/// The grammar of a built statement that is described by its words alone.
-const fn clause(
+/// The grammar of a statement.
+pub(super) const fn clause(
     name: &'static str,
     summary: &'static str,
     arguments: &'static [Argument],
     options: &'static [Argument],
 ) -> Clause {
-    Clause { name, summary, support: Support::Built, arguments, options, trailing: None }
+    Clause { name, summary, arguments, options, trailing: None }
 }
 
 pub(super) static UNROUTE: Entry = Entry {
@@ -142,7 +142,7 @@ pub(super) static UNROUTE: Entry = Entry {
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| Ok(Statement::Unroute { name: name(matched)? })),
+    build: |matched| Ok(Statement::Unroute { name: name(matched)? }),
 };
 
 pub(super) static UNSUBSCRIBE: Entry = Entry {
@@ -158,11 +158,11 @@ pub(super) static UNSUBSCRIBE: Entry = Entry {
     complexity: "O(N) with N the number of partitions",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| {
+    build: |matched| {
         let keep = matched.has("KEEPOFFSETS");
         let offsets = if keep { Offsets::Keep } else { Offsets::Delete };
         Ok(Statement::Unsubscribe { name: name(matched)?, offsets })
-    }),
+    },
 };
 
 pub(super) static LIST: Entry = Entry {
@@ -171,7 +171,7 @@ pub(super) static LIST: Entry = Entry {
     complexity: "O(N) with N the number of subscriptions",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
     acl: "",
-    build: Some(|_| Ok(Statement::List)),
+    build: |_| Ok(Statement::List),
 };
 
 pub(super) static INFO: Entry = Entry {
@@ -180,7 +180,7 @@ pub(super) static INFO: Entry = Entry {
     complexity: "O(N) with N the number of partitions",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
     acl: "",
-    build: Some(|matched| Ok(Statement::Info { name: name(matched)? })),
+    build: |matched| Ok(Statement::Info { name: name(matched)? }),
 };
 
 pub(super) static PAUSE: Entry = Entry {
@@ -189,7 +189,7 @@ pub(super) static PAUSE: Entry = Entry {
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| Ok(Statement::Pause { name: name(matched)? })),
+    build: |matched| Ok(Statement::Pause { name: name(matched)? }),
 };
 
 pub(super) static RESUME: Entry = Entry {
@@ -210,14 +210,14 @@ pub(super) static RESUME: Entry = Entry {
     complexity: "O(1)",
     flags: &[Flag::Write, Flag::Admin],
     acl: "",
-    build: Some(|matched| {
+    build: |matched| {
         let settle = match (matched.has("SKIP"), matched.has("DEADLETTER")) {
             (true, _) => Some(Settle::Skip),
             (_, true) => Some(Settle::DeadLetter),
             _ => None,
         };
         Ok(Statement::Resume { name: name(matched)?, settle })
-    }),
+    },
 };
 
 /// The longest time-out of KAFKA.WAIT, in milliseconds: what Redis can add to its clock.
@@ -238,12 +238,12 @@ pub(super) static WAIT: Entry = Entry {
     complexity: "O(N) with N the number of partitions",
     flags: &[Flag::ReadOnly, Flag::Blocking, Flag::NoScript],
     acl: "",
-    build: Some(|matched| {
+    build: |matched| {
         let timeout = matched.word_of("timeout-ms")?.integer(0..=WAIT_MAX_MS);
         let timeout =
             timeout.map_err(|error| error.hint("milliseconds without a unit, as 5000"))?;
         Ok(Statement::Wait { name: name(matched)?, timeout: Duration::from_millis(timeout) })
-    }),
+    },
 };
 
 pub(super) static CONNECTIONS: Entry = Entry {
@@ -252,7 +252,7 @@ pub(super) static CONNECTIONS: Entry = Entry {
     complexity: "O(N) with N the number of profiles",
     flags: &[Flag::ReadOnly, Flag::AllowStale],
     acl: "",
-    build: Some(|_| Ok(Statement::Connections)),
+    build: |_| Ok(Statement::Connections),
 };
 
 pub(super) static HELP: Entry = Entry {
@@ -266,7 +266,7 @@ pub(super) static HELP: Entry = Entry {
     complexity: "O(1)",
     flags: &[Flag::ReadOnly, Flag::AllowStale, Flag::AllowLoading, Flag::Fast],
     acl: "",
-    build: Some(build_help),
+    build: build_help,
 };
 
 fn build_help(matched: &Match<'_>) -> Result<Statement, CommandError> {

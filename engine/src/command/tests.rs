@@ -174,8 +174,6 @@ fn what_differs_under_a_taken_name_is_said() {
 fn the_table_is_sound() {
     for entry in ENTRIES {
         let clause = &entry.clause;
-        let built = clause.support == crate::grammar::Support::Built;
-        assert_eq!(entry.build.is_some(), built, "{}", clause.name);
         assert_eq!(find(clause.name.to_lowercase().as_bytes()), Some(*entry));
         let help = help(Some(entry)).join("\n");
         assert!(help.starts_with(&clause.to_string()), "{help}");

@@ -9,6 +9,15 @@ use crate::state::{State, Status};
 use crate::worker::Lane;
 use std::sync::Arc;
 
+/// How a route's own ledger ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LedgerEnd {
+    /// At once, before another route of that name begins, or with its subscription.
+    Delete,
+    /// As nobody needs it any more, but may still look at it.
+    Retire,
+}
+
 impl Registry {
     /// The routes of a subscription that catch up, in the order they were made.
     pub(super) fn late_of(&self, subscription: &str) -> Vec<String> {
@@ -86,31 +95,23 @@ impl Registry {
         if let Some(lane) = self.lane(subscription) {
             lane.shared.settle_late(route);
         }
-        self.retire_late(host, db, subscription, route)
+        self.end_late(host, db, (subscription, route), LedgerEnd::Retire)
     }
 
-    /// Deletes a route's own ledger, if there is one, before another route of that name begins.
-    pub(super) fn delete_late(
+    /// Has a route's own ledger go, if there is one.
+    pub(super) fn end_late(
         &self,
         host: &mut impl Host,
         db: i32,
-        subscription: &str,
-        route: &str,
+        (subscription, route): (&str, &str),
+        end: LedgerEnd,
     ) -> Result<(), String> {
         let partitions = self.partitions_of(subscription);
-        host.delete_ledger(db, &catch_up_name(subscription, route), &partitions)
-    }
-
-    /// Lets a route's own ledger go, if there is one, as nobody needs it any more.
-    pub(super) fn retire_late(
-        &self,
-        host: &mut impl Host,
-        db: i32,
-        subscription: &str,
-        route: &str,
-    ) -> Result<(), String> {
-        let partitions = self.partitions_of(subscription);
-        host.retire_ledger(db, &catch_up_name(subscription, route), &partitions)
+        let ledger = catch_up_name(subscription, route);
+        match end {
+            LedgerEnd::Delete => host.delete_ledger(db, &ledger, &partitions),
+            LedgerEnd::Retire => host.retire_ledger(db, &ledger, &partitions),
+        }
     }
 
     fn partitions_of(&self, subscription: &str) -> Vec<(Arc<str>, i32)> {

@@ -278,11 +278,8 @@ fn match_named<'a>(
     let Some(word) = words.take() else {
         return Err(CommandError::incomplete(words.next_number()));
     };
-    let clause = match clauses.iter().find(|clause| word.is(clause.name)) {
-        Some(clause) if clause.support == Support::Built => clause,
-        known => {
-            return Err(refusal::wrong_clause(argument, clauses, known.copied(), word));
-        }
+    let Some(clause) = clauses.iter().find(|clause| word.is(clause.name)) else {
+        return Err(refusal::wrong_clause(argument, clauses, word));
     };
     found.clause = Some(clause);
     match_sequence(clause.arguments, words, found)

@@ -18,7 +18,7 @@ pub use word::{Arguments, NAME_MAX, Word, is_name, is_name_byte};
 /// What the names of all commands start with.
 pub const COMMAND_PREFIX: &str = "KAFKA.";
 
-/// Whether this version can do what a row of a table describes.
+/// Whether this version can do what an argument describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     /// It works.
@@ -119,8 +119,6 @@ pub struct Clause {
     pub name: &'static str,
     /// One line for help.
     pub summary: &'static str,
-    /// Whether it works.
-    pub support: Support,
     /// What comes first, in this order.
     pub arguments: &'static [Argument],
     /// What follows in any order.

@@ -37,24 +37,19 @@ pub(super) fn wrong_choice(
     }
 }
 
-/// A word that names none of `clauses`, or `known`, which is not built.
+/// A word that names none of `clauses`.
 pub(super) fn wrong_clause(
     argument: &Argument,
     clauses: &[&Clause],
-    known: Option<&Clause>,
     word: Word<'_>,
 ) -> CommandError {
-    let built = clauses.iter().filter(|clause| clause.support == Support::Built);
-    let built = alternatives(built.map(|clause| clause.name));
-    if let Some(known) = known {
-        let what = format!("{} '{}'", argument.name, known.name);
-        return CommandError::unsupported(&what, word.number).hint(format!("use {built}"));
-    }
     let shown = word.shown();
     let error = word.error(format!("unknown {} '{shown}'", argument.name));
     match nearest(&shown, clauses.iter().map(|clause| clause.name)) {
         Some(near) => error.did_you_mean(Some(near)),
-        None => error.hint(format!("use {built}")),
+        None => {
+            error.hint(format!("use {}", alternatives(clauses.iter().map(|clause| clause.name))))
+        }
     }
 }
 

@@ -62,8 +62,7 @@ impl ClientContext for Ears {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        self.reports.report(code as i32, reason);
+        self.reports.error(&error, reason);
     }
 }
 
@@ -78,7 +77,7 @@ impl Admin {
     /// [`super::producer_config`] answers.
     pub fn connect(config: &ClientConfig, timeout: Duration) -> Result<Admin, Failure> {
         let known = requests(config, timeout)?;
-        let client = config.create().map_err(|error| no_client(&error))?;
+        let client = config.create().map_err(|error| Failure::no_client(&error))?;
         Ok(Admin { client, known })
     }
 
@@ -121,7 +120,9 @@ impl Admin {
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => return Err(Failure { operation, problem: problem_of(code) }),
+                Err((_, code)) => {
+                    return Err(Failure { operation, problem: Problem::of_code(code) });
+                }
             }
         }
         Ok(())
@@ -135,7 +136,7 @@ fn requests(config: &ClientConfig, timeout: Duration) -> Result<BTreeSet<String>
     let mut config = config.clone();
     config.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
     let client: BaseProducer<Ears> =
-        config.create_with_context(ears).map_err(|error| no_client(&error))?;
+        config.create_with_context(ears).map_err(|error| Failure::no_client(&error))?;
     let answer = client.client().fetch_metadata(None, timeout);
     let heard = client.context();
     // Once a broker has answered, it has told what it takes: the log lies there to be read.
@@ -157,19 +158,8 @@ fn requests(config: &ClientConfig, timeout: Duration) -> Result<BTreeSet<String>
     }
 }
 
-fn no_client(error: &KafkaError) -> Failure {
-    let words = match error {
-        // Without the value, which may be a secret.
-        KafkaError::ClientConfig(_, words, property, _) => format!("{property}: {words}"),
-        other => other.to_string(),
-    };
-    let problem = Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words);
-    Failure { operation: Operation::Connect, problem }
-}
-
 fn failure(operation: Operation, error: &KafkaError) -> Failure {
-    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-    Failure { operation, problem: problem_of(code) }
+    Failure { operation, problem: Problem::of(error) }
 }
 
 fn options(timeout: Duration) -> AdminOptions {
@@ -187,13 +177,6 @@ fn retention(topic: &ConfigResource) -> Retention {
         bytes: number("retention.bytes"),
         policy: text("cleanup.policy"),
     }
-}
-
-/// In librdkafka's words, which rdkafka shows as `Name (words)`.
-pub(super) fn problem_of(code: RDKafkaErrorCode) -> Problem {
-    let shown = code.to_string();
-    let words = shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')'));
-    Problem::new(code as i32, words.unwrap_or(&shown))
 }
 
 #[cfg(test)]

@@ -15,12 +15,10 @@ use super::problem::{Failure, Operation, Problem, ProblemKind};
 use super::topic_id::TopicId;
 use crate::nearest::nearest;
 
+mod bounds;
 mod survey;
 
 pub use survey::TopicShape;
-
-/// The timestamp that stands for the end in ListOffsets.
-const LATEST: i64 = -1;
 
 /// A topic as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,22 +274,20 @@ impl Consumer {
         timestamp_ms: i64,
         timeout: Duration,
     ) -> Result<Vec<Option<i64>>, Failure> {
+        self.list_offsets(partitions, timestamp_ms, timeout).map(known)
+    }
+
+    /// What ListOffsets answers to a time, or to what stands for one; negative: none.
+    fn list_offsets(
+        &self,
+        partitions: &[(&str, i32)],
+        timestamp_ms: i64,
+        timeout: Duration,
+    ) -> Result<Vec<i64>, Failure> {
         let operation = Operation::OffsetsAt;
         let names = c_topics(partitions.iter().map(|(topic, _)| *topic), operation)?;
         let entries = partition_offsets(&names, partitions, timestamp_ms);
-        self.handle.offsets_for_times(entries, timeout).map(known).map_err(named(operation))
-    }
-
-    /// Where each partition ends: its last stable offset under read_committed. One question to
-    /// each leader, all at once. Blocks up to `timeout`.
-    pub fn ends(&self, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<i64>, Failure> {
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ends: Option<Vec<i64>> =
-            self.offsets_at(partitions, LATEST, timeout)?.into_iter().collect();
-        let code = Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE as i32;
-        ends.ok_or_else(|| named(Operation::Watermarks)(Problem::new(code, "an end is not known")))
+        self.handle.offsets_for_times(entries, timeout).map_err(named(operation))
     }
 
     /// What the group has committed (the next offset); None where nothing. Blocks up to `timeout`.

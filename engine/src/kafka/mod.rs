@@ -3,7 +3,6 @@
 //! Everything here is called from a subscription's own thread. Only [`Waker`] is used across threads.
 
 mod admin;
-pub mod beginnings;
 pub mod connection;
 mod consumer;
 mod groups;

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError;
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_resp_err_t as Code;
 
@@ -117,13 +116,7 @@ impl Handle {
     pub(super) fn new(config: &ClientConfig) -> Result<Self, Problem> {
         let invalid =
             |words: &str| Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, words);
-        let native = config.create_native_config().map_err(|error| match error {
-            // Without the value, which may be a secret.
-            KafkaError::ClientConfig(_, words, property, _) => {
-                invalid(&format!("{property}: {words}"))
-            }
-            other => invalid(&other.to_string()),
-        })?;
+        let native = config.create_native_config().map_err(|error| Problem::no_client(&error))?;
         let reports = Arc::new(Reports::new());
         let mut words = [0 as c_char; ERROR_TEXT_SIZE];
         // SAFETY: the configuration is valid; the opaque outlives the client, since `close` keeps

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use log::Level;
 use parking_lot::Mutex;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr as Code;
 
 /// Log lines of one consumer passed on a second; the rest is counted.
@@ -114,6 +115,31 @@ impl Problem {
             at: Timestamp::now(),
         }
     }
+
+    /// What a call of rdkafka's failed with.
+    pub(super) fn of(error: &KafkaError) -> Self {
+        Self::of_code(code_of(error))
+    }
+
+    /// In librdkafka's words, which rdkafka shows as `Name (words)`.
+    pub(super) fn of_code(code: RDKafkaErrorCode) -> Self {
+        let shown = code.to_string();
+        let words = shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')'));
+        Self::new(code as i32, words.unwrap_or(&shown))
+    }
+
+    /// Why no client can be made, without the property's value, which may be a secret.
+    pub(super) fn no_client(error: &KafkaError) -> Self {
+        let words = match error {
+            KafkaError::ClientConfig(_, words, property, _) => format!("{property}: {words}"),
+            other => other.to_string(),
+        };
+        Self::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words)
+    }
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
 }
 
 /// librdkafka's words where a broker closes or breaks off a TLS handshake (rdkafka_ssl.c).
@@ -185,6 +211,13 @@ pub struct Failure {
     pub operation: Operation,
     /// What went wrong.
     pub problem: Problem,
+}
+
+impl Failure {
+    /// No client can be made of what was configured.
+    pub(super) fn no_client(error: &KafkaError) -> Self {
+        Self { operation: Operation::Connect, problem: Problem::no_client(error) }
+    }
 }
 
 /// librdkafka reports a cut log and an offset out of range alike, as AUTO_OFFSET_RESET with the cause
@@ -344,6 +377,11 @@ impl Reports {
             return;
         }
         *last = Some(Problem::new(code, words));
+    }
+
+    /// Keeps what a client of rdkafka's is told of.
+    pub(super) fn error(&self, error: &KafkaError, reason: &str) {
+        self.report(code_of(error) as i32, reason);
     }
 
     /// Passes a line of librdkafka's log on, at most [`LOG_LINES_A_SECOND`]; `level` is syslog's.

@@ -4,9 +4,8 @@
 //! and repeating; a thread of the producer counts what comes back, so that the sender may do other
 //! things meanwhile.
 
-use super::admin::problem_of;
 use super::native::Waker;
-use super::problem::{Failure, Operation, Problem, ProblemKind, Reports};
+use super::problem::{Failure, Problem, ProblemKind, Reports};
 use parking_lot::{Condvar, Mutex};
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -125,8 +124,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        self.reports.report(code as i32, reason);
+        self.reports.error(&error, reason);
     }
 }
 
@@ -135,13 +133,9 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        let failure = result.as_ref().err().map(|(error, _)| problem(error));
+        let failure = result.as_ref().err().map(|(error, _)| Problem::of(error));
         self.settle(tag >> NUMBER_BITS, tag & ((1 << NUMBER_BITS) - 1), failure);
     }
-}
-
-fn problem(error: &KafkaError) -> Problem {
-    problem_of(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
 }
 
 /// Whether no repeating helps: the message itself is refused.
@@ -193,15 +187,8 @@ impl Producer {
             changed: Condvar::new(),
             waker,
         };
-        let client = config.create_with_context(deliveries).map_err(|error| {
-            let words = match error {
-                // Without the value, which may be a secret.
-                KafkaError::ClientConfig(_, words, property, _) => format!("{property}: {words}"),
-                other => other.to_string(),
-            };
-            let problem = Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words);
-            Failure { operation: Operation::Connect, problem }
-        })?;
+        let client =
+            config.create_with_context(deliveries).map_err(|error| Failure::no_client(&error))?;
         Ok(Producer { client, shipments: 0 })
     }
 
@@ -216,10 +203,10 @@ impl Producer {
             .client
             .client()
             .fetch_metadata(Some(topic), timeout)
-            .map_err(|error| self.cause(problem(&error)))?;
+            .map_err(|error| self.cause(Problem::of(&error)))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found.and_then(|found| found.error()) {
-            Some(code) => Err(problem_of(RDKafkaErrorCode::from(code))),
+            Some(code) => Err(Problem::of_code(code.into())),
             None if found.is_some_and(|found| !found.partitions().is_empty()) => Ok(()),
             None => Err(Problem::new(
                 Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE as i32,
@@ -276,7 +263,7 @@ impl Producer {
             Ok(()) => Sent::Queued,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Sent::Full,
             Err((error, _)) => {
-                self.deliveries().settle(shipment, number, Some(problem(&error)));
+                self.deliveries().settle(shipment, number, Some(Problem::of(&error)));
                 Sent::Queued
             }
         }

@@ -1,7 +1,6 @@
 //! Messages that are sent once, at a person's word.
 
-use super::admin::problem_of;
-use super::problem::{Failure, Operation, Problem, ProblemKind, Reports};
+use super::problem::{Failure, Problem, ProblemKind, Reports};
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -45,8 +44,7 @@ impl ClientContext for Receipts {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        self.reports.report(code as i32, reason);
+        self.reports.error(&error, reason);
     }
 }
 
@@ -57,16 +55,12 @@ impl ProducerContext for Receipts {
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         let receipt = match result {
             Ok(message) => Ok((message.partition(), message.offset())),
-            Err((error, _)) => Err(problem(error)),
+            Err((error, _)) => Err(Problem::of(error)),
         };
         if let Some(slot) = self.receipts.lock().get_mut(number) {
             *slot = Some(receipt);
         }
     }
-}
-
-fn problem(error: &KafkaError) -> Problem {
-    problem_of(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
 }
 
 /// Sends messages and waits for their acknowledgement until `deadline`, or until `is_over` says that
@@ -86,15 +80,8 @@ pub fn send(
         reports: Reports::new(),
         receipts: Mutex::new(messages.iter().map(|_| None).collect()),
     };
-    let client: BaseProducer<Receipts> = config.create_with_context(receipts).map_err(|error| {
-        let words = match error {
-            // Without the value, which may be a secret.
-            KafkaError::ClientConfig(_, words, property, _) => format!("{property}: {words}"),
-            other => other.to_string(),
-        };
-        let problem = Problem::new(Code::RD_KAFKA_RESP_ERR__INVALID_ARG as i32, &words);
-        Failure { operation: Operation::Connect, problem }
-    })?;
+    let client: BaseProducer<Receipts> =
+        config.create_with_context(receipts).map_err(|error| Failure::no_client(&error))?;
     let go_on = || Instant::now() < deadline && !is_over();
     for (number, message) in messages.iter().enumerate() {
         hand_over(&client, number, message, &go_on);
@@ -147,7 +134,7 @@ fn hand_over(
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
             Err((error, _)) => {
                 if let Some(slot) = client.context().receipts.lock().get_mut(number) {
-                    *slot = Some(Err(problem(&error)));
+                    *slot = Some(Err(Problem::of(&error)));
                 }
                 break;
             }

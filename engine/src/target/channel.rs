@@ -6,7 +6,7 @@ use super::{
     payload, refused, template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::unit::{GroupKind, PlainWrite, Upkeep};
 use std::sync::Arc;
 
@@ -18,7 +18,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         name: "CHANNEL",
         summary: "a record is published as JSON, once its unit is written; a record without value \
                   is not",
-        support: Support::Built,
         arguments: &[NAME],
         options: &[],
         trailing: None,

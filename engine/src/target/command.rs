@@ -6,7 +6,7 @@ use super::{
     template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Support, Word};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Word};
 use crate::ledger;
 use crate::unit::KeyError;
 use std::sync::Arc;
@@ -21,7 +21,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         summary: "a record runs a write command of Redis, before the record's other routes; all \
                   that follows to the end of the line is its arguments, so the route's own \
                   options stand before TO; a record without value runs nothing",
-        support: Support::Built,
         arguments: &[NAME, ARGUMENT],
         options: &[],
         trailing: None,

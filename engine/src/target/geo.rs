@@ -5,7 +5,7 @@ use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, 
 use super::operand::Operand;
 use super::{Declared, Making, Place, Repeat, TargetRow, WriteError, Writer, expression};
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::unit::{GroupKind, Keep};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -20,7 +20,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     Clause {
         name: "GEO",
         summary: "a record places a member on the map",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::option("LON", "expression", Kind::Expression)

@@ -9,7 +9,7 @@ use super::{
     Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
 };
 use crate::expression::{Context, Expression, ExpressionError, Selection};
-use crate::grammar::{Argument, Clause, CommandError, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Match};
 use crate::record::{Field, NameId, Names};
 use crate::unit::{Entry, FieldsWrite, GroupKind, Keep, Upkeep};
 use std::sync::Arc;
@@ -19,7 +19,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     Clause {
         name: "HASH",
         summary: "the last record of a key as the fields of a hash",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::one_of(

@@ -7,7 +7,7 @@ use super::{
     Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, payload,
 };
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Clause, Match, Support};
+use crate::grammar::{Clause, Match};
 use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         name: "JSON",
         summary: "the last record of a key as a JSON document, the selected fields as one object \
                   (needs a server with JSON.SET)",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[EXPIRY, STATE_TOMBSTONE, DELETE_WHEN, NO_NEWER],
         trailing: None,

@@ -8,7 +8,7 @@ use super::{
     Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, payload,
 };
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::unit::{End, GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
@@ -18,7 +18,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         name: "LIST",
         summary: "every record is an element of a list: the selected fields as one JSON object, \
                   or the text of a value that is no record",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::one_of(

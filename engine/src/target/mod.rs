@@ -34,6 +34,7 @@ use crate::unit::{Builder, KeyError};
 use std::fmt;
 use std::sync::Arc;
 pub use topic::Sends;
+pub(crate) use topic::topic_name;
 
 /// Makes the target of matched words.
 type Build = fn(&Match<'_>) -> Result<Arc<dyn Declared>, CommandError>;

@@ -4,7 +4,7 @@ use super::keyed::{EXPIRY, KEY};
 use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, Members};
 use super::{Declared, Making, Place, Repeat, TargetRow, WriteError, Writer};
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Clause, Match, Support};
+use crate::grammar::{Clause, Match};
 use crate::unit::{GroupKind, Keep};
 use std::sync::Arc;
 
@@ -13,7 +13,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     Clause {
         name: "SET",
         summary: "a record adds a member to a set",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[MEMBER, EXPIRY, MEMBER_TOMBSTONE, MEMBER_DELETE_WHEN],
         trailing: None,

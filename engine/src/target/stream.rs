@@ -8,7 +8,7 @@ use super::{
     Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
 };
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::kafka::position::{format_duration, parse_duration};
 use crate::unit::{EntryTime, FieldsWrite, GroupKind, Keep};
 use std::sync::Arc;
@@ -19,7 +19,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     Clause {
         name: "STREAM",
         summary: "every record is an entry of a stream",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::option("ID", "expression", Kind::Expression)

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::text::write_text;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::record::{Names, Value};
 use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
@@ -33,7 +33,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         name: "STRING",
         summary: "the last record of a key as a string: the selected fields as one JSON object, \
                   or the text of a value that is no record",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::option("VALUE", "expression", Kind::Expression)

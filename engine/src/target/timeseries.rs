@@ -8,7 +8,7 @@ use super::{
     Declared, Making, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer, expression,
 };
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::unit::{GroupKind, Keep, PlainWrite};
 use std::sync::Arc;
 
@@ -18,7 +18,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
         name: "TIMESERIES",
         summary: "a record is a sample of a time series; of two samples of one time the last \
                   stands (needs a server with TS.ADD)",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             Argument::option("AT", "expression", Kind::Expression).optional().about(

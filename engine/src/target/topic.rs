@@ -11,7 +11,7 @@ use crate::expression::{Context, Expression, ExpressionError, Program};
 use crate::format::Format;
 use crate::format::avro::Encoder;
 use crate::format::text::write_text;
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support, Word};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Word};
 use crate::kafka::RegistryName;
 use crate::kafka::position::is_topic_name;
 use crate::nearest::nearest;
@@ -29,7 +29,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
                   all replicas in sync before its unit is applied; at least once, with headers \
                   redis-kafka.topic, redis-kafka.partition and redis-kafka.offset to tell repeats; \
                   a record without value sends nothing",
-        support: Support::Built,
         arguments: &[NAME],
         options: &[
             Argument::option("KEY", "expression", Kind::Expression)
@@ -93,15 +92,22 @@ impl Topic {
 }
 
 fn topic(word: Word<'_>) -> Result<String, CommandError> {
-    match word.text()? {
-        name if is_topic_name(name) => Ok(name.to_owned()),
-        name if name.contains("%{") => Err(word
+    if word.text()?.contains("%{") {
+        return Err(word
             .error("the topic of a TOPIC target is one name, not a template")
-            .hint("make a route for each topic, with WHERE")),
-        _ => Err(word
-            .error(format!("'{}' cannot be a Kafka topic", word.shown()))
-            .hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -")),
+            .hint("make a route for each topic, with WHERE"));
     }
+    topic_name(word).map(str::to_owned)
+}
+
+/// A word that Kafka would accept as the name of a topic to write to.
+pub(crate) fn topic_name(word: Word<'_>) -> Result<&str, CommandError> {
+    let name = word.text()?;
+    if is_topic_name(name) {
+        return Ok(name);
+    }
+    let problem = format!("'{}' cannot be a Kafka topic", word.shown());
+    Err(word.error(problem).hint("a topic is 1 to 249 of a-z A-Z 0-9 . _ -"))
 }
 
 fn format(word: Word<'_>) -> Result<Format, CommandError> {

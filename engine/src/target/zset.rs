@@ -5,7 +5,7 @@ use super::members::{Deed, Deeds, MEMBER, MEMBER_DELETE_WHEN, MEMBER_TOMBSTONE, 
 use super::operand::Operand;
 use super::{Declared, Making, Place, Repeat, TargetRow, WriteError, Writer, expression};
 use crate::expression::{Context, Expression, ExpressionError};
-use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Support};
+use crate::grammar::{Argument, Clause, CommandError, Kind, Match};
 use crate::unit::{GroupKind, Keep};
 use std::sync::Arc;
 
@@ -14,7 +14,6 @@ pub(super) const ROW: TargetRow = TargetRow::built(
     Clause {
         name: "ZSET",
         summary: "a record scores a member of a sorted set",
-        support: Support::Built,
         arguments: &[KEY],
         options: &[
             MEMBER,

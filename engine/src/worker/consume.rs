@@ -105,14 +105,7 @@ impl Worker {
         if cursor.has_passed(record.offset) {
             return Ok(());
         }
-        if let Some(epoch) =
-            cursor.epoch().filter(|epoch| (0..*epoch).contains(&record.leader_epoch))
-        {
-            let at = format!("{}/{}@{}", cursor.topic, cursor.partition, record.offset);
-            let reason = format!(
-                "{at}: written under leader epoch {}, before the ledger's {epoch} (the log was truncated)",
-                record.leader_epoch
-            );
+        if let Some(reason) = truncated(cursor, record) {
             return self.stop_truncated(flow, reason);
         }
         let mut waited = false;
@@ -296,6 +289,17 @@ pub(super) fn incoming<'a>(
         value: record.value,
         headers,
     }
+}
+
+/// Why a record cannot be of the log that was read so far; none where it can.
+#[inline]
+fn truncated(cursor: &Cursor, record: &Record<'_>) -> Option<String> {
+    let epoch = cursor.epoch().filter(|epoch| (0..*epoch).contains(&record.leader_epoch))?;
+    let Record { offset, leader_epoch, .. } = record;
+    Some(format!(
+        "{}/{}@{offset}: written under leader epoch {leader_epoch}, before the ledger's {epoch} (the log was truncated)",
+        cursor.topic, cursor.partition
+    ))
 }
 
 pub(super) fn too_much() -> RecordError {

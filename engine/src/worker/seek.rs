@@ -275,18 +275,16 @@ impl Worker {
             return Err(error.unwrap_or_else(|| wanted.unknown_topic(topic, names)).into());
         }
         let names: Vec<_> = found.iter().map(|(topic, at, _)| (topic.name.as_str(), *at)).collect();
-        let beginnings = self.connected()?.beginnings(&names, ASK);
-        let beginnings = beginnings.map_err(|failure| self.failed(&failure))?;
-        let ends = self.connected()?.ends(&names, ASK).map_err(|failure| self.failed(&failure))?;
-        let marks = beginnings.into_iter().zip(ends);
+        let marks = self.connected()?.all_watermarks(&names, ASK);
+        let marks = marks.map_err(|failure| self.failed(&failure))?;
         Ok(found
             .into_iter()
             .zip(marks)
-            .map(|((topic, partition, standing), (earliest, end))| Place {
+            .map(|((topic, partition, standing), marks)| Place {
                 topic,
                 partition,
                 standing,
-                marks: Watermarks { earliest, end },
+                marks,
             })
             .collect())
     }
@@ -295,30 +293,17 @@ impl Worker {
     fn targets(&mut self, position: &Position, places: &[Place<'_>]) -> Result<Vec<i64>, Refused> {
         let names: Vec<_> =
             places.iter().map(|it| (it.topic.name.as_str(), it.partition)).collect();
-        let asked = match position {
-            Position::Earliest => return Ok(places.iter().map(|it| it.marks.earliest).collect()),
-            Position::Latest => return Ok(places.iter().map(|it| it.marks.end).collect()),
-            Position::Offset(offset) => return Ok(vec![*offset; places.len()]),
-            Position::Committed => self.connected()?.committed(&names, ASK),
-            Position::Timestamp(_) | Position::Ago(_) => {
-                let now = jiff::Timestamp::now().as_millisecond();
-                let at = position.timestamp_ms(now).unwrap_or(0);
-                self.connected()?.offsets_at(&names, at, ASK)
-            }
-        };
-        let found = asked.map_err(|failure| self.failed(&failure))?;
-        let one = |(place, found): (&Place<'_>, Option<i64>)| match (found, position) {
-            (Some(offset), _) => Ok(offset),
-            (None, Position::Committed) => {
+        let marks: Vec<_> = places.iter().map(|it| it.marks).collect();
+        let found = self.connected()?.offsets_of(position, &names, &marks, ASK);
+        let found = found.map_err(|failure| self.failed(&failure))?;
+        let one = |(place, found): (&Place<'_>, Option<i64>)| {
+            found.ok_or_else(|| {
                 let group = &self.spec.group;
                 let problem =
                     format!("the group {group} has committed nothing of {}", place.name());
-                Err(CommandError::new(problem)
-                    .hint("seek to EARLIEST, LATEST, OFFSET n or TIMESTAMP t")
-                    .into())
-            }
-            // Nothing is as young: what is written from now on.
-            (None, _) => Ok(place.marks.end),
+                let error = CommandError::new(problem);
+                error.hint("seek to EARLIEST, LATEST, OFFSET n or TIMESTAMP t").into()
+            })
         };
         places.iter().zip(found).map(one).collect()
     }

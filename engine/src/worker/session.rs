@@ -186,32 +186,18 @@ impl Worker {
 
     fn resolve(&mut self, start: &Position, topic: &str, partition: i32) -> Result<i64, Trouble> {
         let marks = self.watermarks(topic, partition)?;
-        let consumer = self.connect()?;
-        let one = [(topic, partition)];
-        let found = match start {
-            Position::Earliest => marks.earliest,
-            Position::Latest => marks.end,
-            Position::Offset(offset) if (marks.earliest..=marks.end).contains(offset) => *offset,
-            Position::Offset(offset) => {
-                let Watermarks { earliest, end } = marks;
-                let reason = format!(
-                    "START OFFSET {offset} is not in {topic}/{partition}, which holds {earliest} to {end}"
-                );
-                return Err(self.stop(reason, "KAFKA.SUBSCRIBE … REPLACE with another START"));
-            }
-            Position::Committed => {
-                let committed =
-                    consumer.committed(&one, ASK).map_err(|failure| self.explain(&failure))?;
-                committed.first().copied().flatten().unwrap_or(marks.earliest)
-            }
-            Position::Timestamp(_) | Position::Ago(_) => {
-                let at = start.timestamp_ms(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-                let found =
-                    consumer.offsets_at(&one, at, ASK).map_err(|failure| self.explain(&failure))?;
-                found.first().copied().flatten().unwrap_or(marks.end)
-            }
-        };
-        Ok(found)
+        if let Position::Offset(offset) = start
+            && !(marks.earliest..=marks.end).contains(offset)
+        {
+            let Watermarks { earliest, end } = marks;
+            let reason = format!(
+                "START OFFSET {offset} is not in {topic}/{partition}, which holds {earliest} to {end}"
+            );
+            return Err(self.stop(reason, "KAFKA.SUBSCRIBE … REPLACE with another START"));
+        }
+        let found = self.connect()?.offsets_of(start, &[(topic, partition)], &[marks], ASK);
+        let found = found.map_err(|failure| self.explain(&failure))?;
+        Ok(found.first().copied().flatten().unwrap_or(marks.earliest))
     }
 
     pub(super) fn watermarks(

@@ -249,13 +249,6 @@ impl UnitGroup<'_> {
 
     fn clashes_of(&self, skip: usize, count: usize, writers: &[u32], problem: &str) -> Vec<Clash> {
         let records = writers.iter().skip(self.first_writer + skip).take(count);
-        let mut clashes: Vec<Clash> = Vec::new();
-        for &record in records {
-            if clashes.last().is_none_or(|last| last.record != record) {
-                let (key, problem) = (self.group.key.to_vec(), problem.to_owned());
-                clashes.push(Clash { record, key, problem });
-            }
-        }
-        clashes
+        Clash::behind(records, self.group.key, problem)
     }
 }

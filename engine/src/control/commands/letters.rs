@@ -38,19 +38,11 @@ impl<H: Host> Execution<'_, H> {
     }
 
     pub(super) fn replay(&mut self, name: &str, count: Option<u64>) -> Outcome {
-        if let Some(reason) = self.host.cannot_wait() {
-            return Err(CommandError::new(format!("{reason}: it blocks")));
-        }
-        if !self.waiting.has_room() {
-            return Err(CommandError::new("too many clients wait already").hint("try again"));
-        }
+        self.check_can_wait("it blocks")?;
         let known = known(self.registry, name)?;
         let (database, policy) = (known.db, known.declared.letters.clone());
         let status = known.status(self.hold);
-        let Some(lane) = &known.lane else {
-            return Err(CommandError::new(format!("'{name}' does not consume here"))
-                .hint("give the command to the one that consumes"));
-        };
+        let lane = known.consuming(name, "give the command to the one that consumes")?;
         let shared = lane.shared.clone();
         let is_full = status.settles == Settles::Letter;
         if known.declared.initial == Initial::Paused {
@@ -213,7 +205,7 @@ fn bytes(bytes: Option<&[u8]>) -> String {
     let cut = if length > SHOWN { format!("… ({length} bytes)") } else { String::new() };
     match std::str::from_utf8(bytes) {
         // The cut may fall into a character.
-        Ok(text) => format!("{}{cut}", text.get(..floor(text)).unwrap_or(text)),
+        Ok(text) => format!("{}{cut}", text.get(..text.floor_char_boundary(SHOWN)).unwrap_or(text)),
         Err(_) => {
             let mut text = "hex ".to_owned();
             for byte in shown.iter().take(SHOWN / 2) {
@@ -224,11 +216,6 @@ fn bytes(bytes: Option<&[u8]>) -> String {
             text + &cut
         }
     }
-}
-
-/// The last place up to [`SHOWN`] where a text may be cut.
-fn floor(text: &str) -> usize {
-    (0..=SHOWN.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]

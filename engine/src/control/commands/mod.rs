@@ -14,6 +14,7 @@ use crate::command::definition::{Definition, Phase};
 use crate::command::{self, CommandError, Initial, Statement};
 use crate::nearest::nearest;
 use crate::state::Status;
+use crate::worker::Lane;
 use std::time::Duration;
 
 /// One command under way.
@@ -113,22 +114,26 @@ impl<H: Host> Execution<'_, H> {
     }
 
     fn wait(&mut self, name: &str, timeout: Duration) -> Outcome {
-        if let Some(reason) = self.host.cannot_wait() {
-            return Err(CommandError::new(format!("{reason}: it blocks")));
-        }
-        if !self.waiting.has_room() {
-            return Err(CommandError::new("too many clients wait already").hint("try again"));
-        }
+        self.check_can_wait("it blocks")?;
         let known = known(self.registry, name)?;
-        let Some(lane) = &known.lane else {
-            return Err(CommandError::new(format!("'{name}' does not consume here"))
-                .hint("ask the primary"));
-        };
+        let lane = known.consuming(name, "ask the primary")?;
         let (ends, late) = (lane.shared.ask_ends(), lane.shared.control().late);
         let time = (!timeout.is_zero()).then_some(timeout);
         self.waiting.for_end(self.host, name, (ends, late), time);
         self.waiting.look(self.registry, self.hold);
         Ok(None)
+    }
+
+    /// Refuses a command that has its client wait, for what `why` says, where it must not or too
+    /// many wait already.
+    fn check_can_wait(&mut self, why: &str) -> Result<(), CommandError> {
+        if let Some(reason) = self.host.cannot_wait() {
+            return Err(CommandError::new(format!("{reason}: {why}")));
+        }
+        if !self.waiting.has_room() {
+            return Err(CommandError::new("too many clients wait already").hint("try again"));
+        }
+        Ok(())
     }
 
     fn store(&mut self, db: i32, made: u64, statement: Statement) -> Result<(), CommandError> {
@@ -151,6 +156,14 @@ impl<H: Host> Execution<'_, H> {
     fn unstore(&mut self, names: &[&str]) -> Result<(), CommandError> {
         self.registry.is_settled = false;
         self.host.unstore(names).map_err(CommandError::new)
+    }
+}
+
+impl Subscription {
+    /// Its lane, or that it has none here; `way` says whom to ask.
+    fn consuming(&self, name: &str, way: &str) -> Result<&Lane, CommandError> {
+        let problem = || format!("'{name}' does not consume here");
+        self.lane.as_ref().ok_or_else(|| CommandError::new(problem()).hint(way))
     }
 }
 

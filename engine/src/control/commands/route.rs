@@ -5,6 +5,7 @@ use crate::applier::Known;
 use crate::command::definition::Phase;
 use crate::command::{self, CommandError, Replace, Route, Scope, Statement};
 use crate::control::host::Host;
+use crate::control::late::LedgerEnd;
 use crate::control::{KnownRoute, Reply, Subscription, abilities};
 use crate::kafka::{Membership, Position};
 use crate::state::State;
@@ -41,7 +42,7 @@ impl<H: Host> Execution<'_, H> {
         {
             self.registry.reroute(&former);
             if was == Phase::CatchesUp {
-                self.retire_late(&former, &name)?;
+                self.end_late(&former, &name, LedgerEnd::Retire)?;
             }
         }
         Ok(Some(Reply::Simple(reply)))
@@ -95,7 +96,7 @@ impl<H: Host> Execution<'_, H> {
             return Err(CommandError::new(problem).hint("add NOW to take only what comes"));
         }
         // Left over, where a server ended in the middle of it.
-        self.delete_late(&given.from, &given.name)?;
+        self.end_late(&given.from, &given.name, LedgerEnd::Delete)?;
         Ok((
             Phase::CatchesUp,
             match has_consumed {
@@ -107,15 +108,15 @@ impl<H: Host> Execution<'_, H> {
         ))
     }
 
-    /// Deletes a route's own ledger, if there is one.
-    pub(super) fn delete_late(&mut self, from: &str, route: &str) -> Result<(), CommandError> {
+    /// Has a route's own ledger go, if there is one.
+    pub(super) fn end_late(
+        &mut self,
+        from: &str,
+        route: &str,
+        end: LedgerEnd,
+    ) -> Result<(), CommandError> {
         let db = self.registry.subscriptions.get(from).map_or(0, |known| known.db);
-        self.registry.delete_late(self.host, db, from, route).map_err(CommandError::new)
-    }
-
-    fn retire_late(&mut self, from: &str, route: &str) -> Result<(), CommandError> {
-        let db = self.registry.subscriptions.get(from).map_or(0, |known| known.db);
-        self.registry.retire_late(self.host, db, from, route).map_err(CommandError::new)
+        self.registry.end_late(self.host, db, (from, route), end).map_err(CommandError::new)
     }
 
     pub(super) fn unroute(&mut self, name: &str) -> Outcome {
@@ -124,7 +125,7 @@ impl<H: Host> Execution<'_, H> {
         self.unstore(&[name])?;
         self.registry.routes.remove(name);
         self.registry.reroute(&from);
-        self.retire_late(&from, name)?;
+        self.end_late(&from, name, LedgerEnd::Retire)?;
         ok()
     }
 }

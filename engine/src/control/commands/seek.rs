@@ -30,12 +30,7 @@ impl Hearer for Client {
 
 impl<H: Host> Execution<'_, H> {
     pub(super) fn seek(&mut self, wanted: Seek) -> Outcome {
-        if let Some(reason) = self.host.cannot_wait() {
-            return Err(CommandError::new(format!("{reason}: it asks the broker")));
-        }
-        if !self.waiting.has_room() {
-            return Err(CommandError::new("too many clients wait already").hint("try again"));
-        }
+        self.check_can_wait("it asks the broker")?;
         let known = known(self.registry, &wanted.name)?;
         known.check_alive(&wanted.name)?;
         wanted.check_topic(&known.declared.topics)?;
@@ -51,10 +46,7 @@ impl<H: Host> Execution<'_, H> {
             let problem = format!("nothing can be written now: {}", hold.reason);
             return Err(CommandError::new(problem).hint("try again once that is over"));
         }
-        let Some(lane) = &known.lane else {
-            let problem = format!("'{}' does not consume here", wanted.name);
-            return Err(CommandError::new(problem).hint("ask the primary"));
-        };
+        let lane = known.consuming(&wanted.name, "ask the primary")?;
         let answerer = self.waiting.for_answer(self.host, COMMAND, TIME);
         lane.shared.seek(SeekRequest { wanted, hearer: Box::new(Client(answerer)) });
         Ok(None)

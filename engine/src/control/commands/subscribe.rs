@@ -3,6 +3,7 @@
 use super::{Execution, Outcome, known};
 use crate::command::{self, CommandError, Initial, Offsets, Replace, Statement, Subscribe};
 use crate::control::host::Host;
+use crate::control::late::LedgerEnd;
 use crate::control::{Registry, Reply, Subscription};
 use crate::kafka::Connection;
 use crate::worker::Farewell;
@@ -59,7 +60,7 @@ impl<H: Host> Execution<'_, H> {
         self.unstore(&names)?;
         let late = self.registry.late_of(name);
         self.registry.stop(name, offsets.into());
-        late.iter().try_for_each(|route| self.delete_late(name, route))?;
+        late.iter().try_for_each(|route| self.end_late(name, route, LedgerEnd::Delete))?;
         self.registry.subscriptions.remove(name);
         routes.iter().for_each(|route| drop(self.registry.routes.remove(route)));
         if offsets == Offsets::Delete {

@@ -182,24 +182,10 @@ fn resolve(
     start: Position,
 ) -> Result<Vec<i64>, CommandError> {
     let partitions: Vec<_> = lanes.iter().map(|lane| (&*lane.topic, lane.partition)).collect();
-    let of = |found: Vec<Option<i64>>, otherwise: fn(&Lane) -> i64| {
-        let pairs = found.into_iter().zip(lanes);
-        pairs.map(|(found, lane)| found.unwrap_or_else(|| otherwise(lane))).collect()
-    };
-    Ok(match start {
-        Position::Earliest => lanes.iter().map(|lane| lane.marks.earliest).collect(),
-        Position::Latest => lanes.iter().map(|lane| lane.marks.end).collect(),
-        Position::Offset(offset) => vec![offset; lanes.len()],
-        Position::Committed => {
-            let found = consumer.committed(&partitions, inquiry.ask()).map_err(failed)?;
-            of(found, |lane| lane.marks.earliest)
-        }
-        Position::Timestamp(_) | Position::Ago(_) => {
-            let at = start.timestamp_ms(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-            let found = consumer.offsets_at(&partitions, at, inquiry.ask()).map_err(failed)?;
-            of(found, |lane| lane.marks.end)
-        }
-    })
+    let marks: Vec<_> = lanes.iter().map(|lane| lane.marks).collect();
+    let found = consumer.offsets_of(&start, &partitions, &marks, inquiry.ask()).map_err(failed)?;
+    let begins = |(found, marks): (Option<i64>, Watermarks)| found.unwrap_or(marks.earliest);
+    Ok(found.into_iter().zip(marks).map(begins).collect())
 }
 
 /// Fetches from every lane's start until each has come to its end, or all that is wanted is there;

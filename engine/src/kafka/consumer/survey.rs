@@ -1,12 +1,8 @@
 //! What a cluster holds as a whole, for people who look.
 
-use super::{Consumer, TopicsError, Watermarks, c_topics, partition_offsets};
-use crate::kafka::problem::{Operation, Problem};
+use super::{Consumer, TopicsError};
+use crate::kafka::problem::Problem;
 use std::time::Duration;
-
-/// The timestamps that stand for the first offset and the end in ListOffsets.
-const EARLIEST: i64 = -2;
-const LATEST: i64 = super::LATEST;
 
 /// A topic by what its cluster's metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,27 +31,5 @@ impl Consumer {
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
-    }
-
-    /// The first offset and the last stable one of each partition: two questions to each leader.
-    /// One that cannot be told is the error of all. Blocks up to twice `timeout`.
-    pub fn bounds(
-        &self,
-        partitions: &[(&str, i32)],
-        timeout: Duration,
-    ) -> Result<Vec<Watermarks>, TopicsError> {
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names = c_topics(partitions.iter().map(|(topic, _)| *topic), Operation::Watermarks)
-            .map_err(|failure| TopicsError::Failed(failure.problem))?;
-        let ask = |time| {
-            let entries = partition_offsets(&names, partitions, time);
-            let answer = self.handle.offsets_for_times(entries, timeout);
-            answer.map_err(|problem| self.explain(problem))
-        };
-        let (first, ends) = (ask(EARLIEST)?, ask(LATEST)?);
-        let marks = first.into_iter().zip(ends);
-        Ok(marks.map(|(earliest, end)| Watermarks { earliest, end }).collect())
     }
 }
