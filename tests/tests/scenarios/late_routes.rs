@@ -151,7 +151,7 @@ fn late_routes_are_killed_as_they_join_partition_by_partition(subject: Subject) 
     load.send(12_000);
     server.wait_applied(SUBSCRIPTION);
     let load = load.start(1000);
-    let kills = Scale::from_env().pick(5, 25);
+    let kills = Scale::from_env().pick(5, 12);
     let mut met = 0;
     for kill in 0..kills {
         let route = format!("late{kill}");
@@ -185,7 +185,7 @@ fn a_failover_amid_a_catch_up(subject: Subject) {
     primary.wait_applied(SUBSCRIPTION);
     replica.wait_equal(&primary);
     let load = load.start(1000);
-    let rounds = Scale::from_env().pick(3, 12);
+    let rounds = Scale::from_env().pick(3, 8);
     let mut met = 0;
     for round in 0..rounds {
         let route = format!("late{round}");
