@@ -58,11 +58,13 @@ pub fn is_of_ledger(key: &[u8]) -> bool {
 
 /// Keys that no route may write: ledgers, definitions and dead letters.
 pub fn is_reserved(key: &[u8]) -> bool {
-    let Some(rest) = key.strip_prefix(b"kafka:") else { return false };
-    rest == b"definitions"
-        || rest.starts_with(b"definitions:")
-        || is_of_ledger(key)
-        || rest.starts_with(b"deadletters:")
+    key == b"kafka:definitions" || reserves_all(key)
+}
+
+/// Whether all keys that start with this are such as no route may write.
+pub fn reserves_all(prefix: &[u8]) -> bool {
+    let Some(rest) = prefix.strip_prefix(b"kafka:") else { return false };
+    rest.starts_with(b"definitions:") || is_of_ledger(prefix) || rest.starts_with(b"deadletters:")
 }
 
 /// What became of the records of a partition. `consumed` is the sum of the others.
@@ -456,6 +458,7 @@ mod tests {
                 && is_reserved(b"kafka:ledger:a:t/0")
                 && is_reserved(b"kafka:deadletters:a")
         );
+        assert!(reserves_all(b"kafka:ledger:") && !reserves_all(b"kafka:definitions"));
         assert!(!is_reserved(b"kafka:definitions2") && !is_reserved(b"sensor:kafka:ledger:"));
     }
 }

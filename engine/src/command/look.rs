@@ -55,8 +55,17 @@ pub struct Produce {
     pub registry: Option<RegistryName>,
     /// The partitions of a topic that is made where it is missing; none makes none.
     pub create: Option<i32>,
-    /// The values, one a record.
-    pub values: Vec<Vec<u8>>,
+    /// What the records hold.
+    pub content: Content,
+}
+
+/// What KAFKA.PRODUCE sends beside keys and headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Values, one a record.
+    Values(Vec<Vec<u8>>),
+    /// `TOMBSTONE`: one record whose value is Kafka's null.
+    Tombstone,
 }
 
 /// Records that are shown unless a COUNT says otherwise.
@@ -93,6 +102,17 @@ const REGISTRY: Argument = Argument::option("REGISTRY", "url|profile", Kind::Tex
     .optional()
     .about("the Schema Registry, or a profile that names it or a schema file");
 const TOPIC: Argument = Argument::value("topic", Kind::Text);
+
+const TOMBSTONE: &str = "TOMBSTONE";
+const VALUES: Argument = Argument::block(
+    None,
+    "values",
+    &[
+        Argument::token("VALUES").optional().about("what follows are values, whatever it says"),
+        Argument::value("value", Kind::Text).repeated(Repetition::Values),
+    ],
+)
+.optional();
 
 const FLAGS: &[Flag] = &[Flag::ReadOnly, Flag::Admin, Flag::Blocking, Flag::NoScript];
 
@@ -164,17 +184,11 @@ pub(super) static PRODUCE: Entry = Entry {
             Argument::option("CREATE", "partitions", Kind::Integer)
                 .optional()
                 .about("make the topic with so many partitions where it is missing"),
+            Argument::token(TOMBSTONE)
+                .optional()
+                .about("Kafka's null in place of values: what the key stands for is gone"),
         ],
-        trailing: Some(&Argument::block(
-            None,
-            "values",
-            &[
-                Argument::token("VALUES")
-                    .optional()
-                    .about("what follows are values, whatever it says"),
-                Argument::value("value", Kind::Text).repeated(Repetition::Values),
-            ],
-        )),
+        trailing: Some(&VALUES),
     },
     since: "0.1.0",
     complexity: "O(N) with N the number of records; asks the broker for at most 10 seconds",
@@ -225,14 +239,6 @@ impl Produce {
             let (name, value) = (part.word_of("name")?.text()?, part.word_of("value")?.bytes);
             Ok((name.to_owned(), value.to_vec()))
         });
-        let values = matched.require("values")?.require("value")?;
-        if values.words().len() > VALUES_MAX {
-            return Err(CommandError::new(format!(
-                "{} values are more than {VALUES_MAX}",
-                values.words().len()
-            ))
-            .hint("send them by several commands"));
-        }
         let made = Produce {
             topic: topic(matched)?,
             source: source(matched)?,
@@ -242,13 +248,23 @@ impl Produce {
             format: named_format(matched, "FORMAT")?.unwrap_or(Format::String),
             registry: registry(matched)?,
             create: number("CREATE", 1..=PARTITIONS_MAX)?,
-            values: values.words().iter().map(|word| word.bytes.to_vec()).collect(),
+            content: Content::parse(matched)?,
         };
         made.check(matched)
     }
 
     fn check(self, matched: &Match<'_>) -> Result<Produce, CommandError> {
         let at = |key| matched.get(key).map_or(0, Match::number);
+        if self.content == Content::Tombstone {
+            if self.key.is_none() {
+                let problem = "TOMBSTONE needs a key: it says that what the key stands for is gone";
+                return Err(CommandError::new(problem).at(at(TOMBSTONE)).hint("add KEY key"));
+            }
+            if let Some(part) = ["FORMAT", "REGISTRY"].iter().find_map(|key| matched.get(key)) {
+                let problem = format!("{} is for values, and TOMBSTONE has none", part.key());
+                return Err(CommandError::new(problem).at(part.number()).hint("leave it out"));
+            }
+        }
         if self.format == Format::Protobuf {
             return Err(CommandError::new("FORMAT PROTOBUF cannot be written")
                 .at(at("FORMAT"))
@@ -287,15 +303,54 @@ impl Produce {
         );
         all.extend(registry_option(self.registry.as_ref()));
         all.extend(self.create.map(|it| Setting::new("CREATE", number(it))));
-        all.push(Setting::new("VALUES", self.values.iter().map(|value| text(value))));
+        all.push(match &self.content {
+            Content::Values(values) => {
+                Setting::new("VALUES", values.iter().map(|value| text(value)))
+            }
+            Content::Tombstone => Setting::new(TOMBSTONE, [""; 0]),
+        });
         all
     }
 
     /// Whether a line of text can say all of it.
     pub(super) fn is_text(&self) -> bool {
         let headers = self.headers.iter().map(|(_, value)| value);
-        let mut all = headers.chain(&self.key).chain(&self.values);
+        let mut all = headers.chain(&self.key).chain(self.content.values());
         all.all(|bytes| std::str::from_utf8(bytes).is_ok())
+    }
+}
+
+impl Content {
+    fn parse(matched: &Match<'_>) -> Result<Content, CommandError> {
+        let tombstone = matched.get(TOMBSTONE);
+        let values = match (matched.get(VALUES.key()), tombstone) {
+            (None, Some(_)) => return Ok(Content::Tombstone),
+            (Some(values), None) => values.require("value")?.words(),
+            (Some(values), Some(_)) => {
+                let problem = "TOMBSTONE stands in place of values, and here is one";
+                return Err(CommandError::new(problem)
+                    .at(values.number())
+                    .hint("leave out one of them; VALUES TOMBSTONE sends the word"));
+            }
+            (None, None) => {
+                return Err(CommandError::new(format!("{VALUES} is missing")).hint(
+                    "TOMBSTONE sends Kafka's null; KAFKA.HELP PRODUCE shows the whole command",
+                ));
+            }
+        };
+        if values.len() > VALUES_MAX {
+            let problem = format!("{} values are more than {VALUES_MAX}", values.len());
+            return Err(CommandError::new(problem).hint("send them by several commands"));
+        }
+        Ok(Content::Values(values.iter().map(|word| word.bytes.to_vec()).collect()))
+    }
+
+    /// The values; nothing of a tombstone.
+    pub fn values(&self) -> &[Vec<u8>] {
+        match self {
+            Content::Values(values) => values,
+            Content::Tombstone => &[],
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub use additions::{Additions, Each, Join};
 pub use canonical::conflict;
 pub use help::help;
 pub use letters::{DeadLetters, LETTERS_MAX};
-pub use look::{COUNT_DEFAULT, COUNT_MAX, Peek, Produce, Source};
+pub use look::{COUNT_DEFAULT, COUNT_MAX, Content, Peek, Produce, Source};
 pub use preview::Preview;
 pub use reference::reference;
 pub use route::{Route, Scope};

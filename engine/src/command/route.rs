@@ -118,6 +118,9 @@ impl Route {
             };
             checked.map_err(refused(place))?;
         }
+        if let Some(selection) = &self.selection {
+            selection.check_except(&types).map_err(refused("SELECT"))?;
+        }
         for (place, expression) in self.additions.expressions().chain(self.expressions()) {
             if envelope != Envelope::Debezium && expression.uses_envelope() {
                 let problem = format!("{place}: _op, _before and _source are of change events");

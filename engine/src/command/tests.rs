@@ -137,6 +137,8 @@ fn canonical_lines_leave_defaults_out_and_keep_one_order() {
             "kafka.produce t header a b format string header c d create 2 partition 1 x KEY",
             "KAFKA.PRODUCE t HEADER a b HEADER c d PARTITION 1 CREATE 2 VALUES x KEY",
         ),
+        ("kafka.produce t tombstone key k on s", "KAFKA.PRODUCE t ON s KEY k TOMBSTONE"),
+        ("kafka.produce t values tombstone", "KAFKA.PRODUCE t VALUES tombstone"),
         (
             "kafka.preview count 3 to hash k merge from s where a",
             "KAFKA.PREVIEW FROM s WHERE a COUNT 3 TO HASH k",

@@ -3,12 +3,13 @@
 use super::aggregate::Aggregate;
 use super::convert::{is_map, kind};
 use super::display::Quoted;
-use super::node::Expression;
+use super::node::{Expression, Place};
 use super::parser::Parser;
 use super::program::Program;
+use super::types::{Types, check, missing};
 use super::{Context, EvaluationError, ExpressionError, Layout};
 use crate::format::nested;
-use crate::record::{Arena, NameId, Names, Row, Shape, Value};
+use crate::record::{Arena, NameId, Names, Row, Shape, Type, Value};
 use std::cell::Cell;
 use std::fmt;
 
@@ -22,13 +23,20 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     /// `*`
-    Everything { except: Vec<String> },
+    Everything { except: Vec<Left> },
     /// `a.*`
-    Fields { of: Expression, except: Vec<String> },
+    Fields { of: Expression, except: Vec<Left> },
     /// `expr AS name`
     Named(Expression, String),
     /// `aggregate(…) AS name`
     Aggregate(Aggregate),
+}
+
+/// A name of an EXCEPT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Left {
+    name: String,
+    place: Place,
 }
 
 impl Selection {
@@ -55,7 +63,8 @@ impl Selection {
                     Step::Everything(Excluded::new(except))
                 }
                 Item::Fields { of, except } => {
-                    Step::Fields(of.compile(layout)?, except.clone().into())
+                    let except = except.iter().map(|left| left.name.clone());
+                    Step::Fields(of.compile(layout)?, except.collect())
                 }
                 Item::Named(expression, name) => {
                     Step::Named(expression.compile(layout)?, FieldName::new(name))
@@ -87,6 +96,25 @@ impl Selection {
             Item::Aggregate(aggregate) => Some(aggregate),
             _ => None,
         })
+    }
+
+    /// Holds the names of its EXCEPTs against the fields they leave out some of, where those are known.
+    pub fn check_except(&self, types: &Types<'_>) -> Result<(), ExpressionError> {
+        for item in &self.items {
+            let (known, of, except) = match item {
+                Item::Everything { except } => (types.value.clone(), None, except),
+                Item::Fields { of, except } => (check(of, types)?, Some(of), except),
+                Item::Named(..) | Item::Aggregate(_) => continue,
+            };
+            let Type::Record(fields) = &known else { continue };
+            let of = of.map_or("the value".to_owned(), |of| format!("'{of}'"));
+            let is_field = |left: &&Left| fields.iter().any(|(name, _)| *name == left.name);
+            if let Some(left) = except.iter().find(|left| !is_field(left)) {
+                let problem = missing(&left.name, &of, fields);
+                return Err(ExpressionError::new(left.place.at, problem));
+            }
+        }
+        Ok(())
     }
 
     /// Two items of one name could not both be kept where one of them is an aggregate.
@@ -129,27 +157,33 @@ fn item(parser: &mut Parser<'_>) -> Result<Item, ExpressionError> {
     Ok(Item::Named(expression, name))
 }
 
-fn except(parser: &mut Parser<'_>) -> Result<Vec<String>, ExpressionError> {
+fn except(parser: &mut Parser<'_>) -> Result<Vec<Left>, ExpressionError> {
     let mut names = Vec::new();
     if !parser.take_word("EXCEPT") {
         return Ok(names);
     }
     parser.expect_symbol("(")?;
-    names.push(parser.output()?);
+    names.push(left(parser)?);
     while parser.take_symbol(",") {
-        names.push(parser.output()?);
+        names.push(left(parser)?);
     }
     parser.expect_symbol(")")?;
     Ok(names)
 }
 
+fn left(parser: &mut Parser<'_>) -> Result<Left, ExpressionError> {
+    let place = Place { at: parser.position(), height: 1 };
+    Ok(Left { name: parser.output()?, place })
+}
+
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let write_except = |f: &mut fmt::Formatter<'_>, except: &[String]| {
+        let write_except = |f: &mut fmt::Formatter<'_>, except: &[Left]| {
             if except.is_empty() {
                 return Ok(());
             }
-            let names: Vec<String> = except.iter().map(|name| Quoted(name).to_string()).collect();
+            let names: Vec<String> =
+                except.iter().map(|left| Quoted(&left.name).to_string()).collect();
             write!(f, " EXCEPT ({})", names.join(", "))
         };
         for (index, item) in self.items.iter().enumerate() {
@@ -227,8 +261,8 @@ impl FieldName {
 struct Excluded(Vec<FieldName>);
 
 impl Excluded {
-    fn new(names: &[String]) -> Excluded {
-        Excluded(names.iter().map(|name| FieldName::new(name)).collect())
+    fn new(names: &[Left]) -> Excluded {
+        Excluded(names.iter().map(|left| FieldName::new(&left.name)).collect())
     }
 }
 

@@ -367,7 +367,8 @@ fn follow(start: &Type, steps: &[Step], name: &str) -> Result<Type, String> {
 /// How many fields an error lists.
 const LISTED: usize = 8;
 
-fn missing(name: &str, of: &str, fields: &[(String, Type)]) -> String {
+/// That what is named `of` has no field of this name, and which it has.
+pub(super) fn missing(name: &str, of: &str, fields: &[(String, Type)]) -> String {
     let known = || fields.iter().map(|(field, _)| field.as_str());
     if let Some(near) = nearest(name, known()) {
         return format!("{of} has no field '{name}'; did you mean '{near}'?");

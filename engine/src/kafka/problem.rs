@@ -79,7 +79,7 @@ pub enum ProblemKind {
     Authentication,
     /// TLS failed: certificate, trust or protocol.
     Tls,
-    /// No answer, no connection, no leader: heals itself when the broker is back.
+    /// No answer, no connection, no leader or a new one: heals itself when the broker is back.
     Transport,
     /// The client can do nothing more and must be made anew.
     Fatal,
@@ -155,6 +155,11 @@ const SPEAKS_NO_TLS: [&str; 4] = [
 const UNKNOWN_TO_BROKER: &str = "in state APIVERSION_QUERY";
 
 impl Problem {
+    /// Whether the same question may well be answered a moment later.
+    pub fn heals_itself(&self) -> bool {
+        self.kind == ProblemKind::Transport
+    }
+
     /// What to look at, as far as librdkafka's own words (rdkafka_broker.c, rdkafka_transport.c)
     /// tell it.
     pub fn what_to_check(&self) -> &'static str {
@@ -304,6 +309,10 @@ const TRANSPORT: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
     Code::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
     Code::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+    // The client or the broker does not know yet who leads the partition since when (KIP-320), as
+    // just after a broker's start: librdkafka asks for the topic again by itself.
+    Code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+    Code::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
 ];
 
 /// What a group does with some partitions of a member.
@@ -441,6 +450,26 @@ mod tests {
             ProblemKind::Truncated
         );
         assert_eq!(kind("no previously committed offset"), ProblemKind::Other);
+    }
+
+    #[test]
+    fn a_leader_that_is_not_known_yet_heals_by_itself() {
+        for code in [
+            Code::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+            Code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+            Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            Code::RD_KAFKA_RESP_ERR__TIMED_OUT,
+        ] {
+            assert!(Problem::new(code as i32, "").heals_itself(), "{code:?}");
+        }
+        for code in [
+            Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+            Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+            Code::RD_KAFKA_RESP_ERR__AUTHENTICATION,
+        ] {
+            assert!(!Problem::new(code as i32, "").heals_itself(), "{code:?}");
+        }
     }
 
     #[test]

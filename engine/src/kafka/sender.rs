@@ -25,8 +25,8 @@ pub struct Message<'m> {
     pub key: Option<&'m [u8]>,
     /// Its headers, in their order.
     pub headers: &'m [(String, Vec<u8>)],
-    /// Its value.
-    pub value: &'m [u8],
+    /// Its value; none for Kafka's null.
+    pub value: Option<&'m [u8]>,
 }
 
 /// What became of a message: its partition and offset, or why it was not written.
@@ -122,7 +122,7 @@ fn hand_over(
     let mut record = BaseRecord {
         topic: message.topic,
         partition: message.partition,
-        payload: Some(message.value),
+        payload: message.value,
         key: message.key,
         timestamp: None,
         headers: (!message.headers.is_empty()).then_some(headers),

@@ -3,7 +3,7 @@
 use super::operand::Scratch;
 use super::{
     Declared, Making, Occasion, Output, Place, Repeat, Selected, TargetRow, WriteError, Writer,
-    template,
+    key_template,
 };
 use crate::expression::{Context, Expression, ExpressionError, Template, TemplateProgram};
 use crate::grammar::{Argument, Clause, CommandError, Kind, Match, Repetition, Word};
@@ -66,7 +66,7 @@ fn argument(word: Word<'_>) -> Result<Template, CommandError> {
             .error(format!("{option} stands behind COMMAND, whose arguments end the line"))
             .hint(format!("write it before TO, or \"%{{'{option}'}}\" where it is an argument")));
     }
-    template(word)
+    key_template(word)
 }
 
 impl Declared for Run {

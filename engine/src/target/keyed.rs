@@ -1,7 +1,7 @@
 //! What all targets that write keys have in common: the key, its time to live, its removal.
 
 use super::operand::{milliseconds, shown};
-use super::{Occasion, Output, Selected, WriteError, Writer, expression, refused, template};
+use super::{Occasion, Output, Selected, WriteError, Writer, expression, key_template, refused};
 use crate::expression::{
     Context, EvaluationError, Expression, ExpressionError, Layout, Program, Template,
     TemplateProgram,
@@ -96,7 +96,7 @@ impl Keyed {
         }
         let delete_when = matched.get("DELETE WHEN");
         Ok(Keyed {
-            key: template(matched.word_of(KEY.name)?)?,
+            key: key_template(matched.word_of(KEY.name)?)?,
             lifetime: ttl.map(Lifetime::After).or(at.map(Lifetime::At)),
             tombstone: matched.get("TOMBSTONE").and_then(Tombstone::parse),
             delete_when: delete_when.map(|part| expression(part.word()?)).transpose()?,

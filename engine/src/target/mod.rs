@@ -29,6 +29,7 @@ use crate::expression::{
 };
 use crate::format::avro::Encoder;
 use crate::grammar::{Clause, CommandError, Match, Word};
+use crate::ledger;
 use crate::record::{Field, Names, Shape};
 use crate::unit::{Builder, KeyError};
 use std::fmt;
@@ -352,6 +353,23 @@ impl fmt::Debug for TargetRow {
 pub fn template(word: Word<'_>) -> Result<Template, CommandError> {
     let text = word.text()?;
     Template::parse(text).map_err(|error| at_column(word, text, error))
+}
+
+/// A word as the template of a key, or of what a command may take for one. A key that would be one
+/// of ours whatever the record is refused here; where a record decides, that record is.
+pub fn key_template(word: Word<'_>) -> Result<Template, CommandError> {
+    let template = template(word)?;
+    let (prefix, is_whole) = (template.literal_prefix(), template.expressions().next().is_none());
+    let is_reserved = match is_whole {
+        true => ledger::is_reserved(prefix),
+        false => ledger::reserves_all(prefix),
+    };
+    match is_reserved {
+        true => Err(word
+            .error(format!("'{}': {}", word.shown(), KeyError::Reserved))
+            .hint("choose another name for the key")),
+        false => Ok(template),
+    }
 }
 
 /// A word as an expression; an error names the character within it.

@@ -44,7 +44,8 @@ impl Worker {
         let known = standings.known();
         loop {
             self.refresh_standings(control.generation);
-            if let Err(trouble) = self.answer_questions(&known) {
+            // Who asks now is told that nothing is consumed.
+            if let Err(trouble) = self.answer_questions(&known, |_| Ok(())) {
                 return trouble;
             }
             self.lane.shared.wait_question(control.generation, IDLE_LOOK);
@@ -78,10 +79,16 @@ impl Worker {
     }
 
     /// Asks where the partitions end, shows it as lag, and answers those who asked before this
-    /// question: what came to Kafka after it need not be in the answer.
-    pub(super) fn answer_questions(&mut self, known: &[(Arc<str>, i32)]) -> Result<(), Trouble> {
+    /// question: what came to Kafka after it need not be in the answer. `look` shows first where the
+    /// ledger stands, which a seek may have moved before they asked.
+    pub(super) fn answer_questions(
+        &mut self,
+        known: &[(Arc<str>, i32)],
+        look: impl FnOnce(&mut Worker) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
         let questions = self.lane.shared.take_questions();
-        let ends = match self.ask_ends(known) {
+        let looked = if questions.is_empty() { Ok(()) } else { look(self) };
+        let ends = match looked.and_then(|()| self.ask_ends(known)) {
             Ok(ends) => ends,
             Err(trouble) => {
                 self.lane.shared.put_back(questions);

@@ -133,6 +133,11 @@ impl Others {
         self.watched_until = Instant::now() + WATCHED;
     }
 
+    /// Drops a look under way: its answer may be older than what is known by then.
+    pub(super) fn forget(&mut self) {
+        self.asked = None;
+    }
+
     /// How long until the next look.
     fn pause(&self) -> Duration {
         let pause = if Instant::now() < self.watched_until { WATCHED_LOOK } else { TICK };
@@ -313,18 +318,21 @@ impl Worker {
     ) -> Result<(), Trouble> {
         let can_answer = standings.share.questions() == Questions::Answered;
         let is_asked = can_answer && self.lane.shared.is_asked();
+        let look = |worker: &mut Worker| {
+            if let Ok(positions) = worker.lane.load(control.generation)? {
+                worker.show_others(&positions, |topic, at| !standings.share.includes(topic, at));
+            }
+            Ok(())
+        };
         if is_asked || others.ends_asked.elapsed() >= IDLE_LOOK {
             others.ends_asked = Instant::now();
-            self.answer_questions(known)?;
+            self.answer_questions(known, look)?;
         }
         if is_asked {
             others.watch();
         }
         others.looked = Instant::now();
-        if let Ok(positions) = self.lane.load(control.generation)? {
-            self.show_others(&positions, |topic, at| !standings.share.includes(topic, at));
-        }
-        Ok(())
+        look(self)
     }
 
     /// Shows how others go on, where there may be any, while this worker does not.
@@ -343,17 +351,7 @@ impl Worker {
         }
         if let Some(asked) = flow.others.asked.take() {
             match asked.answer.try_recv() {
-                Ok(Ok(positions)) => {
-                    // Those of other members; what is under way here is not among them yet.
-                    self.letters = self.letters.max(positions.letters);
-                    if flow.was_moved(&positions, &asked.applied) {
-                        return Err(Trouble::Changed);
-                    }
-                    let own = &flow.slots;
-                    self.show_others(&positions, |topic, at| {
-                        !own.iter().any(|(name, slot)| *slot == at && **name == *topic)
-                    });
-                }
+                Ok(Ok(positions)) => self.take_over(flow, &positions, &asked.applied)?,
                 Err(TryRecvError::Empty) if flow.others.looked.elapsed() > STUCK => {
                     return Err(self.lane.give_up().into());
                 }
@@ -364,9 +362,7 @@ impl Worker {
         }
         if flow.others.asked.is_none() && flow.others.is_due() {
             flow.others.looked = Instant::now();
-            let progress = self.lane.shared.progress();
-            let own = flow.shown.iter().filter_map(|shown| progress.get(*shown));
-            let applied = own.map(|progress| progress.next).collect();
+            let applied = self.applied(flow);
             let answer = self.lane.ask_positions(flow.generation)?;
             flow.others.asked = Some(Question { answer, applied });
         }
@@ -377,6 +373,45 @@ impl Worker {
                 self.publish_lag(&ends);
             }
         }
+        Ok(())
+    }
+
+    /// Looks where the ledger stands now. Whoever asks how far it is may have had another member seek.
+    pub(super) fn look_again(&mut self, flow: &Flow) -> Result<(), Trouble> {
+        if !flow.others.may_exist {
+            return Ok(());
+        }
+        let applied = self.applied(flow);
+        match self.lane.load(flow.generation)? {
+            Ok(positions) => self.take_over(flow, &positions, &applied),
+            // A ledger that cannot be read stops whoever has the partition.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What is applied of the partitions read here.
+    fn applied(&self, flow: &Flow) -> Vec<i64> {
+        let progress = self.lane.shared.progress();
+        let own = flow.shown.iter().filter_map(|shown| progress.get(*shown));
+        own.map(|progress| progress.next).collect()
+    }
+
+    /// Shows how others do. `applied` is what was applied here before it was asked.
+    fn take_over(
+        &mut self,
+        flow: &Flow,
+        positions: &Positions,
+        applied: &[i64],
+    ) -> Result<(), Trouble> {
+        // Those of other members; what is under way here is not among them yet.
+        self.letters = self.letters.max(positions.letters);
+        if flow.was_moved(positions, applied) {
+            return Err(Trouble::Changed);
+        }
+        let own = &flow.slots;
+        self.show_others(positions, |topic, at| {
+            !own.iter().any(|(name, slot)| *slot == at && **name == *topic)
+        });
         Ok(())
     }
 

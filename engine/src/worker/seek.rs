@@ -19,13 +19,20 @@ use crate::target::Repeat;
 use crossbeam_channel::RecvTimeoutError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many partitions are told one by one.
 const TOLD: usize = 20;
 
 /// How often it is looked whether anybody still waits for a unit to be applied.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long questions that fail for what heals by itself are asked again: a second less than the
+/// client waits, so that it hears what was the matter.
+const RETRIED: Duration = Duration::from_secs(9);
+
+/// How long between two such tries.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Who hears what became of a seek.
 pub trait Hearer: Send {
@@ -47,6 +54,8 @@ pub struct SeekRequest {
 /// A seek on its way.
 pub(super) struct Underway {
     request: SeekRequest,
+    /// When to give up asking Kafka.
+    until: Instant,
     /// The unit that was sent for it.
     sent: Option<Sent>,
 }
@@ -94,6 +103,14 @@ impl From<CommandError> for Refused {
     }
 }
 
+/// How long Kafka is asked.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    until: Instant,
+    /// Another generation of the lane ends it as well.
+    generation: u64,
+}
+
 /// A partition that may be moved, and what Kafka has of it.
 struct Place<'a> {
     topic: &'a TopicInfo,
@@ -106,7 +123,9 @@ impl Worker {
     /// Takes over what was asked for since the last session.
     pub(super) fn take_seeks(&mut self) {
         let asked = self.lane.shared.take_seeks();
-        self.seeks.extend(asked.into_iter().map(|request| Underway { request, sent: None }));
+        let until = Instant::now() + RETRIED;
+        let underway = |request| Underway { request, until, sent: None };
+        self.seeks.extend(asked.into_iter().map(underway));
     }
 
     /// Whether somebody waits for a seek.
@@ -134,7 +153,7 @@ impl Worker {
             if underway.request.hearer.is_gone() {
                 continue;
             }
-            match self.moves(&underway.request.wanted, control, topics, positions) {
+            match self.moves(&underway, control, topics, positions) {
                 Err(Refused::Request(error)) => underway.request.hearer.tell(Err(error)),
                 Err(Refused::Trouble(trouble)) => {
                     self.seeks.push_front(underway);
@@ -223,13 +242,15 @@ impl Worker {
     /// The step of every partition that is to move.
     fn moves(
         &mut self,
-        wanted: &Seek,
+        underway: &Underway,
         control: &Control,
         topics: &[TopicInfo],
         positions: &Positions,
     ) -> Result<Vec<Move>, Refused> {
-        let mut places = self.places(wanted, topics, positions)?;
-        let targets = self.targets(&wanted.position, &places)?;
+        let wanted = &underway.request.wanted;
+        let limit = Limit { until: underway.until, generation: control.generation };
+        let mut places = self.places(wanted, limit, topics, positions)?;
+        let targets = self.targets(&wanted.position, limit, &places)?;
         // Others may move the ledger all the time: the less time between look and unit, the better.
         let fresh = self.lane.load(control.generation)?;
         for place in &mut places {
@@ -252,6 +273,7 @@ impl Worker {
     fn places<'t>(
         &mut self,
         wanted: &Seek,
+        limit: Limit,
         topics: &'t [TopicInfo],
         positions: &Positions,
     ) -> Result<Vec<Place<'t>>, Refused> {
@@ -275,8 +297,8 @@ impl Worker {
             return Err(error.unwrap_or_else(|| wanted.unknown_topic(topic, names)).into());
         }
         let names: Vec<_> = found.iter().map(|(topic, at, _)| (topic.name.as_str(), *at)).collect();
-        let marks = self.connected()?.all_watermarks(&names, ASK);
-        let marks = marks.map_err(|failure| self.failed(&failure))?;
+        let marks =
+            self.ask_within(limit, |consumer, time| consumer.all_watermarks(&names, time / 2))?;
         Ok(found
             .into_iter()
             .zip(marks)
@@ -290,12 +312,18 @@ impl Worker {
     }
 
     /// The offset that a position means in each partition.
-    fn targets(&mut self, position: &Position, places: &[Place<'_>]) -> Result<Vec<i64>, Refused> {
+    fn targets(
+        &mut self,
+        position: &Position,
+        limit: Limit,
+        places: &[Place<'_>],
+    ) -> Result<Vec<i64>, Refused> {
         let names: Vec<_> =
             places.iter().map(|it| (it.topic.name.as_str(), it.partition)).collect();
         let marks: Vec<_> = places.iter().map(|it| it.marks).collect();
-        let found = self.connected()?.offsets_of(position, &names, &marks, ASK);
-        let found = found.map_err(|failure| self.failed(&failure))?;
+        let found = self.ask_within(limit, |consumer, time| {
+            consumer.offsets_of(position, &names, &marks, time)
+        })?;
         let one = |(place, found): (&Place<'_>, Option<i64>)| {
             found.ok_or_else(|| {
                 let group = &self.spec.group;
@@ -308,12 +336,29 @@ impl Worker {
         places.iter().zip(found).map(one).collect()
     }
 
-    fn connected(&mut self) -> Result<&mut Consumer, Refused> {
-        self.connect().map_err(Refused::Trouble)
-    }
-
-    fn failed(&self, failure: &Failure) -> Refused {
-        Refused::Trouble(self.explain(failure))
+    /// Asks Kafka, and again where that fails for what heals by itself, as just after a broker's start.
+    fn ask_within<T>(
+        &mut self,
+        limit: Limit,
+        question: impl Fn(&mut Consumer, Duration) -> Result<T, Failure>,
+    ) -> Result<T, Refused> {
+        loop {
+            let left = limit.until.saturating_duration_since(Instant::now());
+            // With no time at all nobody could answer.
+            let time = ASK.min(left).max(AGAIN);
+            let consumer = self.connect().map_err(Refused::Trouble)?;
+            match question(consumer, time) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) if failure.problem.heals_itself() && left > AGAIN => {
+                    log::info!("subscription {} seeks again: {failure}", self.spec.name);
+                    self.lane.shared.wait_change(limit.generation, AGAIN);
+                    if self.lane.shared.generation() != limit.generation {
+                        return Err(Changed.into());
+                    }
+                }
+                Err(failure) => return Err(Refused::Trouble(self.explain(&failure))),
+            }
+        }
     }
 }
 

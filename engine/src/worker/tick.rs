@@ -31,12 +31,15 @@ impl Worker {
                 flow.discovered = Instant::now();
                 self.rediscover(&flow.known, &flow.cursors)?;
             }
-            // Without an answer the question stays for the next tick; who asked has a time limit.
-            if self.answer_questions(&flow.known).is_err() {
-                log::debug!(
+            flow.others.forget();
+            match self.answer_questions(&flow.known, |worker| worker.look_again(flow)) {
+                Ok(()) => {}
+                Err(Trouble::Changed) => return Err(Trouble::Changed),
+                // Without an answer the question stays for the next tick; who asked has a time limit.
+                Err(_) => log::debug!(
                     "subscription {}: the broker did not say where it ends",
                     self.spec.name
-                );
+                ),
             }
         }
         self.follow_others(flow)?;

@@ -60,6 +60,8 @@ fn a_key_that_was_written_is_asked_for_again_once_units_come_one_by_one() {
     }
     bench.server.line("DEL k:1");
     bench.server.line("SET k:1 taken");
+    // Longer than units that follow each other are apart.
+    std::thread::sleep(Duration::from_millis(10));
     let applied = bench.apply(2, |at, pen| pen.entry(&format!("k:{at}"), "x"));
     assert!(matches!(applied, Applied::Clash(_)), "{applied:?}");
     assert_eq!(records(&applied), [1]);

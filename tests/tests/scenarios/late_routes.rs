@@ -1,20 +1,25 @@
 //! Routes added to a subscription that has consumed, and routes replaced, while records flow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale, kill_and_start};
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
 use redis_kafka_tests::producer::{Load, send_texts};
-use redis_kafka_tests::reply::text;
+use redis_kafka_tests::proxy::{Proxy, Traffic};
+use redis_kafka_tests::reply::{field, items, text};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::sidecar::SidecarSetup;
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::{elapse, wait_for};
 
+use crate::replication::wait_role;
+
 redis_kafka_tests::for_each_subject!(
     a_late_route_sees_every_record_and_joins,
     late_routes_catch_up_under_load_across_kills,
+    late_routes_are_killed_as_they_join_partition_by_partition,
+    a_failover_amid_a_catch_up,
     the_others_go_on_while_a_route_catches_up,
     a_bad_record_stops_a_route_that_catches_up_and_is_settled,
     a_route_that_catches_up_is_removed_and_made_again,
@@ -72,6 +77,10 @@ fn a_late_route_sees_every_record_and_joins(subject: Subject) {
     assert!(definition(&server, "late").contains(" late KAFKA.ROUTE late"), "stored");
     server.wait_applied(SUBSCRIPTION);
     oracle::check_streams(&server, &load, "late:");
+    // It is where the others are, though partitions that get no record have not been marked yet in a
+    // group.
+    assert_eq!(phase(&server, "late"), "joined");
+    assert!(!server.text("KAFKA.LIST").contains("catches up"));
     load.send(200);
     oracle::check(&server, kafka, &load);
     oracle::check_streams(&server, &load, "late:");
@@ -109,6 +118,113 @@ fn late_routes_catch_up_under_load_across_kills(subject: Subject) {
         oracle::check_streams(&server, &load, &format!("late{kill}:"));
     }
     assert!(met > 0, "no kill met a route that caught up");
+}
+
+/// Waits until a late route has joined so many partitions, and not yet all; whether that was seen.
+fn is_met_joining(server: &RedisServer, route: &str, wanted: usize) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let info = server.line(&format!("KAFKA.INFO {route}"));
+        let left = items(field(&info, "catches_up").expect("catches_up")).len();
+        if (1..=PARTITIONS - wanted).contains(&left) {
+            return true;
+        }
+        // Before its ledger is made nothing is listed either.
+        if left == 0 && field(&info, "phase").map(text).as_deref() == Some("joined") {
+            return false;
+        }
+    }
+    panic!("{route} has not joined: {}", server.text("KAFKA.LIST"));
+}
+
+/// Partitions of the topic that routes join one after the other.
+const PARTITIONS: usize = 6;
+
+/// Each round waits until a new route has joined some of its partitions, another number of them each
+/// time, and kills there.
+fn late_routes_are_killed_as_they_join_partition_by_partition(subject: Subject) {
+    let (kafka, mut dice) = (Kafka::shared(), Dice::new());
+    let topic = kafka.topic("late-join", PARTITIONS as i32);
+    let mut server = subject.setup().append(Append::Everysec).start();
+    oracle::declare(&server, kafka, &topic, "");
+    let mut load = Load::with_keys(kafka, &topic, 40);
+    load.send(12_000);
+    server.wait_applied(SUBSCRIPTION);
+    let load = load.start(1000);
+    let kills = Scale::from_env().pick(5, 12);
+    let mut met = 0;
+    for kill in 0..kills {
+        let route = format!("late{kill}");
+        add(&server, &route);
+        met += usize::from(is_met_joining(&server, &route, 1 + kill % (PARTITIONS - 1)));
+        elapse(dice.millis(0..=3));
+        server.kill_and_start();
+        server.wait_applied(SUBSCRIPTION);
+    }
+    let load = load.stop();
+    oracle::check(&server, kafka, &load);
+    for kill in 0..kills {
+        oracle::check_streams(&server, &load, &format!("late{kill}:"));
+    }
+    println!("{met} of {kills} kills met a route that had joined in some partitions only");
+    assert!(met > 0);
+}
+
+/// The first time the replica lags behind and its primary is killed, then they change places in peace.
+fn a_failover_amid_a_catch_up(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("late-failover", 3);
+    let setup = subject.setup().append(Append::Everysec);
+    let mut primary = setup.start();
+    let link = Proxy::start(primary.port());
+    let mut replica = setup.clone().replica_of(link.port()).start();
+    replica.wait_linked();
+    oracle::declare(&primary, kafka, &topic, "");
+    let mut load = Load::new(kafka, &topic);
+    load.send(20_000);
+    primary.wait_applied(SUBSCRIPTION);
+    replica.wait_equal(&primary);
+    let load = load.start(1000);
+    let rounds = Scale::from_env().pick(3, 8);
+    let mut met = 0;
+    for round in 0..rounds {
+        let route = format!("late{round}");
+        add(&primary, &route);
+        wait_for("the replica to know how far the route is", PATIENCE, || {
+            let (definition, ledger) = (definition(&replica, &route), own_ledger(&replica, &route));
+            let is_done = !definition.is_empty() && !definition.contains(" late KAFKA");
+            if is_done || ledger.len() == 4 { Ok(()) } else { Err((definition, ledger)) }
+        });
+        if round == 0 {
+            link.set(Traffic::Stall);
+            let stalled = primary.subscription(SUBSCRIPTION).counters.consumed;
+            primary.wait_consumed(SUBSCRIPTION, stalled + 100);
+            primary.kill();
+            link.set(Traffic::Cut);
+            replica.ok("REPLICAOF NO ONE");
+        } else {
+            primary.ok("FAILOVER");
+            wait_role(&replica, "master");
+        }
+        met += usize::from(definition(&replica, &route).contains(" late KAFKA"));
+        if round == 0 {
+            primary.start_with(setup.clone().replica_of(replica.port()));
+        }
+        wait_role(&primary, "slave");
+        primary.wait_linked();
+        std::mem::swap(&mut primary, &mut replica);
+        primary.wait_applied(SUBSCRIPTION);
+    }
+    let load = load.stop();
+    oracle::check(&primary, kafka, &load);
+    replica.wait_equal(&primary);
+    for round in 0..rounds {
+        let prefix = format!("late{round}:");
+        oracle::check_streams(&primary, &load, &prefix);
+        oracle::check_streams(&replica, &load, &prefix);
+    }
+    println!("{met} of {rounds} failovers met a route that caught up");
+    assert!(met > 0, "no failover met a route that caught up");
 }
 
 fn the_others_go_on_while_a_route_catches_up(subject: Subject) {

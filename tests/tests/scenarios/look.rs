@@ -27,6 +27,7 @@ redis_kafka_tests::for_module_and_sidecar!(
     what_is_written_now_is_waited_for,
     a_subscription_lends_its_connection_and_formats,
     produce_creates_only_when_told_to,
+    a_tombstone_is_produced_and_deletes_the_key,
     values_that_cannot_be_sent_are_named,
     a_broker_that_is_away_is_told_in_time,
     which_cluster_is_asked_when_there_are_several,
@@ -335,6 +336,35 @@ fn produce_creates_only_when_told_to(subject: Subject) {
         refused,
         format!("ERR KAFKA.PRODUCE: topic '{created}' has no partition 3; it has 0 to 2")
     );
+}
+
+fn a_tombstone_is_produced_and_deletes_the_key(subject: Subject) {
+    let kafka = Kafka::shared();
+    let (topic, copy) = (kafka.topic("tombstones", 1), kafka.topic("tombstones-copy", 1));
+    let server = subject.setup().start();
+    server.ok(&format!("KAFKA.SUBSCRIBE s TOPIC {topic} BROKERS {}", kafka.brokers()));
+    server.ok(r#"KAFKA.ROUTE r FROM s TO HASH "h:%{_key}""#);
+    for key in ["a", "b"] {
+        produce(&server, &format!("{topic} KEY {key} FORMAT JSON"), &[r#"{"n":1,"note":null}"#]);
+    }
+    server.wait_applied("s");
+    assert_eq!(server.keys("h:*"), ["h:a", "h:b"]);
+    let reply = server.ok(&format!("KAFKA.PRODUCE {topic} tombstone KEY a HEADER why left"));
+    assert_eq!(reply, format!("OK {topic}/0@2"));
+    server.wait_applied("s");
+    assert_eq!(server.keys("h:*"), ["h:b"]);
+    let sent = kafka.messages(&topic, 0).pop().expect("a message");
+    assert_eq!((sent.key.as_deref(), sent.value), (Some(b"a".as_slice()), None));
+    assert_eq!(sent.headers, [("why".to_owned(), "left".to_owned())]);
+    // What a route would send is shown as the line that sends it.
+    let target = format!("TO TOPIC {copy} VALUE STRING SELECT note");
+    let shown = lines(&server, &format!("KAFKA.PREVIEW FROM s {target} START EARLIEST"));
+    let line = format!("KAFKA.PRODUCE {copy} ON s KEY a TOMBSTONE");
+    assert!(shown.contains(&line), "{shown:#?}");
+    assert_eq!(server.ok(&line), format!("OK {copy}/0@0"));
+    server.ok(&format!("KAFKA.PRODUCE {copy} KEY a VALUES TOMBSTONE"));
+    let values: Vec<_> = kafka.messages(&copy, 0).into_iter().map(|it| it.value).collect();
+    assert_eq!(values, [None, Some(b"TOMBSTONE".to_vec())], "the word is a value, too");
 }
 
 fn values_that_cannot_be_sent_are_named(subject: Subject) {

@@ -5,16 +5,18 @@ use std::time::Duration;
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::Scale;
 use redis_kafka_tests::oracle::{self, SUBSCRIPTION};
-use redis_kafka_tests::producer::Load;
+use redis_kafka_tests::producer::{Load, send_texts};
 use redis_kafka_tests::proxy::{Proxy, Traffic};
+use redis_kafka_tests::reply::{items, text};
 use redis_kafka_tests::server::{Append, RedisServer};
 use redis_kafka_tests::subject::Subject;
-use redis_kafka_tests::wait::wait_until;
+use redis_kafka_tests::wait::{wait_for, wait_until};
 
 redis_kafka_tests::for_each_subject!(
     a_lagging_replica_is_promoted_and_the_old_primary_back,
     replicas_and_their_aofs_equal_the_primary,
     failover_there_and_back,
+    dead_letters_are_shown_on_a_replica_and_replayed_by_the_primary,
     both_sides_of_a_split_consume: not_sidecar "two sidecars are two members of one consumer group, which share the partitions",
 );
 
@@ -110,6 +112,56 @@ fn failover_there_and_back(subject: Subject) {
     oracle::check(&primary, kafka, &load);
     replica.wait_equal(&primary);
     assert!(primary.is_alive() && replica.is_alive());
+}
+
+/// A replica shows them; what takes them out is refused there, until it is the primary.
+fn dead_letters_are_shown_on_a_replica_and_replayed_by_the_primary(subject: Subject) {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("letters-replica", 1);
+    let setup = subject.setup();
+    let mut primary = setup.start();
+    let replica = setup.clone().replica_of(primary.port()).start();
+    replica.wait_linked();
+    oracle::declare(&primary, kafka, &topic, "ONERROR DEADLETTER");
+    send_texts(kafka, &topic, &[r#"{"seq":0}"#, r#"{"seq":1,"key":"k"}"#, "{not json"]);
+    primary.wait_applied(SUBSCRIPTION);
+    replica.wait_equal(&primary);
+    replica.wait_state(SUBSCRIPTION, "standby");
+    let show = format!("KAFKA.DEADLETTERS {SUBSCRIPTION}");
+    let shown = primary.line(&show);
+    assert!(text(&items(&shown)[0]).starts_with("2 dead letters of 'rides'"), "{shown:?}");
+    assert_eq!(items(&shown).len(), 3, "{shown:?}");
+    assert_eq!(replica.line(&show), shown);
+    let counted = format!("{show} COUNT 1");
+    assert_eq!(replica.line(&counted), primary.line(&counted));
+
+    let replay = format!("KAFKA.REPLAY {SUBSCRIPTION}");
+    let error = replica.refused(&replay);
+    let words = match subject {
+        // Redis says so itself, in the words that clients of replicas know.
+        Subject::ModuleUnits | Subject::ModuleCommands => "READONLY",
+        Subject::Sidecar => "stands by: a replica: the primary consumes; give the command to",
+    };
+    assert!(error.contains(words), "{error}");
+    assert_eq!(replica.line(&show), shown, "they are as they were");
+
+    primary.kill();
+    replica.ok("REPLICAOF NO ONE");
+    // Among sidecars the one that was killed is given up first.
+    wait_for("the promoted replica to consume", Duration::from_secs(60), || {
+        let info = replica.subscription(SUBSCRIPTION);
+        if info.state == "running" { Ok(()) } else { Err(Box::new(info)) }
+    });
+    for route in [
+        r#"every REPLACE FROM rides TO STREAM "s:%{coalesce(key, 'none')}""#,
+        r#"last REPLACE FROM rides TO HASH "h:%{coalesce(key, 'none')}""#,
+    ] {
+        replica.ok(&format!("KAFKA.ROUTE {route}"));
+    }
+    let reply = replica.ok(&replay);
+    assert!(reply.starts_with("OK 1 replayed, 1 failed again: "), "{reply}");
+    assert_eq!(replica.hash("h:none").get("seq").map(String::as_str), Some("0"));
+    assert_eq!(items(&replica.line(&show)).len(), 2);
 }
 
 /// The old primary goes on consuming beside the promoted replica; when it is

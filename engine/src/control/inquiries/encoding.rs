@@ -1,7 +1,7 @@
 //! Texts to the bytes of a format, as Kafka's and the Schema Registry's serializers write them.
 
 use super::Place;
-use crate::command::{CommandError, Produce};
+use crate::command::{CommandError, Content, Produce};
 use crate::format::avro::Encoder;
 use crate::format::framed::schema_text;
 use crate::format::schema::SchemaText;
@@ -11,12 +11,16 @@ use crate::record::{Arena, Names, Row, Wanted};
 use crate::registry::{Client, LookupError, Schema, SchemaId, SchemaKind};
 use std::str::FromStr;
 
-/// Makes the bytes of all values; an error names the first that cannot be one.
-pub fn encode(place: &Place, asked: &Produce) -> Result<Vec<Vec<u8>>, CommandError> {
+/// Makes the bytes of all values, none for Kafka's null; an error names the first that cannot be one.
+pub fn encode(place: &Place, asked: &Produce) -> Result<Vec<Option<Vec<u8>>>, CommandError> {
+    let values = match &asked.content {
+        Content::Tombstone => return Ok(vec![None]),
+        Content::Values(values) => values,
+    };
     let mut encode = Encoding::of(place, asked)?;
-    let encoded = asked.values.iter().enumerate().map(|(number, value)| {
-        encode.write(value).map_err(|problem| {
-            let number = match asked.values.len() {
+    let encoded = values.iter().enumerate().map(|(number, value)| {
+        encode.write(value).map(Some).map_err(|problem| {
+            let number = match values.len() {
                 1 => "the value".to_owned(),
                 count => format!("value {} of {count}", number + 1),
             };

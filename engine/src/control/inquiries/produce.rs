@@ -31,7 +31,7 @@ pub fn produce(inquiry: &Inquiry, mut place: Place, asked: &Produce) -> Answer {
             partition: asked.partition,
             key: asked.key.as_deref(),
             headers: &asked.headers,
-            value,
+            value: value.as_deref(),
         })
         .collect();
     let config = producer_config(&place.connection, &place.profiles)

@@ -215,3 +215,29 @@ fn what_a_schema_does_not_have_is_an_error_at_its_column() {
         assert_eq!(error.to_string(), expected, "{text}");
     }
 }
+
+#[test]
+fn what_a_schema_does_not_have_cannot_be_left_out() {
+    let place = Type::Record(vec![("zone".to_owned(), Type::Text)]);
+    let value = Type::Record(vec![("id".to_owned(), Type::Int), ("place".to_owned(), place)]);
+    let checked = |text: &str, value: &Type| {
+        let selection = Selection::parse(text).expect("SQL");
+        let checked = selection.check_except(&Types { value, ..Types::UNKNOWN });
+        checked.map_err(|error| error.to_string())
+    };
+    assert_eq!(checked("* EXCEPT (id), place.* EXCEPT (zone)", &value), Ok(()));
+    for (text, expected) in [
+        (
+            "* EXCEPT (id, plaec)",
+            "the value has no field 'plaec'; did you mean 'place'? (column 15)",
+        ),
+        ("* EXCEPT ('x')", "the value has no field 'x'; it has id, place (column 11)"),
+        (
+            "id, place.* EXCEPT (zoen)",
+            "'place' has no field 'zoen'; did you mean 'zone'? (column 21)",
+        ),
+    ] {
+        assert_eq!(checked(text, &value), Err(expected.to_owned()), "{text}");
+        assert_eq!(checked(text, &Type::Unknown), Ok(()), "{text}");
+    }
+}

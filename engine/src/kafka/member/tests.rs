@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The mock cluster takes up to 20 s for each change of a group.
+const PATIENCE: Duration = Duration::from_secs(60);
 const GROUP: &str = "redis-kafka.test";
 
 fn join(cluster: &Cluster, topics: &[&str]) -> (Member, Arc<AtomicU64>) {

@@ -151,9 +151,9 @@ fn sets_hold_members_and_removals_take_them_out() {
             ),
             ("TO SET k MEMBER m", &[value(r#"{"n":1}"#)], &[], &["m is null; value has: n"]),
             (
-                "TO SET kafka:definitions MEMBER m",
-                &[value(r#"{"m":1}"#)],
-                &[],
+                "TO SET \"kafka:%{m}\" MEMBER m",
+                &[value(r#"{"m":"definitions"}"#), value(r#"{"m":"definitions2"}"#)],
+                &["SADD kafka:definitions2 definitions2"],
                 &[
                     "key 'kafka:definitions': keys that start with kafka:ledger:, kafka:deadletters: or kafka:definitions are reserved",
                 ],
@@ -288,6 +288,12 @@ fn messages_are_json_and_tombstones_are_none() {
             ("TO CHANNEL c", &[value("\"x\"")], &["PUBLISH c \"x\""], &[]),
             // A channel is no key.
             ("TO CHANNEL kafka:definitions", &[value("1")], &["PUBLISH kafka:definitions 1"], &[]),
+            (
+                "TO CHANNEL \"kafka:ledger:%{a}\"",
+                &[value(r#"{"a":1}"#)],
+                &[r#"PUBLISH kafka:ledger:1 {"a":1}"#],
+                &[],
+            ),
         ],
     );
 }
@@ -305,7 +311,7 @@ fn commands_run_with_the_texts_of_their_arguments() {
             ),
             ("WHERE \"id > 1\" TO COMMAND XADD s * x \"%{'WHERE'}\" \"%%{\"", &[], &[], &[]),
             (
-                "TO COMMAND DEL \"kafka:ledger:%{id}\"",
+                "TO COMMAND DEL \"kafka:%{'ledger'}:%{id}\"",
                 &[value(r#"{"id":1}"#)],
                 &[],
                 &[

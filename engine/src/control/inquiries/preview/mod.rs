@@ -290,16 +290,18 @@ impl Command {
     fn line(&self, subscription: &str) -> String {
         let words: Vec<&[u8]> = match self {
             Command::Redis(words) => words.iter().map(Vec::as_slice).collect(),
-            // No command of ours sends a tombstone.
-            Command::Kafka { topic, key, value: None } => {
-                let key = key.as_deref().map_or("null".into(), String::from_utf8_lossy);
-                return format!("# to topic {topic}: key {key}, value null");
+            // No command of ours sends null for both.
+            Command::Kafka { topic, key: None, value: None } => {
+                return format!("# to topic {topic}: key null, value null");
             }
-            Command::Kafka { topic, key, value: Some(value) } => {
+            Command::Kafka { topic, key, value } => {
                 let mut words = vec![b"KAFKA.PRODUCE".as_slice(), topic.as_bytes(), b"ON"];
                 words.push(subscription.as_bytes());
                 words.extend(key.iter().flat_map(|key| [b"KEY".as_slice(), key]));
-                words.extend([b"VALUES".as_slice(), value]);
+                match value {
+                    Some(value) => words.extend([b"VALUES".as_slice(), value]),
+                    None => words.push(b"TOMBSTONE"),
+                }
                 words
             }
         };
