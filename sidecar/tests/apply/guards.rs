@@ -3,6 +3,7 @@
 use super::feed::{Bench, LEDGER, Pen, bench, records};
 use redis_kafka_engine::applier::{Applied, Applier};
 use redis_kafka_engine::unit::{EntryTime, FieldsWrite};
+use std::time::Duration;
 
 /// Applies a unit; the next one, which was prepared with it, comes back.
 fn prepared(
