@@ -23,12 +23,20 @@ impl Command {
 
 /// The last incremental file that the manifest names (7.0's multi-part AOF).
 pub fn incremental(directory: &Path) -> PathBuf {
+    find_incremental(directory).expect("an incremental file in the manifest")
+}
+
+/// The same; none where nothing was ever written.
+pub fn find_incremental(directory: &Path) -> Option<PathBuf> {
     let appendonly = directory.join("appendonlydir");
-    let manifest = appendonly.join("appendonly.aof.manifest");
-    let text = std::fs::read_to_string(&manifest).expect("read the AOF's manifest");
-    let last = text.lines().rfind(|line| line.ends_with(" type i"));
-    let last = last.expect("an incremental file in the manifest");
-    appendonly.join(last.split_whitespace().nth(1).expect("a file name"))
+    let manifest = std::fs::read_to_string(appendonly.join("appendonly.aof.manifest")).ok()?;
+    // Redis 8 says more behind it: `file … seq 1 type i startoffset 0`.
+    let increment = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let is_increment = words.windows(2).any(|pair| pair == ["type", "i"]);
+        words.get(1).filter(|_| is_increment).map(|name| appendonly.join(name))
+    };
+    manifest.lines().filter_map(increment).next_back()
 }
 
 /// Every whole command of an append-only file; a torn tail is left out.

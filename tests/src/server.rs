@@ -428,13 +428,8 @@ impl RedisServer {
 /// What docs/operations.md has people do beside a sidecar after a crash: Redis itself would cut the
 /// torn end of a transaction off and leave its beginning.
 fn mend_aof(directory: &Path) {
-    let manifest = directory.join("appendonlydir/appendonly.aof.manifest");
-    let increments = std::fs::read_to_string(manifest).unwrap_or_default();
-    if !increments.lines().any(|line| line.ends_with(" type i")) {
-        return;
-    }
     // The file that is written to alone: an older redis-check-aof reads no newer server's base file.
-    let file = aof::incremental(directory);
+    let Some(file) = aof::find_incremental(directory) else { return };
     let mut check = Command::new("redis-check-aof");
     check.arg("--fix").arg(&file).stdin(Stdio::piped());
     let mut check = check.stdout(Stdio::piped()).spawn().expect("redis-check-aof");
