@@ -3,6 +3,7 @@
 use crate::commands::{paused, server};
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::client::Protocol;
+use redis_kafka_tests::network::free_port;
 use redis_kafka_tests::reply::{field, items, text};
 use redis_kafka_tests::server::RedisServer;
 use redis_kafka_tests::subject::Subject;
@@ -134,7 +135,10 @@ fn what_only_replication_or_an_admin_may_do_is_refused(subject: Subject) {
 }
 
 fn a_cluster_is_told_about_the_sidecar(subject: Subject) {
-    let server = subject.setup().config("cluster-enabled", "yes").start();
+    // Its own default is 10,000 more, which an outgoing connection may have taken.
+    let port = free_port().to_string();
+    let setup = subject.setup().config("cluster-enabled", "yes").config("cluster-port", &port);
+    let server = setup.start();
     let error = server.refused("KAFKA.SUBSCRIBE rides TOPIC t BROKERS 127.0.0.1:1");
     assert!(error.contains("Redis Cluster"), "{error}");
 }
