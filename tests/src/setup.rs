@@ -18,6 +18,8 @@ pub enum Append {
 pub struct Setup {
     append: Append,
     pub(crate) server: Server,
+    /// Those that come with the server.
+    extras: Vec<PathBuf>,
     module: Option<(PathBuf, Vec<String>)>,
     pub(crate) sidecar: Option<SidecarSetup>,
     config: Vec<(String, String)>,
@@ -34,9 +36,11 @@ impl Setup {
             // A primary waits 5 s for further replicas before it sends its data.
             ("repl-diskless-sync-delay", "0"),
         ];
+        let server = Server::from_env();
         Setup {
             append: Append::Off,
-            server: Server::from_env(),
+            server,
+            extras: server.modules(),
             module: None,
             sidecar: None,
             config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
@@ -47,6 +51,13 @@ impl Setup {
     /// Redis Stack's server, with the commands of JSON and TimeSeries.
     pub fn stack(mut self) -> Setup {
         self.server = Server::RedisStack;
+        self.extras = self.server.modules();
+        self
+    }
+
+    /// The server without the commands of JSON and TimeSeries, should it come with them.
+    pub fn bare(mut self) -> Setup {
+        self.extras.clear();
         self
     }
 
@@ -125,7 +136,7 @@ impl Setup {
             args.push(format!("--{name}"));
             args.push(value.clone());
         }
-        for path in self.server.modules() {
+        for path in &self.extras {
             args.extend(["--loadmodule".into(), path.display().to_string()]);
         }
         if let Some((path, module_args)) = &self.module {

@@ -55,7 +55,7 @@ fn wrong_lines_are_answered_with_their_way_out(subject: Subject) {
     let (kafka, registry) = (Kafka::shared(), Registry::start());
     let topic = kafka.topic("wrong", 1);
     registry.register(&format!("{topic}-value"), Kind::Avro, SCHEMA, &[]);
-    let server = subject.setup().start();
+    let server = subject.setup().bare().start();
     let names = Names(vec![
         ("{registry}", registry.url()),
         ("{brokers}", kafka.brokers()),

@@ -149,7 +149,7 @@ fn a_later_route_stops_before_its_record(subject: Subject) {
 
 /// A route that could only fail later is refused at once, and says the way out.
 fn what_a_server_cannot_do_is_refused_at_route(subject: Subject) {
-    let server = subject.setup().start();
+    let server = subject.setup().bare().start();
     subscribed(&server, "rides", "");
     for (target, words) in [
         (r#"JSON "d:%{k}""#, &["JSON.SET", "RedisJSON"][..]),
