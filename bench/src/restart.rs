@@ -84,7 +84,7 @@ fn stall(lab: &Lab, subject: Subject) -> Result<f64> {
         Subject::Units | Subject::Commands => module_stall(lab, &mut server, &topic),
         Subject::Sidecar => sidecar_stall(lab, &mut server, &topic),
         Subject::Bridge | Subject::Transactions | Subject::Client => {
-            bridge_stall(lab, &server, &topic)
+            bridge_stall(lab, &server, subject, &topic)
         }
     };
     load.stop()?;
@@ -127,17 +127,22 @@ fn answers(port: u16) -> bool {
     redis::cmd("PING").exec(&mut connection).is_ok()
 }
 
-fn bridge_stall(lab: &Lab, server: &RedisServer, topic: &str) -> Result<Duration> {
+fn bridge_stall(
+    lab: &Lab,
+    server: &RedisServer,
+    subject: Subject,
+    topic: &str,
+) -> Result<Duration> {
     let mut connection = ingest::connect(server.port())?;
     let key = format!("history:{}", sensor_key(0));
     let mut length = move || -> Result<u64> {
         redis::cmd("XLEN").arg(&key).query(&mut connection).context("XLEN")
     };
-    let bridge = lab.bridge(server, Subject::Bridge, topic, None, None)?;
+    let bridge = lab.bridge(server, subject, topic, None, None)?;
     until("records before the kill", || Ok(length()? > BEFORE))?;
     drop(bridge);
     let before = length()?;
-    let _bridge = lab.bridge(server, Subject::Bridge, topic, None, None)?;
+    let _bridge = lab.bridge(server, subject, topic, None, None)?;
     let started = Instant::now();
     until("the first new record", || Ok(length()? > before))?;
     Ok(started.elapsed())

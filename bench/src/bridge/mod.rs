@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::native::BatchConsumer;
@@ -80,6 +80,7 @@ pub fn run(args: &BridgeArgs) -> Result<()> {
             transactions::write(consumer, redis, progress, encoder)?;
         }
         Some(encoder) => write(consumer, redis, progress, encoder)?,
+        None if args.transactions => bail!("--transactions is not for joins"),
         None => match args.join {
             JoinWay::Overlapped => join::write(consumer, redis, progress)?,
             JoinWay::InTurn => in_turn::write(consumer, redis, progress)?,

@@ -171,11 +171,12 @@ impl<W: Waiter> Asker<W> {
             Question::Reached(ends, routes) => self.reached(known, &ends.lock(), routes, late),
             Question::Elsewhere { command, answer } => {
                 let reply = answer.lock().reply.take();
-                reply.or_else(|| {
-                    late.then(|| self.leave());
+                let in_vain = || {
+                    self.leave();
                     let time = self.milliseconds();
-                    late.then(|| Reply::Error(format!("ERR {command}: no answer within {time} ms")))
-                })
+                    Reply::Error(format!("ERR {command}: no answer within {time} ms"))
+                };
+                reply.or_else(|| late.then(in_vain))
             }
         }
     }

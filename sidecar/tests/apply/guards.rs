@@ -3,6 +3,7 @@
 use super::feed::{Bench, LEDGER, Pen, bench, records};
 use redis_kafka_engine::applier::{Applied, Applier};
 use redis_kafka_engine::unit::{EntryTime, FieldsWrite};
+use redis_kafka_tests::wait::elapse;
 use std::time::Duration;
 
 /// Applies a unit; the next one, which was prepared with it, comes back.
@@ -62,7 +63,7 @@ fn a_key_that_was_written_is_asked_for_again_once_units_come_one_by_one() {
     bench.server.line("DEL k:1");
     bench.server.line("SET k:1 taken");
     // Longer than units that follow each other are apart.
-    std::thread::sleep(Duration::from_millis(10));
+    elapse(Duration::from_millis(10));
     let applied = bench.apply(2, |at, pen| pen.entry(&format!("k:{at}"), "x"));
     assert!(matches!(applied, Applied::Clash(_)), "{applied:?}");
     assert_eq!(records(&applied), [1]);
