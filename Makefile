@@ -69,10 +69,13 @@ fuzz: ## Fuzz every parser of bytes for FUZZ_SECONDS each (cargo-fuzz, nightly R
 	  cargo +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
-lint: ## Check format, clippy, and, where installed, cargo-deny and shellcheck
+lint: ## Check format, clippy, that the benchmarks build, and, where installed, cargo-deny and shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --lib --bins -p redis-kafka-engine -p redis-kafka-module -p redis-kafka -- -D warnings -D clippy::unwrap_used -D clippy::expect_used
+	@# No test builds the measurements: here it is seen that they still do.
+	$(CARGO) check --release --manifest-path bench/Cargo.toml
+	$(CARGO) check --release --manifest-path bench/records/Cargo.toml --all-targets
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "lint: cargo-deny is not installed, skipped (cargo install cargo-deny)"; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else echo "lint: shellcheck is not installed, skipped (apt-get install shellcheck)"; fi
 

@@ -58,6 +58,7 @@ fn evaluate(program: Program, row: Row<'static>) -> Run {
             key: &empty,
             value: &row,
             envelope: &empty,
+            aliases: &[],
             headers: &NoHeaders,
             arena: &arena,
         };

@@ -62,6 +62,7 @@ fn plan(registry: &Registry, route: &str) -> Plan {
             target: route.target,
             condition: route.condition,
             selection: route.selection,
+            additions: route.additions,
         },
         other => panic!("no route: {other:?}"),
     };
