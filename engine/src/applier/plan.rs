@@ -2,6 +2,7 @@
 
 use super::Clash;
 use crate::ledger;
+use crate::unit::Unit;
 use crate::unit::packed::{
     self, EntryTime, Group, GroupKind, Head, PackedError, Reader, StreamWrite,
 };
@@ -26,28 +27,39 @@ pub struct Plan<'a> {
     pub groups: Vec<UnitGroup<'a>>,
     /// For each write of each group, the record behind it.
     writers: &'a [u32],
+    gives_times: bool,
 }
 
 impl<'a> Plan<'a> {
-    /// Reads packed bytes; `counts` says how many writes each group had, and `writers` the record
-    /// behind each of them.
-    pub fn read(
-        bytes: &'a [u8],
-        counts: &[u32],
-        writers: &'a [u32],
-    ) -> Result<Plan<'a>, PackedError> {
+    /// Reads a unit's packed bytes, or what they became once the unit was decided.
+    pub fn read(bytes: &'a [u8], unit: &'a Unit) -> Result<Plan<'a>, PackedError> {
         let mut reader = Reader::new(bytes);
         let head = packed::read_head(&mut reader)?;
         let mut groups = Vec::with_capacity(head.groups);
         let mut first_writer = 0;
         for number in 0..head.groups {
             let group = packed::read_group(&mut reader)?;
-            let writers = counts.get(number).map_or(group.writes, |count| *count as usize);
+            let writers = unit.groups.get(number).map_or(group.writes, |count| *count as usize);
             groups.push(UnitGroup { group, writes: reader.clone(), first_writer, writers });
             reader.skip(group.bytes)?;
             first_writer += writers;
         }
-        Ok(Plan { head, groups, writers })
+        Ok(Plan { head, groups, writers: &unit.writers, gives_times: unit.gives_times })
+    }
+
+    /// The streams, by their groups' numbers, to which an entry is added whose time is given: their
+    /// last ones must be known.
+    pub fn given_times(&self) -> Result<Vec<usize>, PackedError> {
+        let mut given = Vec::new();
+        if !self.gives_times {
+            return Ok(given);
+        }
+        for (number, it) in self.groups.iter().enumerate() {
+            if it.group.kind == GroupKind::Stream && it.has_given_times(&self.head)? {
+                given.push(number);
+            }
+        }
+        Ok(given)
     }
 
     /// The keys of the ledger's steps.
@@ -93,8 +105,8 @@ impl<'a> Plan<'a> {
 }
 
 impl UnitGroup<'_> {
-    /// Whether an entry's time is given, so that the stream's last one must be known.
-    pub fn has_given_times(&self, head: &Head<'_>) -> Result<bool, PackedError> {
+    /// Whether an entry's time is given.
+    fn has_given_times(&self, head: &Head<'_>) -> Result<bool, PackedError> {
         let mut reader = self.writes.clone();
         for _ in 0..self.group.writes {
             if let StreamWrite::Add { time, fields, .. } = packed::read_stream_write(&mut reader)? {

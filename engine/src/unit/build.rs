@@ -71,6 +71,10 @@ impl FieldsWrite {
         }
     }
 
+    fn gives_time(self) -> bool {
+        matches!(self, FieldsWrite::StreamAdd(EntryTime::NotBefore(_) | EntryTime::Decided(..)))
+    }
+
     fn put(self, out: &mut Vec<u8>) {
         match self {
             FieldsWrite::StreamAdd(time) => {
@@ -178,6 +182,8 @@ pub struct Builder {
     /// Where a key is written before it is looked up; see [`Builder::key_buffer`].
     key: Vec<u8>,
     text: Vec<u8>,
+    /// Whether some entry's time was given, even if it was rolled back.
+    gives_times: bool,
     /// What stands behind the fields of the write being filled in.
     behind: Vec<u8>,
     routes: RouteCounts,
@@ -284,6 +290,7 @@ impl Builder {
     ) -> Result<Entry<'_>, KeyError> {
         let group = self.group(write.kind(), upkeep.keep)?;
         let start = self.arena.len();
+        self.gives_times |= write.gives_time();
         write.put(&mut self.arena);
         let count_at = self.arena.len();
         self.arena.extend_from_slice(&[0; 4]);
@@ -404,6 +411,7 @@ impl Builder {
     ) {
         unit.advances.extend(advances);
         self.pack(subscription, names, unit);
+        unit.gives_times = std::mem::take(&mut self.gives_times);
         unit.records.append(&mut self.records);
         self.routes.finish(&mut unit.applied);
         self.arena.clear();

@@ -50,6 +50,8 @@ pub struct Unit {
     pub writers: Vec<u32>,
     /// How many groups depend on what Redis holds; see [`decide`].
     pub undecided: usize,
+    /// Whether the time of some stream's entry may be given by its record.
+    pub gives_times: bool,
     /// The worker's partitions, by slot: topic and partition number.
     pub slots: Arc<[(Arc<str>, i32)]>,
     /// For each of `advances`, when Kafka got the last record before its end, in ms since 1970; may be
@@ -72,6 +74,7 @@ impl Unit {
         self.groups.clear();
         self.writers.clear();
         self.undecided = 0;
+        self.gives_times = false;
         self.timestamps.clear();
         self.applied.clear();
     }

@@ -9,7 +9,7 @@ use super::prepare::{Manner, Questions};
 use super::transaction::{Executed, Refused, Transaction};
 use super::write::{CommandNote, UnitWriter, command_note, forget_command};
 use super::{Doubt, Progress, RespApplier};
-use crate::redis::Problem;
+use crate::redis::{Problem, Request};
 use redis_kafka_engine::applier::{Applied, Clash};
 use redis_kafka_engine::ledger::Advance;
 use redis_kafka_engine::unit::packed::PackedError;
@@ -29,6 +29,13 @@ pub struct Next {
     advances: Vec<Advance>,
     size: usize,
     found: Found,
+    transaction: Upcoming,
+}
+
+/// The next unit, of which the questions were sent, and their answers are to be read.
+struct Ahead<'u> {
+    plan: Plan<'u>,
+    questions: Questions,
     transaction: Upcoming,
 }
 
@@ -102,7 +109,7 @@ impl RespApplier {
         progress: &mut Progress,
     ) -> Result<Applied, Stop> {
         self.link()?;
-        let plan = Plan::read(&unit.packed, &unit.groups, &unit.writers)?;
+        let plan = Plan::read(&unit.packed, unit)?;
         let (mut found, mut upcoming) = match self.next.take().filter(|next| next.is_of(unit)) {
             Some(next) => (next.found, next.transaction),
             None => {
@@ -144,7 +151,7 @@ impl RespApplier {
     fn put_in_words(&mut self, unit: &Unit, plan: &Plan<'_>, found: &Found) -> Result<(), Stop> {
         let refused = if unit.undecided > 0 {
             decide(unit, found, &mut self.decided)?;
-            let plan = Plan::read(&self.decided, &unit.groups, &unit.writers)?;
+            let plan = Plan::read(&self.decided, unit)?;
             UnitWriter::new(&mut self.transaction, &plan, found).write_unit(unit)?
         } else {
             UnitWriter::new(&mut self.transaction, plan, found).write_unit(unit)?
@@ -226,13 +233,13 @@ impl RespApplier {
         self.request.command(&[b"EXEC"]);
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         link.connection.send(&self.request)?;
-        let executed = self.transaction.read(&mut link.connection)?;
+        let executed = self.transaction.read(&mut link.connection, 0)?;
         link.is_watching = false;
         Ok(executed)
     }
 
     /// Has the unit's transaction run, and makes ready for the next one: the questions about it travel
-    /// with the EXEC, its commands behind them.
+    /// behind the EXEC, its commands behind them.
     fn write(
         &mut self,
         plan: &Plan<'_>,
@@ -245,31 +252,18 @@ impl RespApplier {
             self.request.append(self.transaction.request());
         }
         self.request.command(&[b"EXEC"]);
-        let mut request = std::mem::take(&mut self.request);
-        let next = ask_ahead(ahead, &self.known, &mut request);
-        self.request = request;
-        if next.is_err() {
-            // What was sent of this unit is not to be taken for another's.
-            self.drop_link();
-        }
-        let next = next?;
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         let before = std::mem::replace(doubt, Doubt::Sent);
         link.is_open = false;
         link.connection.send(&self.request)?;
         // Redis is at work meanwhile.
-        let next = match next {
-            Some((plan, questions)) => {
-                let upcoming = foretell(&mut self.upcoming, &plan, &questions, ahead);
-                if upcoming == Upcoming::Sent {
-                    link.connection.send(self.upcoming.request())?;
-                    link.is_open = true;
-                }
-                Some((plan, questions, upcoming))
-            }
+        let next = match ahead {
+            Some(ahead) => self.send_ahead(ahead)?,
             None => None,
         };
-        let executed = self.transaction.read(&mut link.connection)?;
+        let Some(link) = &mut self.link else { return Err(Stop::Contended) };
+        let behind = if link.is_open { self.upcoming.least_answer() } else { 0 };
+        let executed = self.transaction.read(&mut link.connection, behind)?;
         link.is_watching = false;
         // The outcome of this one is known.
         *doubt = before;
@@ -277,7 +271,9 @@ impl RespApplier {
         if applied == Ok(Applied::Done) {
             self.known.note(plan);
         }
-        self.read_ahead(next, ahead, applied.is_ok());
+        if let Some((unit, next)) = ahead.zip(next) {
+            self.read_ahead(next, unit, applied.is_ok());
+        }
         applied
     }
 
@@ -303,16 +299,27 @@ impl RespApplier {
         }
     }
 
-    /// Reads the answers about the next unit. They are of no use when this one was not written.
-    fn read_ahead(
-        &mut self,
-        questions: Option<(Plan<'_>, Questions, Upcoming)>,
-        ahead: Option<&Unit>,
-        is_written: bool,
-    ) {
-        let (Some((plan, questions, transaction)), Some(unit)) = (questions, ahead) else {
-            return;
+    /// Sends the questions about the next unit and, where it is the same whatever is found out, its
+    /// transaction, all but the EXEC. None where its bytes do not fit the form, which is met again when
+    /// its turn comes.
+    fn send_ahead<'u>(&mut self, unit: &'u Unit) -> Result<Option<Ahead<'u>>, Problem> {
+        let Some(link) = &mut self.link else { return Ok(None) };
+        self.request.clear();
+        let Ok((plan, questions)) = ask_ahead(unit, &self.known, &mut self.request) else {
+            return Ok(None);
         };
+        link.connection.send(&self.request)?;
+        let transaction = foretell(&mut self.upcoming, &plan, &questions, unit);
+        if transaction == Upcoming::Sent {
+            link.connection.send(self.upcoming.request())?;
+            link.is_open = true;
+        }
+        Ok(Some(Ahead { plan, questions, transaction }))
+    }
+
+    /// Reads the answers about the next unit. They are of no use when this one was not written.
+    fn read_ahead(&mut self, ahead: Ahead<'_>, unit: &Unit, is_written: bool) {
+        let Ahead { plan, questions, transaction } = ahead;
         let Some(link) = &mut self.link else { return };
         link.is_watching = true;
         match questions.read(&plan, &mut link.connection) {
@@ -333,15 +340,14 @@ impl RespApplier {
 
 /// The questions about the next unit, behind the transaction that is sent.
 fn ask_ahead<'u>(
-    ahead: Option<&'u Unit>,
+    ahead: &'u Unit,
     known: &Known,
-    request: &mut crate::redis::Request,
-) -> Result<Option<(Plan<'u>, Questions)>, PackedError> {
-    let Some(ahead) = ahead else { return Ok(None) };
-    let plan = Plan::read(&ahead.packed, &ahead.groups, &ahead.writers)?;
+    request: &mut Request,
+) -> Result<(Plan<'u>, Questions), PackedError> {
+    let plan = Plan::read(&ahead.packed, ahead)?;
     // EXEC ends what is watched.
     let questions = Questions::ask(&plan, Manner::Quick(known), false, request)?;
-    Ok(Some((plan, questions)))
+    Ok((plan, questions))
 }
 
 /// Writes the transaction of the next unit, to be sent, where it is the same whatever is found out.
@@ -349,11 +355,11 @@ fn foretell(
     transaction: &mut Transaction,
     plan: &Plan<'_>,
     questions: &Questions,
-    unit: Option<&Unit>,
+    unit: &Unit,
 ) -> Upcoming {
-    let Some(unit) = unit.filter(|_| !plan.has_calls() && !questions.are_decisive()) else {
+    if plan.has_calls() || questions.are_decisive() {
         return Upcoming::Open;
-    };
+    }
     match UnitWriter::new(transaction, plan, &Found::default()).write_unit(unit) {
         Ok(refused) if refused.is_empty() => Upcoming::Sent,
         // It is met again when its turn comes.
@@ -363,10 +369,12 @@ fn foretell(
 
 /// Whether the ledger stands where the unit expects it, and the keys fit.
 fn check(plan: &Plan<'_>, found: &mut Found, doubt: Doubt) -> Result<(), Stop> {
-    // Replays do not move the ledger: the letters tell.
-    let replayed = letters::are_all_gone(plan, found)?;
-    if doubt == Doubt::Sent && replayed.unwrap_or_else(|| is_made(&plan.head, found)) {
-        return Err(Applied::Done.into());
+    if doubt == Doubt::Sent {
+        // Replays do not move the ledger: the letters tell.
+        let replayed = letters::are_all_gone(plan, found)?;
+        if replayed.unwrap_or_else(|| is_made(&plan.head, found)) {
+            return Err(Applied::Done.into());
+        }
     }
     if let Some(refused) = compare(&plan.head, found) {
         return Err(refused.into());

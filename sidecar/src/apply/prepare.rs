@@ -97,11 +97,11 @@ impl Questions {
         if is_watching {
             asking.put(Ask::Unwatch, &[b"UNWATCH"]);
         }
-        let given = asking.given_times()?;
+        let given = plan.given_times()?;
         let ledgers = plan.ledger_keys();
         let taken = asking.taken_out()?;
         asking.watch(&ledgers, &given, &taken);
-        asking.ledgers(&ledgers);
+        asking.ledgers(&ledgers, !taken.is_empty());
         asking.keys(&given, &taken);
         let is_timed = |keep| matches!(keep, Keep::Younger(_));
         if !given.is_empty() || plan.groups.iter().any(|it| is_timed(it.group.keep)) {
@@ -140,17 +140,6 @@ impl<'a> Asking<'_, 'a, '_, '_> {
     fn put(&mut self, ask: Ask, words: &[&[u8]]) {
         self.asked.push(ask);
         self.request.command(words);
-    }
-
-    /// The streams whose last ID decides.
-    fn given_times(&self) -> Result<Vec<usize>, PackedError> {
-        let mut given = Vec::new();
-        for (number, it) in self.plan.groups.iter().enumerate() {
-            if it.group.kind == GroupKind::Stream && it.has_given_times(&self.plan.head)? {
-                given.push(number);
-            }
-        }
-        Ok(given)
     }
 
     /// The streams that entries are taken out of, and those entries.
@@ -192,9 +181,8 @@ impl<'a> Asking<'_, 'a, '_, '_> {
         }
     }
 
-    fn ledgers(&mut self, keys: &[String]) {
+    fn ledgers(&mut self, keys: &[String], is_replay: bool) {
         let has_commands = self.plan.has_commands();
-        let is_replay = letters::first_taken_out(self.plan).is_some();
         let note = if is_replay { REPLAY_FIELD } else { COMMAND_FIELD };
         for (number, key) in keys.iter().enumerate() {
             let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);

@@ -11,6 +11,12 @@ use std::ops::Range;
 /// What Redis answers to a command of a transaction.
 const QUEUED: &[u8] = b"QUEUED";
 
+/// The bytes of that. No error is shorter.
+const QUEUED_BYTES: usize = QUEUED.len() + 3;
+
+/// The shortest result of a command in EXEC's answer: a number of one digit.
+const RESULT_BYTES: usize = 4;
+
 /// What a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -93,8 +99,16 @@ impl Transaction {
         }
     }
 
-    /// What Redis answered to MULTI, the commands and EXEC.
-    pub fn read(&self, connection: &mut Connection) -> Result<Executed, Problem> {
+    /// The bytes that Redis answers to the commands at least, before EXEC.
+    pub fn least_answer(&self) -> usize {
+        QUEUED_BYTES * self.purposes.len()
+    }
+
+    /// What Redis answered to MULTI, the commands and EXEC. `behind` says how many bytes follow at
+    /// least, also when EXEC is answered with nothing: then they are there for its results.
+    pub fn read(&self, connection: &mut Connection, behind: usize) -> Result<Executed, Problem> {
+        let results = RESULT_BYTES * self.purposes.len();
+        connection.gather(self.least_answer() + behind.min(results))?;
         match connection.part()? {
             Part::Status(_) => {}
             other => return Err(unexpected("MULTI", other)),

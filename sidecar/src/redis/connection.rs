@@ -2,7 +2,7 @@
 
 use super::address::{Address, Login, Place, Tls};
 use super::problem::{Problem, Refusal};
-use super::reply::{Part, Replies};
+use super::reply::{Part, ReadError, Replies};
 use super::request::Request;
 use super::transport::Transport;
 use redis::Value;
@@ -32,6 +32,8 @@ pub struct Connection {
     transport: Transport,
     replies: Replies,
     patience: Patience,
+    /// Whether a wait can be for more than a byte.
+    gathers: bool,
 }
 
 impl Connection {
@@ -69,7 +71,12 @@ impl Connection {
     }
 
     fn over(transport: Transport, patience: Patience) -> Connection {
-        Connection { transport, replies: Replies::default(), patience }
+        let gathers = transport.set_low_water(1).unwrap_or_else(|error| {
+            // Some sandboxes lack it.
+            log::debug!("SO_RCVLOWAT: {error}");
+            false
+        });
+        Connection { transport, replies: Replies::default(), patience, gathers }
     }
 
     fn log_in(&mut self, login: &Login) -> Result<(), Problem> {
@@ -137,6 +144,25 @@ impl Connection {
     pub fn send(&mut self, request: &Request) -> Result<(), Problem> {
         let sent = self.transport.write_all(request.bytes()).and_then(|()| self.transport.flush());
         sent.map_err(|error| Problem::reading(error.into(), self.patience.answer))
+    }
+
+    /// Waits until answers of so many bytes are there, in one sleep: Redis sends the answers to what it
+    /// reads at once (16 KiB), and to be woken for each such part costs both sides. Answers that prove
+    /// shorter are not lost, but read only when [`Patience::answer`] is over.
+    pub fn gather(&mut self, bytes: usize) -> Result<(), Problem> {
+        let lacking = bytes.saturating_sub(self.replies.unread());
+        if !self.gathers || lacking <= 1 {
+            return Ok(());
+        }
+        let gathered = self.gather_more(lacking);
+        gathered.map_err(|error| Problem::reading(error, self.patience.answer))
+    }
+
+    fn gather_more(&mut self, bytes: usize) -> Result<(), ReadError> {
+        self.transport.set_low_water(bytes)?;
+        self.replies.read_more(&mut self.transport)?;
+        self.transport.set_low_water(1)?;
+        Ok(())
     }
 
     /// The next part of an answer.
@@ -220,3 +246,7 @@ fn primary(
     }
     Err(Problem::Away(format!("no Sentinel told where '{service}' is: {}", problems.join("; "))))
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

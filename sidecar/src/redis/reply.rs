@@ -145,6 +145,16 @@ impl Replies {
         }
     }
 
+    /// How many bytes have come that were not read yet.
+    pub fn unread(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Takes in what comes next, without reading it yet.
+    pub fn read_more(&mut self, source: &mut impl Read) -> Result<(), ReadError> {
+        self.fill(source, CHUNK)
+    }
+
     fn find(&mut self, source: &mut impl Read) -> Result<Found, ReadError> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);

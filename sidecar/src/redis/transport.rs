@@ -5,6 +5,8 @@ use super::address::{Tls, Trust};
 use super::connection::Patience;
 use super::problem::Problem;
 use native_tls::{Certificate, Identity, TlsConnector, TlsStream};
+use nix::sys::socket::setsockopt;
+use nix::{libc, setsockopt_impl, sockopt_impl};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -16,6 +18,15 @@ use std::time::Duration;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+
+sockopt_impl!(
+    /// How many bytes must have come before whoever waits for some is woken.
+    ReceiveLowWater,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    u32
+);
 
 /// A connected byte stream.
 pub enum Transport {
@@ -50,6 +61,15 @@ impl Transport {
             }
         }
         Err(last)
+    }
+
+    /// Has the next read wait for so many bytes; what comes by the end of a wait is read even if it is
+    /// less. Of no effect over a Unix socket, and over TLS, which reads its records in parts: tells
+    /// whether it has one.
+    pub fn set_low_water(&self, bytes: usize) -> io::Result<bool> {
+        let Transport::Tcp(stream) = self else { return Ok(false) };
+        setsockopt(stream, ReceiveLowWater, &u32::try_from(bytes).unwrap_or(u32::MAX))?;
+        Ok(true)
     }
 
     /// Connects to a Unix socket.

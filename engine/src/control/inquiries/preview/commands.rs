@@ -50,7 +50,7 @@ impl Commands<'_> {
     /// in which they are run.
     pub fn of(packed: &[u8], unit: &Unit, latest: &Latest) -> Result<Vec<Command>, RecordError> {
         let internal = |error: PackedError| apply_error(format!("internal error: {error}"));
-        let plan = Plan::read(packed, &unit.groups, &unit.writers).map_err(internal)?;
+        let plan = Plan::read(packed, unit).map_err(internal)?;
         let mut commands = Commands { names: &plan.head.names, all: Vec::new(), run: Vec::new() };
         let now = jiff::Timestamp::now().as_millisecond();
         let mut writer = Writer::new(&mut commands, &plan, Ids::Open(latest), now);
