@@ -34,6 +34,8 @@ pub(super) struct Hashes<'h, 'a> {
     pub answers: &'a Answers,
     /// What is known of earlier batches, and holds.
     pub kept: &'a Kept,
+    /// Whether the unit being built may write one of them.
+    pub may_be_written: bool,
 }
 
 /// What the unit being built will do to hashes.
@@ -124,7 +126,11 @@ impl JoinProgram {
             Found::Hash(fields) => Some(fields),
             Found::Refused(problem) => return Err(refused(problem)),
         };
-        let entries = match unwritten.builder.pending(key) {
+        let pending = match hashes.may_be_written {
+            true => unwritten.builder.pending(key),
+            false => Pending::Nothing,
+        };
+        let entries = match pending {
             Pending::Nothing => match held {
                 None => return Ok(Value::Null),
                 Some(held) => self.entries(Some(held), context.arena),

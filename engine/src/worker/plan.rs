@@ -252,7 +252,12 @@ impl Plan {
             let mut work = Work {
                 selected,
                 output: Output { builder, names: parts.names, key: record.key },
-                hashes: Hashes { questions, answers, kept: parts.kept },
+                hashes: Hashes {
+                    questions,
+                    answers,
+                    kept: parts.kept,
+                    may_be_written: parts.may_write_joined,
+                },
             };
             write_all(parts.routes, held, context, occasion, &mut work)
         });
@@ -295,7 +300,8 @@ impl Plan {
     pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder, held: Held<'_>) {
         let _ = self.with_decoded(record, |parts, context, occasion, _| {
             let Lookup { questions, answers, .. } = parts.lookup;
-            let mut hashes = Hashes { questions, answers, kept: parts.kept };
+            let Parts { kept, may_write_joined: may_be_written, .. } = parts;
+            let mut hashes = Hashes { questions, answers, kept, may_be_written };
             let unwritten = Unwritten { builder, names: parts.names };
             let routes = parts.routes.iter().enumerate().filter(|(at, _)| !held.holds(*at));
             for (_, route) in routes {
@@ -321,6 +327,7 @@ impl Plan {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
         let (lookup, kept) = (&mut *self.lookup, &self.kept);
+        let may_write_joined = !self.may_look_ahead;
         let mut now: Rows<'_> = std::mem::take(rows);
         let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
             .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
@@ -344,7 +351,7 @@ impl Plan {
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let parts = Parts { routes, names, lookup, kept };
+            let parts = Parts { routes, names, lookup, kept, may_write_joined };
             let shown = show(parts, &context, occasion, &mut fields);
             *selected = fields.recycle();
             shown
@@ -384,6 +391,8 @@ struct Parts<'a, 'p> {
     names: &'p mut Names,
     lookup: &'a mut Lookup,
     kept: &'a Kept,
+    /// Whether some route may write a hash that one joins.
+    may_write_joined: bool,
 }
 
 fn write_all<'a>(
