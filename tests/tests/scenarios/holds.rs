@@ -78,6 +78,8 @@ fn shutdown_that_waits_for_a_replica(subject: Subject) {
     let replica = setup.clone().replica_of(link.port()).start();
     replica.wait_linked();
     link.set(Traffic::Stall);
+    // Without a write since, the replica lags behind nothing.
+    server.wait_consumed(SUBSCRIPTION, consumed(&server) + 1);
     let _ = server.try_line("SHUTDOWN");
     assert!(server.wait_ended(), "a clean end");
     assert!(
