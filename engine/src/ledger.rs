@@ -292,15 +292,12 @@ pub struct Cursor {
     /// Where the unit being built began.
     unit_start: i64,
     timestamp: Option<i64>,
-    /// Whether a record was handed out since the cursor was made.
-    has_read: bool,
 }
 
 impl Cursor {
     /// A cursor at what the ledger holds.
     pub fn new(topic: Arc<str>, partition: i32, standing: Standing) -> Cursor {
-        let unit_start = standing.next;
-        Cursor { topic, partition, standing, unit_start, timestamp: None, has_read: false }
+        Cursor { topic, partition, standing, unit_start: standing.next, timestamp: None }
     }
 
     /// The next offset wanted.
@@ -352,20 +349,6 @@ impl Cursor {
     /// Whether a delivered record lies before the cursor, so that it is not to be applied again.
     pub fn has_passed(&self, offset: i64) -> bool {
         offset < self.standing.next
-    }
-
-    /// Says that a record of the partition was handed out, wherever it lies.
-    pub fn note_read(&mut self) {
-        self.has_read = true;
-    }
-
-    /// Moves to a reader's position when it is further on. Before the reader has handed out a record to
-    /// this cursor, its position may be that of an earlier session, even of a former topic of the name:
-    /// then it says nothing about what lies before it.
-    pub fn pass_to(&mut self, position: i64) {
-        if self.has_read {
-            self.move_to(position);
-        }
     }
 
     /// Moves past one delivered record.
@@ -433,17 +416,6 @@ mod tests {
         let counters = advance.standing.counters;
         assert_eq!((counters.consumed, counters.applied, counters.skipped), (2, 1, 1));
         assert!(!cursor.has_moved() && cursor.has_passed(11) && !cursor.has_passed(12));
-    }
-
-    #[test]
-    fn a_position_counts_once_a_record_was_handed_out() {
-        let mut cursor = Cursor::new("t".into(), 0, Standing::start(0, TopicId::UNKNOWN));
-        cursor.pass_to(7);
-        assert!(!cursor.has_passed(0) && !cursor.has_moved());
-        cursor.note_read();
-        cursor.take(0, None, Outcome::Applied);
-        cursor.pass_to(3);
-        assert!(cursor.has_passed(2) && !cursor.has_passed(3));
     }
 
     #[test]

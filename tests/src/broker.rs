@@ -11,6 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::network::free_port;
@@ -142,10 +143,32 @@ impl Kafka {
         deleted.elements().iter().for_each(|e| e.error().expect("delete records"));
     }
 
-    /// Earliest and end offset of a partition (`read_committed`'s end is the
-    /// last stable offset; this is the high watermark).
+    /// Earliest and last stable offset of a partition.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
         self.consumer().fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks")
+    }
+
+    /// Waits until no transaction is open in a topic: the broker answers the
+    /// end of one before it has written its markers.
+    pub fn wait_stable(&self, topic: &str) {
+        let stable = self.consumer();
+        let written: BaseConsumer = self
+            .client()
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .expect("a consumer of all that is written");
+        wait_for(&format!("the markers of {topic}"), TIMEOUT, || {
+            let ends = |consumer: &BaseConsumer| -> KafkaResult<Vec<i64>> {
+                let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+                let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+                let end = |id| Ok(consumer.fetch_watermarks(topic, id, TIMEOUT)?.1);
+                partitions.map(|partition| end(partition.id())).collect()
+            };
+            match (ends(&stable), ends(&written)) {
+                (Ok(stable), Ok(written)) if stable == written => Ok(()),
+                other => Err(format!("stable and written: {other:?}")),
+            }
+        });
     }
 
     /// Every committed record of a partition, as a plain consumer reads it:

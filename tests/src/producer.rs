@@ -186,6 +186,7 @@ pub fn transact(kafka: &Kafka, topic: &str, outcome: Outcome, records: &[(String
         Outcome::Commit => producer.commit_transaction(TIMEOUT).expect("commit"),
         Outcome::Abort => producer.abort_transaction(TIMEOUT).expect("abort"),
     }
+    kafka.wait_stable(topic);
 }
 
 /// A record as it is: (key, value), `None` for Kafka's null.

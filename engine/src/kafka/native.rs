@@ -325,16 +325,19 @@ impl Handle {
         check(unsafe { sys::rd_kafka_assign(self.rk.as_ptr(), list.0.as_ptr()) })
     }
 
+    /// Empties the queue as events: taken as messages, each error's offset would become its partition's
+    /// position (rd_kafka_q_serve_rkmessages), also for the assignment that follows.
     fn discard_queued(&self) {
-        let mut messages = [ptr::null_mut(); 256];
-        while let Ok(count) = self.consume(Duration::ZERO, &mut messages) {
-            if count == 0 {
+        let queue = *self.queue.0.lock();
+        let Some(queue) = queue else { return };
+        loop {
+            // SAFETY: the queue lives as in `consume`; without a time-out, nothing waits.
+            let Some(event) = NonNull::new(unsafe { sys::rd_kafka_queue_poll(queue.as_ptr(), 0) })
+            else {
                 return;
-            }
-            for message in messages.iter().take(count) {
-                // SAFETY: just handed to us, and not used after.
-                unsafe { sys::rd_kafka_message_destroy(*message) };
-            }
+            };
+            // SAFETY: just handed to us, and not used after.
+            unsafe { sys::rd_kafka_event_destroy(event.as_ptr()) };
         }
     }
 

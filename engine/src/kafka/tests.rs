@@ -201,6 +201,31 @@ fn out_of_range_names_the_partition_and_does_not_go_on() {
     assert_eq!(offsets, [3, 4]);
 }
 
+/// An error's offset is none that was read: not even if nobody took the error.
+#[test]
+fn what_a_former_assignment_left_behind_moves_no_position() {
+    let cluster = cluster(&[("a", 2)]);
+    produce(&cluster, "a", 0, (0..5).map(|n| n.to_string()));
+    let mut consumer = consumer(&cluster.bootstrap_servers());
+    let mut batch = Batch::new();
+    for _ in 0..3 {
+        consumer.assign(&[from("a", 0, 77), from("a", 1, 77)]).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while batch.is_empty() && Instant::now() < deadline {
+            consumer.fetch(&mut batch, 1, Duration::from_millis(200)).unwrap();
+        }
+        assert!(matches!(batch.events().next(), Some(Event::Problem { .. })));
+        batch.clear();
+        // The other one is queued by librdkafka's main thread before that answers this.
+        consumer.topics(&Topics::list("a").unwrap(), ASK).unwrap();
+        consumer.unassign().unwrap();
+        consumer.assign(&[from("a", 0, 0), from("a", 1, 0)]).unwrap();
+        assert_eq!((consumer.position(0), consumer.position(1)), (None, None));
+        take(&mut consumer, 5);
+        assert_eq!((consumer.position(0), consumer.position(1)), (Some(5), None));
+    }
+}
+
 #[test]
 fn a_waker_ends_a_waiting_fetch_also_after_the_end() {
     let cluster = cluster(&[("a", 1)]);

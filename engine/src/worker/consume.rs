@@ -101,8 +101,7 @@ impl Worker {
         record: &Record<'_>,
         mut place: Place<'_>,
     ) -> Result<(), Trouble> {
-        let Some(cursor) = flow.cursors.get_mut(record.slot) else { return Ok(()) };
-        cursor.note_read();
+        let Some(cursor) = flow.cursors.get(record.slot) else { return Ok(()) };
         if cursor.has_passed(record.offset) {
             return Ok(());
         }
@@ -211,7 +210,7 @@ impl Worker {
         let Ok(consumer) = self.reader(flow) else { return };
         for (slot, cursor) in flow.cursors.iter_mut().enumerate() {
             if let Some(position) = consumer.position(slot) {
-                cursor.pass_to(position);
+                cursor.move_to(position);
             }
         }
     }
