@@ -18,8 +18,8 @@ pub enum Append {
 pub struct Setup {
     append: Append,
     pub(crate) server: Server,
-    /// Those that come with the server.
-    extras: Vec<PathBuf>,
+    /// Whether the modules that come with the server stay out.
+    is_bare: bool,
     module: Option<(PathBuf, Vec<String>)>,
     pub(crate) sidecar: Option<SidecarSetup>,
     config: Vec<(String, String)>,
@@ -36,11 +36,10 @@ impl Setup {
             // A primary waits 5 s for further replicas before it sends its data.
             ("repl-diskless-sync-delay", "0"),
         ];
-        let server = Server::from_env();
         Setup {
             append: Append::Off,
-            server,
-            extras: server.modules(),
+            server: Server::from_env(),
+            is_bare: false,
             module: None,
             sidecar: None,
             config: config.map(|(k, v)| (k.into(), v.into())).to_vec(),
@@ -51,13 +50,12 @@ impl Setup {
     /// Redis Stack's server, with the commands of JSON and TimeSeries.
     pub fn stack(mut self) -> Setup {
         self.server = Server::RedisStack;
-        self.extras = self.server.modules();
         self
     }
 
     /// The server without the commands of JSON and TimeSeries, should it come with them.
     pub fn bare(mut self) -> Setup {
-        self.extras.clear();
+        self.is_bare = true;
         self
     }
 
@@ -136,7 +134,8 @@ impl Setup {
             args.push(format!("--{name}"));
             args.push(value.clone());
         }
-        for path in &self.extras {
+        let extras = if self.is_bare { Vec::new() } else { self.server.modules() };
+        for path in &extras {
             args.extend(["--loadmodule".into(), path.display().to_string()]);
         }
         if let Some((path, module_args)) = &self.module {

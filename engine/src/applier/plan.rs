@@ -25,9 +25,7 @@ pub struct Plan<'a> {
     pub head: Head<'a>,
     /// The groups, in the order of application.
     pub groups: Vec<UnitGroup<'a>>,
-    /// For each write of each group, the record behind it.
-    writers: &'a [u32],
-    gives_times: bool,
+    unit: &'a Unit,
 }
 
 impl<'a> Plan<'a> {
@@ -44,14 +42,14 @@ impl<'a> Plan<'a> {
             reader.skip(group.bytes)?;
             first_writer += writers;
         }
-        Ok(Plan { head, groups, writers: &unit.writers, gives_times: unit.gives_times })
+        Ok(Plan { head, groups, unit })
     }
 
     /// The streams, by their groups' numbers, to which an entry is added whose time is given: their
     /// last ones must be known.
     pub fn given_times(&self) -> Result<Vec<usize>, PackedError> {
         let mut given = Vec::new();
-        if !self.gives_times {
+        if !self.unit.gives_times {
             return Ok(given);
         }
         for (number, it) in self.groups.iter().enumerate() {
@@ -100,7 +98,7 @@ impl<'a> Plan<'a> {
     }
 
     fn behind(&self, it: &UnitGroup<'_>, from: usize, count: usize, problem: &str) -> Vec<Clash> {
-        Clash::behind(self.writers.iter().skip(from).take(count), it.group.key, problem)
+        Clash::behind(self.unit.writers.iter().skip(from).take(count), it.group.key, problem)
     }
 }
 

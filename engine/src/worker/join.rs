@@ -34,8 +34,8 @@ pub(super) struct Hashes<'h, 'a> {
     pub answers: &'a Answers,
     /// What is known of earlier batches, and holds.
     pub kept: &'a Kept,
-    /// Whether the unit being built may write one of them.
-    pub may_be_written: bool,
+    /// Whether some route may write one of them.
+    pub may_write_joined: bool,
 }
 
 /// What the unit being built will do to hashes.
@@ -126,7 +126,7 @@ impl JoinProgram {
             Found::Hash(fields) => Some(fields),
             Found::Refused(problem) => return Err(refused(problem)),
         };
-        let pending = match hashes.may_be_written {
+        let pending = match hashes.may_write_joined {
             true => unwritten.builder.pending(key),
             false => Pending::Nothing,
         };

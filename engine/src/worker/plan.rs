@@ -72,8 +72,8 @@ pub struct Plan {
     pub lookup: Box<Lookup>,
     /// Those of earlier batches that are as they were.
     kept: Kept,
-    /// Whether no route writes what another one joins.
-    may_look_ahead: bool,
+    /// Whether some route may write a hash that one joins.
+    may_write_joined: bool,
     arena: Arena,
     rows: Rows<'static>,
     /// What a route selects, between two records.
@@ -146,7 +146,7 @@ impl Plan {
         encoders: &Encoders,
     ) -> Result<Plan, PlanError> {
         let Formats { key, key_schemas, value: source } = formats;
-        let may_look_ahead = !join::may_write_joined(routes);
+        let may_write_joined = join::may_write_joined(routes);
         let (mut layout, mut reads) = (Layout::default(), Vec::new());
         let runs_commands = routes.iter().any(|route| route.target.runs_command());
         let routes = routes.iter().map(|route| {
@@ -170,7 +170,7 @@ impl Plan {
             names: Names::default(),
             lookup,
             kept: Kept::default(),
-            may_look_ahead,
+            may_write_joined,
             arena: Arena::new(),
             rows: Rows::default(),
             selected: Row::default(),
@@ -248,17 +248,8 @@ impl Plan {
         held: Held<'_>,
     ) -> Result<(), Obstacle> {
         let written = self.with_decoded(record, |parts, context, occasion, selected| {
-            let Lookup { questions, answers, .. } = parts.lookup;
-            let mut work = Work {
-                selected,
-                output: Output { builder, names: parts.names, key: record.key },
-                hashes: Hashes {
-                    questions,
-                    answers,
-                    kept: parts.kept,
-                    may_be_written: parts.may_write_joined,
-                },
-            };
+            let output = Output { builder, names: parts.names, key: record.key };
+            let mut work = Work { selected, output, hashes: parts.hashes };
             write_all(parts.routes, held, context, occasion, &mut work)
         });
         written.unwrap_or_else(|refusal| Err(Obstacle::Refusal(refusal)))
@@ -272,7 +263,7 @@ impl Plan {
     /// Whether hashes may be looked up before all earlier records are written: no route writes a
     /// key that another one may join.
     pub fn may_look_ahead(&self) -> bool {
-        self.may_look_ahead
+        !self.may_write_joined
     }
 
     /// Takes over answered questions, and keeps what of them may be known beyond the batch; the
@@ -288,7 +279,7 @@ impl Plan {
         if builder.runs_command() {
             self.lookup.clear();
             self.kept.clear();
-        } else if !self.may_look_ahead {
+        } else if self.may_write_joined {
             let joins = self.lookup.reads.len();
             self.lookup.questions.forget(|key| builder.writes(key));
             builder.written_keys().for_each(|key| self.kept.forget(joins, key));
@@ -298,14 +289,11 @@ impl Plan {
     /// Asks for the hashes that a record is joined with, as far as they can be known now. What is
     /// wrong with the record is told when it is written.
     pub fn gather(&mut self, record: &Incoming<'_>, builder: &Builder, held: Held<'_>) {
-        let _ = self.with_decoded(record, |parts, context, occasion, _| {
-            let Lookup { questions, answers, .. } = parts.lookup;
-            let Parts { kept, may_write_joined: may_be_written, .. } = parts;
-            let mut hashes = Hashes { questions, answers, kept, may_be_written };
+        let _ = self.with_decoded(record, |mut parts, context, occasion, _| {
             let unwritten = Unwritten { builder, names: parts.names };
             let routes = parts.routes.iter().enumerate().filter(|(at, _)| !held.holds(*at));
             for (_, route) in routes {
-                if route.gather(context, occasion, &mut hashes, unwritten).is_err() {
+                if route.gather(context, occasion, &mut parts.hashes, unwritten).is_err() {
                     return Ok(());
                 }
             }
@@ -326,8 +314,9 @@ impl Plan {
     ) -> Result<Result<(), Obstacle>, Refusal> {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
-        let (lookup, kept) = (&mut *self.lookup, &self.kept);
-        let may_write_joined = !self.may_look_ahead;
+        let Lookup { questions, answers, .. } = &mut *self.lookup;
+        let may_write_joined = self.may_write_joined;
+        let hashes = Hashes { questions, answers, kept: &self.kept, may_write_joined };
         let mut now: Rows<'_> = std::mem::take(rows);
         let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
             .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
@@ -351,7 +340,7 @@ impl Plan {
                 arena,
             };
             let mut fields: Row<'_> = std::mem::take(selected);
-            let parts = Parts { routes, names, lookup, kept, may_write_joined };
+            let parts = Parts { routes, names, hashes };
             let shown = show(parts, &context, occasion, &mut fields);
             *selected = fields.recycle();
             shown
@@ -389,10 +378,7 @@ const NAMES_SHOWN: usize = 12;
 struct Parts<'a, 'p> {
     routes: &'a [RouteProgram],
     names: &'p mut Names,
-    lookup: &'a mut Lookup,
-    kept: &'a Kept,
-    /// Whether some route may write a hash that one joins.
-    may_write_joined: bool,
+    hashes: Hashes<'p, 'a>,
 }
 
 fn write_all<'a>(
