@@ -10,20 +10,24 @@ use hashbrown::{DefaultHashBuilder, HashSet};
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-/// How long a key is taken for what it was.
-const MOMENT: Duration = Duration::from_millis(100);
+/// A key is taken for what it was for as long as this after it was written last, and at most for twice
+/// as long.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Units that begin so soon after one another follow each other: nobody has had the time to see what
 /// the former wrote, to change it, and to send a record.
 const GAP: Duration = Duration::from_millis(2);
 
-/// So many keys are remembered; then it starts anew.
+/// So many keys are noted in a moment; then the next one begins.
 const MOST: usize = 1 << 16;
 
 /// Hashes of types and keys: two that share one only mean that a check is left out.
 #[derive(Debug)]
 pub struct Known {
+    /// Of this moment.
     hashes: HashSet<u64>,
+    /// Of the moment before.
+    former: HashSet<u64>,
     hasher: DefaultHashBuilder,
     since: Instant,
     noted: Instant,
@@ -33,7 +37,8 @@ impl Default for Known {
     fn default() -> Known {
         let hasher = DefaultHashBuilder::default();
         let now = Instant::now();
-        Known { hashes: HashSet::default(), hasher, since: now, noted: now }
+        let (hashes, former) = (HashSet::default(), HashSet::default());
+        Known { hashes, former, hasher, since: now, noted: now }
     }
 }
 
@@ -41,8 +46,13 @@ impl Known {
     /// Notes the keys of a unit that was written.
     pub fn note(&mut self, plan: &Plan<'_>) {
         self.noted = Instant::now();
-        if self.noted - self.since > MOMENT || self.hashes.len() > MOST {
+        let age = self.noted - self.since;
+        if age > 2 * MOMENT {
             self.forget();
+        } else if age > MOMENT || self.hashes.len() > MOST {
+            std::mem::swap(&mut self.hashes, &mut self.former);
+            self.hashes.clear();
+            self.since = self.noted;
         }
         for it in &plan.groups {
             let hash = self.hash(it);
@@ -52,7 +62,8 @@ impl Known {
 
     /// Whether a group's key was written a moment ago as what it is written now.
     pub fn has(&self, it: &UnitGroup<'_>) -> bool {
-        self.hashes.contains(&self.hash(it))
+        let hash = self.hash(it);
+        self.hashes.contains(&hash) || self.former.contains(&hash)
     }
 
     /// Forgets all keys unless a unit was written only just now.
@@ -65,6 +76,7 @@ impl Known {
     /// Forgets all keys.
     pub fn forget(&mut self) {
         self.hashes.clear();
+        self.former.clear();
         self.since = Instant::now();
     }
 
