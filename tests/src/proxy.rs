@@ -105,6 +105,10 @@ fn accept(client: TcpStream, target: u16, valve: &Arc<Valve>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else {
         return;
     };
+    // As proxies do: what is sent bit by bit is not to wait for acknowledgements.
+    for side in [&client, &server] {
+        side.set_nodelay(true).expect("TCP_NODELAY");
+    }
     let link = Arc::new(Link::default());
     let ways = [(&client, &server, Direction::ToServer), (&server, &client, Direction::ToClient)];
     for (from, to, direction) in ways {

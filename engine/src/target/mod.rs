@@ -17,8 +17,6 @@ mod payload;
 mod set;
 mod stream;
 mod string;
-#[cfg(test)]
-mod tests;
 mod timeseries;
 mod topic;
 mod zset;

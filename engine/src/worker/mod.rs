@@ -27,6 +27,8 @@ mod route;
 mod seek;
 mod session;
 mod shared;
+#[cfg(test)]
+mod target_tests;
 mod tick;
 mod trend;
 mod types;

@@ -1,8 +1,10 @@
 //! `docker-compose.yml` and `Dockerfile`: valid, pinned, healthy, not root.
 
+use globset::{GlobBuilder, GlobSetBuilder};
 use serde_json::Value;
 
 use crate::read;
+use crate::sources::sources;
 
 fn compose() -> Value {
     serde_yaml_ng::from_str(&read("docker-compose.yml")).expect("docker-compose.yml is YAML")
@@ -116,6 +118,25 @@ fn kafka_advertises_what_each_side_can_reach() {
         registry["SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS"],
         Value::from("PLAINTEXT://kafka:19092")
     );
+}
+
+/// A pattern that leaves out what is built leaves no source out.
+#[test]
+fn all_sources_are_sent_to_the_build() {
+    let ignored = read(".dockerignore");
+    let mut patterns = GlobSetBuilder::new();
+    for line in ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let pattern = GlobBuilder::new(line).literal_separator(true).build();
+        patterns.add(pattern.expect("a pattern"));
+    }
+    let patterns = patterns.build().expect("patterns");
+    assert!(patterns.is_match("target") && patterns.is_match("docs"));
+    for part in ["engine", "module", "sidecar", "tests"] {
+        for source in sources(part) {
+            let left_out = source.path.ancestors().find(|path| patterns.is_match(path));
+            assert_eq!(left_out, None, "{} is not sent", source.path.display());
+        }
+    }
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub fn sources(directory: &str) -> Vec<Source> {
 fn collect(directory: &Path, found: &mut Vec<Source>) {
     for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
         let path = entry.path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+        // Cargo marks what it builds; the engine's targets are a folder of that name, too.
+        if path.is_dir() && !path.join("CACHEDIR.TAG").exists() {
             collect(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("UTF-8");
