@@ -57,13 +57,7 @@ fn plan(registry: &Registry, route: &str) -> Plan {
     let line = format!("KAFKA.ROUTE r FROM s TO {route}");
     let words = command::lines::split(line.as_bytes()).expect("words");
     let route = match command::parse(&words.iter().map(Vec::as_slice).collect::<Vec<_>>()) {
-        Ok(Statement::Route(route)) => RouteSpec {
-            name: route.name,
-            target: route.target,
-            condition: route.condition,
-            selection: route.selection,
-            additions: route.additions,
-        },
+        Ok(Statement::Route(route)) => RouteSpec::of(&route),
         other => panic!("no route: {other:?}"),
     };
     let url = Url::parse(&registry.url()).expect("a URL");

@@ -13,7 +13,7 @@ mod list;
 mod members;
 mod newer;
 mod operand;
-mod payload;
+pub(crate) mod payload;
 mod set;
 mod stream;
 mod string;

@@ -5,7 +5,7 @@ use crate::format::text::{write_json, write_json_string, write_text};
 use crate::record::{Names, Shape, Value};
 
 /// The most objects and arrays within each other that RedisJSON reads: its parser's limit.
-pub(super) const MAX_DEPTH: usize = 127;
+pub(crate) const MAX_DEPTH: usize = 127;
 
 /// Appends the selected fields as one compact JSON object, or the text of a value that is no
 /// record; a null one is an error.

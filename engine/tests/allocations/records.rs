@@ -157,13 +157,7 @@ fn plan(routes: &[&str]) -> Plan {
         let line = format!("KAFKA.ROUTE r FROM s TO {words}");
         let words = command::lines::split(line.as_bytes()).expect("words");
         match command::parse(&words.iter().map(Vec::as_slice).collect::<Vec<_>>()) {
-            Ok(Statement::Route(route)) => RouteSpec {
-                name: route.name,
-                target: route.target,
-                additions: route.additions,
-                condition: route.condition,
-                selection: route.selection,
-            },
+            Ok(Statement::Route(route)) => RouteSpec::of(&route),
             other => panic!("no route: {other:?}"),
         }
     };

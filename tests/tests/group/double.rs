@@ -178,13 +178,7 @@ fn routes() -> Vec<RouteSpec> {
     else {
         panic!("no route: {line}");
     };
-    vec![RouteSpec {
-        name: route.name,
-        target: route.target,
-        additions: route.additions,
-        condition: route.condition,
-        selection: route.selection,
-    }]
+    vec![RouteSpec::of(&route)]
 }
 
 /// A worker with its applier, as a sidecar runs them. Dropping it ends it in good order.

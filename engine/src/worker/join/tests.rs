@@ -36,13 +36,7 @@ fn spec(words: &str) -> RouteSpec {
     let line = format!("KAFKA.ROUTE r FROM s TO {words}");
     let words = command::lines::split(line.as_bytes()).unwrap();
     match command::parse(&words.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap() {
-        Statement::Route(route) => RouteSpec {
-            name: route.name,
-            target: route.target,
-            additions: route.additions,
-            condition: route.condition,
-            selection: route.selection,
-        },
+        Statement::Route(route) => RouteSpec::of(&route),
         other => panic!("no route: {other:?}"),
     }
 }

@@ -44,13 +44,7 @@ fn route(words: &str) -> RouteSpec {
     let line = format!("KAFKA.ROUTE r FROM s {words}");
     let words = command::lines::split(line.as_bytes()).unwrap();
     match command::parse(&words.iter().map(Vec::as_slice).collect::<Vec<_>>()) {
-        Ok(Statement::Route(route)) => RouteSpec {
-            name: route.name,
-            target: route.target,
-            additions: route.additions,
-            condition: route.condition,
-            selection: route.selection,
-        },
+        Ok(Statement::Route(route)) => RouteSpec::of(&route),
         other => panic!("{line}: {other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 mod harness;
 mod tables;
 
-use crate::target::TARGETS;
+use crate::target::{TARGETS, payload};
 use harness::{Given, Values, written};
 
 /// A route, records, the writes they make, and what is wrong with those that are bad.
@@ -93,8 +93,7 @@ fn a_document_too_deep_for_redisjson_is_an_error_of_its_record() {
         let text = format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         (Some("k"), Some(&*text.leak()))
     };
-    // RedisJSON takes 127 levels, of which the object is one.
-    let records = [nested(126), nested(127)];
+    let records = [nested(payload::MAX_DEPTH - 1), nested(payload::MAX_DEPTH)];
     let (written, wrong) = written(Values::Json, &["TO JSON \"k:%{_offset}\""], &records);
     assert_eq!((written.len(), wrong.len()), (1, 1));
     assert!(
