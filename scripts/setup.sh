@@ -30,9 +30,12 @@ has_header() {
 
 has_libclang() {
   [ -n "${LIBCLANG_PATH:-}" ] && return 0
-  compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
-    || compgen -G '/usr/lib*/libclang*.so*' >/dev/null \
-    || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+  local found
+  for found in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so*; do
+    # Clang's C++ library has a like name, and is there without the C one that bindgen loads.
+    [[ -e "$found" && "$found" != *libclang-cpp* ]] && return 0
+  done
+  return 1
 }
 
 has_java() {
