@@ -146,7 +146,7 @@ impl JsonDecoder {
             scanner.colon()?;
             let token = scanner.value(1)?;
             if self.wanted.every_field {
-                row.push(name, token.value(source));
+                row.place(name).into_iter().for_each(|place| token.put(source, place));
             }
             if let Some(tree) = self.tree_of(name) {
                 tree.fill(token.value(source), arena, row);

@@ -90,16 +90,27 @@ impl<'a> Row<'a> {
     /// Adds a field, or replaces the earlier value of the same name.
     #[inline(always)]
     pub fn push(&mut self, name: NameId, value: Value<'a>) {
-        if name.index() >= self.unseen && !self.marked {
-            self.unseen = name.index() + 1;
-            self.fields.push(Field { name, value });
-        } else {
-            self.push_unordered(name, value);
+        if let Some(place) = self.place(name) {
+            *place = value;
         }
     }
 
+    /// Where a field's value is to be put: at the earlier one of the same name, or in a new field.
+    ///
+    /// A value that is made there is not made elsewhere first and moved, which has to wait for it: the
+    /// processor forwards no stores in parts to a load of the whole.
+    #[inline(always)]
+    pub fn place(&mut self, name: NameId) -> Option<&mut Value<'a>> {
+        if name.index() < self.unseen || self.marked {
+            return self.place_unordered(name);
+        }
+        self.unseen = name.index() + 1;
+        self.fields.push(Field { name, value: Value::Null });
+        self.fields.last_mut().map(|field| &mut field.value)
+    }
+
     #[inline(never)]
-    fn push_unordered(&mut self, name: NameId, value: Value<'a>) {
+    fn place_unordered(&mut self, name: NameId) -> Option<&mut Value<'a>> {
         let seen = self.seen.get_or_insert_default();
         if !self.marked {
             self.marked = true;
@@ -112,17 +123,12 @@ impl<'a> Row<'a> {
             }
         }
         let decoding = seen.decoding;
-        let Some(place) = seen.place(name) else {
-            return;
-        };
-        if place.0 == decoding
-            && let Some(earlier) = self.fields.get_mut(place.1 as usize)
-        {
-            earlier.value = value;
-            return;
+        let place = seen.place(name)?;
+        if place.0 != decoding || place.1 as usize >= self.fields.len() {
+            *place = (decoding, self.fields.len() as u32);
+            self.fields.push(Field { name, value: Value::Null });
         }
-        *place = (decoding, self.fields.len() as u32);
-        self.fields.push(Field { name, value });
+        self.fields.get_mut(place.1 as usize).map(|field| &mut field.value)
     }
 
     /// Sets the value of a wanted path.

@@ -275,6 +275,7 @@ impl Builder {
     }
 
     /// Begins a write with fields to the key in [`Builder::key_buffer`].
+    #[inline(always)]
     pub fn fields(&mut self, write: FieldsWrite, upkeep: Upkeep) -> Result<Entry<'_>, KeyError> {
         if ledger::is_reserved(&self.key) {
             return Err(KeyError::Reserved);
@@ -283,6 +284,7 @@ impl Builder {
     }
 
     /// Begins a write with fields to a key of our own, such as the dead letters.
+    #[inline(always)]
     pub fn fields_of_own(
         &mut self,
         write: FieldsWrite,
@@ -367,6 +369,7 @@ impl Builder {
         Ok(at)
     }
 
+    #[inline(always)]
     fn number(&mut self, name: NameId) -> u32 {
         let at = name.index();
         if self.numbers.len() <= at {

@@ -62,8 +62,8 @@ impl Worker {
         self.make_way(flow)?;
         self.replay_some(flow)?;
         self.next_batch(flow, batch)?;
-        let mut taken = 0;
-        for (at, event) in batch.events().enumerate() {
+        let (mut taken, mut at) = (0, 0);
+        while let Some(event) = batch.event(at) {
             match event {
                 Event::Record(record) => {
                     taken += 1;
@@ -71,6 +71,7 @@ impl Worker {
                 }
                 Event::Problem { slot, problem } => self.meet(flow, slot, &problem)?,
             }
+            at += 1;
         }
         batch.clear();
         // What a hash holds is asked again for every batch, unless it is known to be as it was.

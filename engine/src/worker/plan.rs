@@ -247,12 +247,11 @@ impl Plan {
         builder: &mut Builder,
         held: Held<'_>,
     ) -> Result<(), Obstacle> {
-        let written = self.with_decoded(record, |parts, context, occasion, selected| {
+        self.with_decoded(record, |parts, context, occasion, selected| {
             let output = Output { builder, names: parts.names, key: record.key };
             let mut work = Work { selected, output, hashes: parts.hashes };
             write_all(parts.routes, held, context, occasion, &mut work)
-        });
-        written.unwrap_or_else(|refusal| Err(Obstacle::Refusal(refusal)))
+        })
     }
 
     /// Whether records are joined with hashes.
@@ -311,22 +310,27 @@ impl Plan {
             Occasion,
             &mut Row<'a>,
         ) -> Result<(), Obstacle>,
-    ) -> Result<Result<(), Obstacle>, Refusal> {
+    ) -> Result<(), Obstacle> {
         self.arena.reset();
         let Plan { key: key_plan, value: decoder, routes, names, arena, rows, selected, .. } = self;
         let Lookup { questions, answers, .. } = &mut *self.lookup;
         let may_write_joined = self.may_write_joined;
         let hashes = Hashes { questions, answers, kept: &self.kept, may_write_joined };
         let mut now: Rows<'_> = std::mem::take(rows);
-        let decoded = decode_key(key_plan, record, names, arena, &mut now.key)
-            .and_then(|()| decode_value(decoder, record, names, arena, &mut now));
-        let shown = decoded.map(|change| {
-            let occasion = match (change, now.value.shape()) {
-                (Change::Nothing, _) => return Ok(()),
-                (Change::Delete, _) => Occasion::Deletion,
-                (Change::Upsert, Shape::Absent) => Occasion::Tombstone,
-                (Change::Upsert, _) => Occasion::Record,
-            };
+        // Matched, not mapped: what is made is not moved (see `Row::place`).
+        let decoded = match decode_key(key_plan, record, names, arena, &mut now.key) {
+            Ok(()) => decode_value(decoder, record, names, arena, &mut now),
+            Err(refusal) => Err(refusal),
+        };
+        let shape = now.value.shape();
+        let occasion = match &decoded {
+            Ok(Change::Delete) => Some(Occasion::Deletion),
+            Ok(Change::Upsert) if shape == Shape::Absent => Some(Occasion::Tombstone),
+            Ok(Change::Upsert) => Some(Occasion::Record),
+            Ok(Change::Nothing) | Err(_) => None,
+        };
+        let mut shown = Ok(());
+        if let Some(occasion) = occasion {
             let context = Context {
                 topic: record.topic,
                 partition: record.partition,
@@ -341,12 +345,14 @@ impl Plan {
             };
             let mut fields: Row<'_> = std::mem::take(selected);
             let parts = Parts { routes, names, hashes };
-            let shown = show(parts, &context, occasion, &mut fields);
+            shown = show(parts, &context, occasion, &mut fields);
             *selected = fields.recycle();
-            shown
-        });
+        }
         *rows = now.recycle();
-        shown
+        match decoded {
+            Ok(_) => shown,
+            Err(refusal) => Err(Obstacle::Refusal(refusal)),
+        }
     }
 
     /// What the value has, for an error about something it has not.

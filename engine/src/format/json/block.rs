@@ -34,6 +34,23 @@ pub(super) fn digits_end(bytes: &[u8], at: usize) -> usize {
     })
 }
 
+/// Whether two texts of the same length are the same. Names are mostly too short for a call to be worth
+/// it: up to a block, their first and last bytes are compared at once, which may overlap.
+#[inline(always)]
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match one.len() {
+        8..=BLOCK => {
+            one.first_chunk::<8>() == other.first_chunk::<8>()
+                && one.last_chunk::<8>() == other.last_chunk::<8>()
+        }
+        4..8 => {
+            one.first_chunk::<4>() == other.first_chunk::<4>()
+                && one.last_chunk::<4>() == other.last_chunk::<4>()
+        }
+        _ => one == other,
+    }
+}
+
 #[inline(always)]
 fn at_most(block: u8x16, bound: u8) -> u8x16 {
     block.min(u8x16::splat(bound)).simd_eq(block)
@@ -84,6 +101,19 @@ mod tests {
                     let digits = !byte.is_ascii_digit();
                     assert_eq!(digits_end(&bytes, 0), expected(digits), "{byte} {place}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_the_same_that_differ_in_no_byte() {
+        for length in 0..36 {
+            let text: Vec<u8> = (b'A'..).take(length).collect();
+            assert!(is_same(&text, &text.clone()), "{length}");
+            for place in 0..length {
+                let mut other = text.clone();
+                other[place] ^= 0x20;
+                assert!(!is_same(&text, &other), "{length} {place}");
             }
         }
     }

@@ -95,6 +95,17 @@ impl Token {
             Kind::Array => Value::Array(text),
         }
     }
+
+    /// Puts the value in its place, where it is made at once: see [`crate::record::Row::place`].
+    #[inline(always)]
+    pub(super) fn put<'a>(&self, source: &'a str, place: &mut Value<'a>) {
+        let text = source.get(self.span.start..self.span.end).unwrap_or_default();
+        match self.kind {
+            Kind::Number => *place = Value::Number(text),
+            Kind::String => *place = Value::Text(text),
+            _ => *place = self.value(source),
+        }
+    }
 }
 
 /// Reads `bytes` from `at` on. After an error `at` is the offending byte.
@@ -230,8 +241,9 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn pass_name(&mut self, name: &[u8]) -> bool {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let rest = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_prefix(name));
-        let passed = rest.is_some_and(|rest| rest.first() == Some(&b'"'));
+        let rest = rest.strip_prefix(b"\"").unwrap_or_default();
+        let is_name = rest.get(..name.len()).is_some_and(|text| block::is_same(text, name));
+        let passed = is_name && rest.get(name.len()) == Some(&b'"');
         if passed {
             self.at += name.len() + 2;
         }

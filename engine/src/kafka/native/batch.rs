@@ -72,6 +72,12 @@ impl Batch {
         self.messages.iter().zip(slots).map(|(message, slot)| event(*message, slot))
     }
 
+    /// One of them, by its place.
+    #[inline(always)]
+    pub fn event(&self, at: usize) -> Option<Event<'_>> {
+        Some(event(*self.messages.get(at)?, *self.slots.get(at)?))
+    }
+
     /// Replaces the content: waits up to `timeout` for one message, then takes what is there without
     /// waiting, `max` in all.
     pub(in crate::kafka) fn fill(
@@ -142,6 +148,7 @@ fn code(message: NonNull<sys::rd_kafka_message_t>) -> i32 {
     unsafe { ptr::addr_of!((*message.as_ptr()).err).cast::<i32>().read() }
 }
 
+#[inline(always)]
 fn event<'b>(message: NonNull<sys::rd_kafka_message_t>, slot: u32) -> Event<'b> {
     let slot = usize::try_from(slot).ok().filter(|_| slot != NO_SLOT);
     let pointer = message.as_ptr();

@@ -55,7 +55,7 @@ impl<'b> Entry<'b> {
     }
 
     /// Adds a field with the given bytes.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, name: NameId, text: &[u8]) {
         let number = self.builder.number(name);
         put_varint(&mut self.builder.arena, u64::from(number));

@@ -102,8 +102,9 @@ impl GroupKind {
     }
 
     fn of(code: u8) -> Result<GroupKind, PackedError> {
-        let found = GroupKind::ALL.into_iter().find(|kind| *kind as u8 == code);
-        found.ok_or(PackedError::Code(code))
+        // Codes are places in the table, from 1 on.
+        let found = GroupKind::ALL.get(usize::from(code).wrapping_sub(1)).copied();
+        found.filter(|kind| *kind as u8 == code).ok_or(PackedError::Code(code))
     }
 }
 
@@ -244,6 +245,7 @@ pub(in crate::unit) fn put_group(
 }
 
 /// Reads a group's head; `reader` then stands at its first write.
+#[inline(always)]
 pub fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Group<'a>, PackedError> {
     let key = reader.text()?;
     let kind = GroupKind::of(reader.u8()?)?;

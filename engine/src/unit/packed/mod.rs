@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], PackedError> {
         let end = self.at.checked_add(length).ok_or(PackedError::Truncated)?;
         let taken = self.bytes.get(self.at..end).ok_or(PackedError::Truncated)?;
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], PackedError> {
         self.take(N)?.try_into().map_err(|_| PackedError::Truncated)
     }
@@ -146,17 +146,17 @@ impl<'a> Reader<'a> {
         self.take(length).map(|_| ())
     }
 
-    #[inline]
+    #[inline(always)]
     fn u8(&mut self) -> Result<u8, PackedError> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u32(&mut self) -> Result<u32, PackedError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    #[inline]
+    #[inline(always)]
     fn u64(&mut self) -> Result<u64, PackedError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn varint(&mut self) -> Result<u64, PackedError> {
         let first = self.u8()?;
         if first < 0x80 {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length and so many bytes.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self) -> Result<&'a [u8], PackedError> {
         let length = usize::try_from(self.varint()?).map_err(|_| PackedError::Truncated)?;
         self.take(length)

@@ -61,7 +61,7 @@ impl EntryTime {
 }
 
 /// Reads a stream's write up to its fields.
-#[inline]
+#[inline(always)]
 pub fn read_stream_write(reader: &mut Reader<'_>) -> Result<StreamWrite, PackedError> {
     let at = reader.at();
     let code = reader.u8()?;
@@ -119,7 +119,7 @@ pub fn read_deleted_count(
 }
 
 /// Reads a field name's number, checked against the head.
-#[inline]
+#[inline(always)]
 pub fn read_name(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<usize, PackedError> {
     let name = usize::try_from(reader.varint()?).map_err(|_| PackedError::Name)?;
     if name >= head.names.len() {
@@ -129,7 +129,7 @@ pub fn read_name(reader: &mut Reader<'_>, head: &Head<'_>) -> Result<usize, Pack
 }
 
 /// Reads one field: its name's number and its value.
-#[inline]
+#[inline(always)]
 pub fn read_field<'a>(
     reader: &mut Reader<'a>,
     head: &Head<'_>,
