@@ -1,7 +1,7 @@
 //! One try to apply a unit.
 
 use super::found::Found;
-use super::known::Known;
+use super::known::{Keys, Known};
 use super::ledgers::{compare, is_made};
 use super::letters;
 use super::plan::Plan;
@@ -12,8 +12,9 @@ use super::{Doubt, Progress, RespApplier};
 use crate::redis::{Problem, Request};
 use redis_kafka_engine::applier::{Applied, Clash};
 use redis_kafka_engine::ledger::Advance;
-use redis_kafka_engine::unit::packed::PackedError;
+use redis_kafka_engine::unit::packed::{self, PackedError, Reader};
 use redis_kafka_engine::unit::{Undecidable, Unit};
+use std::time::Instant;
 
 /// What a try came to.
 pub enum Attempt {
@@ -48,11 +49,28 @@ enum Upcoming {
     Open,
 }
 
+/// A unit of at most so many packed bytes is put into words so soon that EXEC can wait for it: one
+/// write less, and what is sent in small pieces may be held back on its way (Nagle's algorithm, RFC
+/// 1122, 4.2.3.4, in a proxy).
+const SMALL_UNIT: usize = 8 << 10;
+
 impl Next {
     fn is_of(&self, unit: &Unit) -> bool {
         self.generation == unit.generation
             && self.size == unit.packed.len()
             && self.advances == unit.advances
+    }
+
+    /// Whether the unit, whose next one it is, wants nothing but its EXEC: all that was found is as it
+    /// should be.
+    fn is_ready(&self, unit: &Unit, progress: &Progress) -> Result<bool, PackedError> {
+        let Found { is_suspect, gone, clashes, .. } = &self.found;
+        if self.transaction == Upcoming::Open || *progress != Progress::default() {
+            return Ok(false);
+        }
+        let head = packed::read_head(&mut Reader::new(&unit.packed))?;
+        let is_as_expected = compare(&head, &self.found).is_none();
+        Ok(is_as_expected && !is_suspect && *gone == 0 && clashes.is_empty())
     }
 }
 
@@ -109,16 +127,20 @@ impl RespApplier {
         progress: &mut Progress,
     ) -> Result<Applied, Stop> {
         self.link()?;
+        let next = self.next.take().filter(|next| next.is_of(unit));
+        if let Some(next) = &next
+            && next.is_ready(unit, progress)?
+        {
+            std::mem::swap(&mut self.transaction, &mut self.upcoming);
+            return self.write(unit, &next.found.keys, Upcoming::Sent, ahead, &mut progress.doubt);
+        }
         let plan = Plan::read(&unit.packed, unit)?;
-        let (mut found, mut upcoming) = match self.next.take().filter(|next| next.is_of(unit)) {
+        let (mut found, mut upcoming) = match next {
             Some(next) => (next.found, next.transaction),
             None => {
                 // What comes one by one is asked in full.
                 self.known.forget_unless_recent();
-                let known = std::mem::take(&mut self.known);
-                let found = self.prepare(&plan, Manner::Quick(&known));
-                self.known = known;
-                (found?, Upcoming::Open)
+                (self.prepare(&plan, Manner::Quick)?, Upcoming::Open)
             }
         };
         if found.is_suspect {
@@ -144,7 +166,7 @@ impl RespApplier {
             Upcoming::Sent => std::mem::swap(&mut self.transaction, &mut self.upcoming),
             Upcoming::Open => self.put_in_words(unit, &plan, &found)?,
         }
-        self.write(&plan, upcoming, ahead, &mut progress.doubt)
+        self.write(unit, &found.keys, upcoming, ahead, &mut progress.doubt)
     }
 
     /// Writes the unit's transaction into its buffer.
@@ -163,11 +185,11 @@ impl RespApplier {
     }
 
     /// Asks what must be known about a unit.
-    fn prepare(&mut self, plan: &Plan<'_>, manner: Manner<'_>) -> Result<Found, Stop> {
+    fn prepare(&mut self, plan: &Plan<'_>, manner: Manner) -> Result<Found, Stop> {
         let is_watching = self.free_link()?.is_watching;
         self.request.clear();
         let mut request = std::mem::take(&mut self.request);
-        let questions = Questions::ask(plan, manner, is_watching, &mut request);
+        let questions = Questions::ask(plan, (manner, &self.known), is_watching, &mut request);
         self.request = request;
         let questions = questions?;
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
@@ -242,7 +264,8 @@ impl RespApplier {
     /// behind the EXEC, its commands behind them.
     fn write(
         &mut self,
-        plan: &Plan<'_>,
+        unit: &Unit,
+        keys: &Keys,
         sent: Upcoming,
         ahead: Option<&Unit>,
         doubt: &mut Doubt,
@@ -255,8 +278,11 @@ impl RespApplier {
         let Some(link) = &mut self.link else { return Err(Stop::Contended) };
         let before = std::mem::replace(doubt, Doubt::Sent);
         link.is_open = false;
-        link.connection.send(&self.request)?;
-        // Redis is at work meanwhile.
+        if ahead.is_none_or(|ahead| ahead.packed.len() > SMALL_UNIT) {
+            // Redis is at work while the next unit is put into words.
+            link.connection.send(&self.request)?;
+            self.request.clear();
+        }
         let next = match ahead {
             Some(ahead) => self.send_ahead(ahead)?,
             None => None,
@@ -267,24 +293,25 @@ impl RespApplier {
         link.is_watching = false;
         // The outcome of this one is known.
         *doubt = before;
-        let applied = self.settle(plan, executed);
+        let applied = self.settle(unit, executed);
         if applied == Ok(Applied::Done) {
-            self.known.note(plan);
+            self.known.note(keys, Instant::now());
         }
-        if let Some((unit, next)) = ahead.zip(next) {
-            self.read_ahead(next, unit, applied.is_ok());
+        if let Some((ahead, next)) = ahead.zip(next) {
+            self.read_ahead(next, ahead, applied.is_ok());
         }
         applied
     }
 
     /// What the outcome of the unit's transaction means.
-    fn settle(&mut self, plan: &Plan<'_>, executed: Executed) -> Result<Applied, Stop> {
+    fn settle(&mut self, unit: &Unit, executed: Executed) -> Result<Applied, Stop> {
         match executed {
             Executed::Done(refused) if refused.is_empty() => Ok(Applied::Done),
-            Executed::Done(refused) => Ok(self.partly(plan, &refused)),
+            Executed::Done(refused) => Ok(self.partly(&Plan::read(&unit.packed, unit)?, &refused)),
             Executed::Aborted => Err(Stop::Contended),
             Executed::Discarded(refused) => {
-                Err(Applied::Clash(self.transaction.clashes(plan, &refused)?).into())
+                let plan = Plan::read(&unit.packed, unit)?;
+                Err(Applied::Clash(self.transaction.clashes(&plan, &refused)?).into())
             }
         }
     }
@@ -299,20 +326,24 @@ impl RespApplier {
         }
     }
 
-    /// Sends the questions about the next unit and, where it is the same whatever is found out, its
-    /// transaction, all but the EXEC. None where its bytes do not fit the form, which is met again when
-    /// its turn comes.
+    /// Sends what the request holds already, the questions about the next unit and, where it is the
+    /// same whatever is found out, its transaction, all but the EXEC. None where its bytes do not fit
+    /// the form, which is met again when its turn comes.
     fn send_ahead<'u>(&mut self, unit: &'u Unit) -> Result<Option<Ahead<'u>>, Problem> {
         let Some(link) = &mut self.link else { return Ok(None) };
-        self.request.clear();
+        let mark = self.request.mark();
         let Ok((plan, questions)) = ask_ahead(unit, &self.known, &mut self.request) else {
+            self.request.roll_back(mark);
+            link.connection.send(&self.request)?;
             return Ok(None);
         };
-        link.connection.send(&self.request)?;
         let transaction = foretell(&mut self.upcoming, &plan, &questions, unit);
-        if transaction == Upcoming::Sent {
-            link.connection.send(self.upcoming.request())?;
-            link.is_open = true;
+        match transaction {
+            Upcoming::Sent => {
+                link.connection.send_both(&self.request, self.upcoming.request())?;
+                link.is_open = true;
+            }
+            Upcoming::Open => link.connection.send(&self.request)?,
         }
         Ok(Some(Ahead { plan, questions, transaction }))
     }
@@ -346,7 +377,7 @@ fn ask_ahead<'u>(
 ) -> Result<(Plan<'u>, Questions), PackedError> {
     let plan = Plan::read(&ahead.packed, ahead)?;
     // EXEC ends what is watched.
-    let questions = Questions::ask(&plan, Manner::Quick(known), false, request)?;
+    let questions = Questions::ask(&plan, (Manner::Quick, known), false, request)?;
     Ok((plan, questions))
 }
 

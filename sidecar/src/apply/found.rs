@@ -1,5 +1,6 @@
 //! What was found out about a unit: the answers to what is asked in [`super::prepare`].
 
+use super::known::Keys;
 use super::plan::{Plan, type_of, wrong_type};
 use super::prepare::Ask;
 use super::wanted::Wanted;
@@ -36,6 +37,8 @@ pub struct Found {
     pub now: Option<i64>,
     /// Fields that undecided writes depend on.
     pub wanted: Wanted,
+    /// The keys that are written.
+    pub keys: Keys,
     /// How many entries are not there that are to be taken out.
     pub gone: usize,
 }

@@ -6,7 +6,7 @@
 //! tells: see [`redis_kafka_engine::applier::Applied::PartlyRefused`].
 
 use super::plan::{Plan, UnitGroup, type_of};
-use hashbrown::{DefaultHashBuilder, HashSet};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,17 @@ const GAP: Duration = Duration::from_millis(2);
 /// So many keys are noted in a moment; then the next one begins.
 const MOST: usize = 1 << 16;
 
+/// The keys of a unit, group by group, as [`Known`] tells them apart.
+#[derive(Debug, Default)]
+pub struct Keys(Vec<u64>);
+
 /// Hashes of types and keys: two that share one only mean that a check is left out.
 #[derive(Debug)]
 pub struct Known {
     /// Of this moment.
-    hashes: HashSet<u64>,
+    hashes: HashTable<u64>,
     /// Of the moment before.
-    former: HashSet<u64>,
+    former: HashTable<u64>,
     hasher: DefaultHashBuilder,
     since: Instant,
     noted: Instant,
@@ -37,33 +41,41 @@ impl Default for Known {
     fn default() -> Known {
         let hasher = DefaultHashBuilder::default();
         let now = Instant::now();
-        let (hashes, former) = (HashSet::default(), HashSet::default());
+        let (hashes, former) = (HashTable::new(), HashTable::new());
         Known { hashes, former, hasher, since: now, noted: now }
     }
 }
 
 impl Known {
-    /// Notes the keys of a unit that was written.
-    pub fn note(&mut self, plan: &Plan<'_>) {
-        self.noted = Instant::now();
-        let age = self.noted - self.since;
+    /// The keys of a unit.
+    pub fn keys_of(&self, plan: &Plan<'_>) -> Keys {
+        let hash =
+            |it: &UnitGroup<'_>| self.hasher.hash_one((type_of(it.group.kind), it.group.key));
+        Keys(plan.groups.iter().map(hash).collect())
+    }
+
+    /// Notes the keys of a unit that has been written now.
+    pub fn note(&mut self, keys: &Keys, now: Instant) {
+        self.noted = now;
+        let age = now.saturating_duration_since(self.since);
         if age > 2 * MOMENT {
             self.forget();
+            self.since = now;
         } else if age > MOMENT || self.hashes.len() > MOST {
             std::mem::swap(&mut self.hashes, &mut self.former);
             self.hashes.clear();
-            self.since = self.noted;
+            self.since = now;
         }
-        for it in &plan.groups {
-            let hash = self.hash(it);
-            self.hashes.insert(hash);
+        for &hash in &keys.0 {
+            self.hashes.entry(hash, |it| *it == hash, |it| *it).or_insert(hash);
         }
     }
 
-    /// Whether a group's key was written a moment ago as what it is written now.
-    pub fn has(&self, it: &UnitGroup<'_>) -> bool {
-        let hash = self.hash(it);
-        self.hashes.contains(&hash) || self.former.contains(&hash)
+    /// Whether the key of a group, by its number, was written a moment ago as what it is written now.
+    pub fn has(&self, keys: &Keys, group: usize) -> bool {
+        let is_in = |table: &HashTable<u64>, hash| table.find(hash, |it| *it == hash).is_some();
+        let is_known = |&hash: &u64| is_in(&self.hashes, hash) || is_in(&self.former, hash);
+        keys.0.get(group).is_some_and(is_known)
     }
 
     /// Forgets all keys unless a unit was written only just now.
@@ -79,8 +91,46 @@ impl Known {
         self.former.clear();
         self.since = Instant::now();
     }
+}
 
-    fn hash(&self, it: &UnitGroup<'_>) -> u64 {
-        self.hasher.hash_one((type_of(it.group.kind), it.group.key))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(hashes: impl IntoIterator<Item = u64>) -> Keys {
+        Keys(hashes.into_iter().collect())
+    }
+
+    #[test]
+    fn a_key_is_known_for_a_moment_after_it_was_written_last() {
+        let mut known = Known::default();
+        let start = Instant::now();
+        let (first, second) = (keys([1, 2]), keys([2, 3]));
+        assert!(!known.has(&first, 0));
+        known.note(&first, start);
+        assert!(known.has(&first, 0) && known.has(&first, 1));
+        assert!(!known.has(&second, 1), "3 was not written");
+        assert!(!known.has(&first, 2), "there is no third group");
+        // In the next moment the former one's are still known, in the one after it no more.
+        known.note(&second, start + MOMENT * 3 / 2);
+        assert!(known.has(&first, 0) && known.has(&second, 1));
+        known.note(&second, start + MOMENT * 3);
+        assert!(!known.has(&first, 0));
+        assert!(known.has(&first, 1), "2 was written with 3");
+        known.note(&keys([4]), start + MOMENT * 10);
+        assert!(!known.has(&second, 0));
+        known.forget();
+        assert!(!known.has(&keys([4]), 0));
+    }
+
+    #[test]
+    fn no_more_than_two_moments_of_many_keys_are_held() {
+        let mut known = Known::default();
+        let now = Instant::now();
+        let many = |round: u64| keys((0..=MOST as u64).map(|key| key << 8 | round));
+        (0..4).for_each(|round| known.note(&many(round), now));
+        assert!(!known.has(&many(1), 0));
+        assert!(known.has(&many(2), 0) && known.has(&many(3), 0));
+        assert_eq!(known.hashes.len() + known.former.len(), 2 * (MOST + 1));
     }
 }

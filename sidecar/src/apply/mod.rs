@@ -90,7 +90,7 @@ enum Doubt {
 }
 
 /// What is known of a unit from one try to the next.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Progress {
     doubt: Doubt,
     /// Whether its calls are known to have been run, and taken.

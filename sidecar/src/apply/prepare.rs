@@ -26,27 +26,13 @@ pub const REPLAY_FIELD: &str = "replay";
 const NEARLY_LAST: &[u8] = b"18446744073709551615";
 
 /// How it is asked.
-#[derive(Debug, Clone, Copy)]
-pub enum Manner<'k> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
     /// As cheaply as it goes, without the keys that were written a moment ago; something that does
     /// not fit is noticed, but not named.
-    Quick(&'k Known),
+    Quick,
     /// Key by key.
     Thorough,
-}
-
-impl Manner<'_> {
-    fn is_thorough(self) -> bool {
-        matches!(self, Manner::Thorough)
-    }
-
-    /// Whether a key's type is taken for granted. SET would take the place of any.
-    fn trusts(self, it: &UnitGroup<'_>) -> bool {
-        match self {
-            Manner::Quick(known) => it.group.kind != GroupKind::String && known.has(it),
-            Manner::Thorough => false,
-        }
-    }
 }
 
 /// One command, and the step or the group that it is about.
@@ -88,12 +74,13 @@ impl Questions {
     /// cancelled.
     pub fn ask(
         plan: &Plan<'_>,
-        manner: Manner<'_>,
+        (manner, known): (Manner, &Known),
         is_watching: bool,
         request: &mut Request,
     ) -> Result<Questions, PackedError> {
-        let found = Found { wanted: Wanted::of(plan)?, ..Found::default() };
-        let mut asking = Asking { plan, manner, request, asked: Vec::new(), found };
+        let (wanted, keys) = (Wanted::of(plan)?, known.keys_of(plan));
+        let found = Found { wanted, keys, ..Found::default() };
+        let mut asking = Asking { plan, manner, known, request, asked: Vec::new(), found };
         if is_watching {
             asking.put(Ask::Unwatch, &[b"UNWATCH"]);
         }
@@ -128,15 +115,27 @@ impl Questions {
     }
 }
 
-struct Asking<'p, 'a, 'r, 'k> {
+struct Asking<'p, 'a, 'r> {
     plan: &'p Plan<'a>,
-    manner: Manner<'k>,
+    manner: Manner,
+    known: &'p Known,
     request: &'r mut Request,
     asked: Vec<Ask>,
     found: Found,
 }
 
-impl<'a> Asking<'_, 'a, '_, '_> {
+impl<'a> Asking<'_, 'a, '_> {
+    fn is_thorough(&self) -> bool {
+        self.manner == Manner::Thorough
+    }
+
+    /// Whether the type of a group's key is taken for granted. SET would take the place of any.
+    fn trusts(&self, number: usize, it: &UnitGroup<'_>) -> bool {
+        !self.is_thorough()
+            && it.group.kind != GroupKind::String
+            && self.known.has(&self.found.keys, number)
+    }
+
     fn put(&mut self, ask: Ask, words: &[&[u8]]) {
         self.asked.push(ask);
         self.request.command(words);
@@ -163,7 +162,7 @@ impl<'a> Asking<'_, 'a, '_, '_> {
                 || taken.binary_search_by_key(&number, |it| it.0).is_ok()
         };
         let read: Vec<usize> = (0..plan.groups.len()).filter(|number| is_read(*number)).collect();
-        let together = if self.manner.is_thorough() { &[] } else { read.as_slice() };
+        let together = if self.is_thorough() { &[] } else { read.as_slice() };
         if ledgers.len() + together.len() > 0 {
             self.asked.push(Ask::Watch);
             self.request.begin(1 + ledgers.len() + together.len());
@@ -173,7 +172,7 @@ impl<'a> Asking<'_, 'a, '_, '_> {
                 self.request.word(it.group.key);
             }
         }
-        if self.manner.is_thorough() {
+        if self.is_thorough() {
             for number in read {
                 let Some(it) = plan.groups.get(number) else { continue };
                 self.put(Ask::WatchGroup(number), &[b"WATCH", it.group.key]);
@@ -187,7 +186,7 @@ impl<'a> Asking<'_, 'a, '_, '_> {
         for (number, key) in keys.iter().enumerate() {
             let expected = self.plan.head.advances.get(number).map(|advance| advance.expected);
             let is_absent = matches!(expected, Some(Expected::Absent { .. }));
-            if is_absent || self.manner.is_thorough() {
+            if is_absent || self.is_thorough() {
                 self.put(Ask::LedgerType(number), &[b"TYPE", key.as_bytes()]);
             }
             let fields: &[&[u8]] = &[b"HMGET", key.as_bytes(), b"next", note.as_bytes()];
@@ -214,8 +213,8 @@ impl<'a> Asking<'_, 'a, '_, '_> {
                 GroupKind::Command | GroupKind::Channel => {}
                 GroupKind::Undecided => self.fields(number, it),
                 _ if taken.binary_search_by_key(&number, |it| it.0).is_ok() => {}
-                _ if !is_given && self.manner.trusts(it) => {}
-                GroupKind::Stream if is_given || self.manner.is_thorough() => {
+                _ if !is_given && self.trusts(number, it) => {}
+                GroupKind::Stream if is_given || self.is_thorough() => {
                     let purpose = if is_given { Purpose::Choice } else { Purpose::Room };
                     self.put(Ask::LastId(number, purpose), &[b"XINFO", b"STREAM", key]);
                 }

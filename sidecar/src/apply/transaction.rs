@@ -137,8 +137,13 @@ impl Transaction {
     }
 
     fn read_results(&self, connection: &mut Connection) -> Result<Executed, Problem> {
-        let mut refused = Vec::new();
-        for at in 0..self.purposes.len() {
+        let (mut refused, mut at) = (Vec::new(), 0);
+        loop {
+            // XADD's, as a rule.
+            at += connection.skip_short_bulks(self.purposes.len() - at);
+            if at == self.purposes.len() {
+                return Ok(Executed::Done(refused));
+            }
             match connection.part()? {
                 Part::Error(error) => refused.push(Refused::new(at, error)),
                 Part::Array(parts) => {
@@ -148,8 +153,8 @@ impl Transaction {
                 }
                 _ => {}
             }
+            at += 1;
         }
-        Ok(Executed::Done(refused))
     }
 
     /// The records behind refused commands. An error is what was refused of our own.
@@ -177,7 +182,7 @@ impl Transaction {
 }
 
 impl Sink for Transaction {
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, writes: Writes, words: usize) {
         self.purposes.push(Purpose::Writes(writes));
         self.request.begin(words);

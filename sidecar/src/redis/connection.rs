@@ -6,7 +6,7 @@ use super::reply::{Part, ReadError, Replies};
 use super::request::Request;
 use super::transport::Transport;
 use redis::Value;
-use std::io::Write;
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Duration;
 
 /// What we call ourselves in CLIENT LIST.
@@ -142,7 +142,16 @@ impl Connection {
 
     /// Sends commands; each is answered once, in turn: the answers must be read.
     pub fn send(&mut self, request: &Request) -> Result<(), Problem> {
-        let sent = self.transport.write_all(request.bytes()).and_then(|()| self.transport.flush());
+        self.send_parts(&mut [IoSlice::new(request.bytes())])
+    }
+
+    /// Sends commands, and others behind them, as one.
+    pub fn send_both(&mut self, first: &Request, second: &Request) -> Result<(), Problem> {
+        self.send_parts(&mut [IoSlice::new(first.bytes()), IoSlice::new(second.bytes())])
+    }
+
+    fn send_parts(&mut self, parts: &mut [IoSlice<'_>]) -> Result<(), Problem> {
+        let sent = write_all(&mut self.transport, parts).and_then(|()| self.transport.flush());
         sent.map_err(|error| Problem::reading(error.into(), self.patience.answer))
     }
 
@@ -177,6 +186,12 @@ impl Connection {
         self.replies.skip_status(status, most)
     }
 
+    /// Passes over answers that are short strings, as far as they have come, at most so many; how many
+    /// they were.
+    pub fn skip_short_bulks(&mut self, most: usize) -> usize {
+        self.replies.skip_short_bulks(most)
+    }
+
     /// Passes over so many whole answers; whether an error was in one of them.
     pub fn skip(&mut self, answers: usize) -> Result<bool, Problem> {
         let patience = self.patience.answer;
@@ -189,6 +204,20 @@ impl Connection {
         let patience = self.patience.answer;
         self.replies.value(&mut self.transport).map_err(|error| Problem::reading(error, patience))
     }
+}
+
+/// As the standard library's `write_all_vectored` would, which is not stable.
+fn write_all(transport: &mut Transport, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match transport.write_vectored(parts) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut parts, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The words of an error that Redis answered with.

@@ -2,6 +2,7 @@
 
 use super::*;
 use redis_kafka_tests::wait::elapse;
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -64,4 +65,23 @@ fn nothing_is_waited_for_that_is_there() {
     assert_eq!(connection.part().unwrap(), Part::Status(b"QUEUED"));
     connection.gather(HALF.len() / 2).unwrap();
     assert_eq!(statuses(&mut connection), 1);
+}
+
+#[test]
+fn two_requests_are_sent_one_behind_the_other_however_long_they_are() {
+    let (mut connection, mut server) = connected(Duration::from_secs(10));
+    let word = vec![b'x'; 3 << 20];
+    let (mut first, mut second) = (Request::default(), Request::default());
+    first.command(&[b"SET", b"first", &word]);
+    second.command(&[b"SET", b"second", &word]);
+    let expected = [first.bytes(), second.bytes()].concat();
+    let reader = thread::spawn(move || {
+        let mut read = Vec::new();
+        server.read_to_end(&mut read).unwrap();
+        read
+    });
+    connection.send_both(&first, &second).unwrap();
+    connection.send_both(&Request::default(), &Request::default()).unwrap();
+    drop(connection);
+    assert!(reader.join().unwrap() == expected);
 }

@@ -21,6 +21,10 @@ const MAX_DEPTH: usize = 32;
 /// What is read at once, and what the buffer shrinks to again.
 const CHUNK: usize = 64 << 10;
 
+/// Room for what comes next, where it is not known how much that is: so much is left mostly, behind
+/// answers of which a part has come, and to grow costs more than to read once more.
+const ROOM: usize = CHUNK / 4;
+
 /// One reply, or the head of one that has parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'b> {
@@ -101,6 +105,30 @@ impl Replies {
         skipped
     }
 
+    /// Passes over replies that are short strings, as far as they have come whole, at most so many; how
+    /// many they were.
+    pub fn skip_short_bulks(&mut self, most: usize) -> usize {
+        let mut skipped = 0;
+        while skipped < most {
+            let (head, length) = match self.buffer.get(self.start..self.end) {
+                Some(&[b'$', ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+                    (4, usize::from(ones - b'0'))
+                }
+                Some(&[b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+                    (5, usize::from(tens - b'0') * 10 + usize::from(ones - b'0'))
+                }
+                _ => return skipped,
+            };
+            let end = self.start + head + length;
+            if end + 2 > self.end || self.buffer.get(end..end + 2) != Some(b"\r\n") {
+                return skipped;
+            }
+            self.start = end + 2;
+            skipped += 1;
+        }
+        skipped
+    }
+
     /// Passes over so many whole replies; whether an error was among them or in their parts.
     pub fn skip(&mut self, source: &mut impl Read, replies: usize) -> Result<bool, ReadError> {
         let (mut left, mut has_error) = (replies, false);
@@ -152,7 +180,7 @@ impl Replies {
 
     /// Takes in what comes next, without reading it yet.
     pub fn read_more(&mut self, source: &mut impl Read) -> Result<(), ReadError> {
-        self.fill(source, CHUNK)
+        self.fill(source, ROOM)
     }
 
     fn find(&mut self, source: &mut impl Read) -> Result<Found, ReadError> {
@@ -207,7 +235,7 @@ impl Replies {
             if looked > MAX_LINE {
                 return Err(ReadError::Malformed("line too long"));
             }
-            self.fill(source, CHUNK)?;
+            self.fill(source, ROOM)?;
         }
     }
 
@@ -237,13 +265,13 @@ impl Replies {
                 return Ok(());
             }
             (self.start, self.end) = (0, 0);
-            self.fill(source, CHUNK)?;
+            self.fill(source, ROOM)?;
         }
     }
 
     fn pass_end(&mut self, source: &mut impl Read) -> Result<(), ReadError> {
         while self.end - self.start < 2 {
-            self.fill(source, CHUNK)?;
+            self.fill(source, ROOM)?;
         }
         if self.buffer.get(self.start..self.start + 2) != Some(b"\r\n") {
             return Err(ReadError::Malformed("string end"));
@@ -262,7 +290,8 @@ impl Replies {
         }
         let least = self.end + wanted.clamp(1, CHUNK);
         if self.buffer.len() < least {
-            let grown = least.max((self.buffer.len() * 2).min(self.end + wanted.max(CHUNK)));
+            let doubled = (self.buffer.len() * 2).min(self.end + wanted);
+            let grown = least.max(doubled).max(CHUNK);
             self.buffer.resize(grown, 0);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();

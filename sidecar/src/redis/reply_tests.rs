@@ -49,6 +49,48 @@ fn reply() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+fn short_bulk() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..102)
+        .prop_map(|bytes| [format!("${}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat())
+}
+
+/// What the reader holds once it has read a status in front of it.
+fn holding(bytes: &[u8]) -> Replies {
+    let mut reader = Replies::default();
+    let all = [b"+OK\r\n", bytes].concat();
+    assert_eq!(reader.next(&mut pieces(&all, &[all.len()])).unwrap(), Part::Status(b"OK"));
+    reader
+}
+
+#[test]
+fn whole_short_strings_are_passed_over_and_nothing_else() {
+    for (bytes, skipped, left) in [
+        (&b"$3\r\nabc\r\n$0\r\n\r\n$12\r\ntwelve bytes\r\n"[..], 3, 0),
+        (b"$3\r\nabc\r\n$3\r\nab", 1, 6),
+        (b"$3\r\nabc\r\n$3\r\nabc\r", 1, 8),
+        (b"$3\r\nabcd\r\n", 0, 10),
+        (b"$03\r\nabc\r\n", 0, 10),
+        (b"$100\r\n", 0, 6),
+        (b"$-1\r\n", 0, 5),
+        (b":3\r\n", 0, 4),
+    ] {
+        let mut reader = holding(bytes);
+        assert_eq!((reader.skip_short_bulks(9), reader.unread()), (skipped, left), "{bytes:?}");
+    }
+    assert_eq!(holding(b"$1\r\na\r\n$1\r\nb\r\n").skip_short_bulks(1), 1);
+}
+
+#[test]
+fn the_buffer_stays_as_it_is_behind_answers_that_come_in_parts() {
+    let answers = b"$15\r\n1700000000000-0\r\n".repeat(600);
+    let mut source = pieces(&answers.repeat(20), &[answers.len() - 7]);
+    let mut reader = Replies::default();
+    for _ in 0..20 * 600 {
+        reader.next(&mut source).unwrap();
+        assert_eq!(reader.buffer.len(), CHUNK);
+    }
+}
+
 fn has_error_in(value: &Value) -> bool {
     match value {
         Value::Array(parts) => parts.iter().any(has_error_in),
@@ -67,6 +109,30 @@ proptest! {
         for reply in &replies {
             let expected = redis::parse_redis_value(reply).expect("a reply");
             prop_assert_eq!(reader.value(&mut source).expect("a reply"), expected);
+        }
+        prop_assert!(matches!(reader.next(&mut source), Err(ReadError::Closed)));
+    }
+
+    #[test]
+    fn short_strings_are_passed_over_one_by_one(
+        replies in prop::collection::vec(prop_oneof![reply(), short_bulk()], 1..20),
+        sizes in prop::collection::vec(1..400usize, 1..6),
+        most in 0..4usize,
+    ) {
+        let mut source = pieces(&replies.concat(), &sizes);
+        let (mut reader, mut at) = (Replies::default(), 0);
+        while at < replies.len() {
+            let skipped = reader.skip_short_bulks(most.min(replies.len() - at));
+            for reply in &replies[at..at + skipped] {
+                let value = redis::parse_redis_value(reply).expect("a reply");
+                prop_assert!(matches!(value, Value::BulkString(bytes) if bytes.len() < 100));
+            }
+            at += skipped;
+            if let Some(reply) = replies.get(at) {
+                let expected = redis::parse_redis_value(reply).expect("a reply");
+                prop_assert_eq!(reader.value(&mut source).expect("a reply"), expected);
+                at += 1;
+            }
         }
         prop_assert!(matches!(reader.next(&mut source), Err(ReadError::Closed)));
     }

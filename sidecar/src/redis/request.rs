@@ -7,6 +7,13 @@ pub struct Request {
     commands: usize,
 }
 
+/// An end of a request's commands.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    bytes: usize,
+    commands: usize,
+}
+
 /// Buffers larger than this are given back once they are sent.
 const KEPT: usize = 4 << 20;
 
@@ -29,14 +36,14 @@ impl Request {
     }
 
     /// Begins a command of so many words, its name first: they must follow.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, words: usize) {
         self.commands += 1;
         self.head(b'*', words);
     }
 
     /// The next word.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self, word: &[u8]) {
         put_word(&mut self.bytes, word);
     }
@@ -58,27 +65,38 @@ impl Request {
         words.iter().for_each(|word| self.word(word));
     }
 
+    /// Where it ends now, for [`Request::roll_back`].
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), commands: self.commands }
+    }
+
+    /// Forgets what was added since.
+    pub fn roll_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        self.commands = self.commands.min(mark.commands);
+    }
+
     /// Adds the commands of another one.
     pub fn append(&mut self, other: &Request) {
         self.bytes.extend_from_slice(&other.bytes);
         self.commands += other.commands;
     }
 
-    #[inline]
+    #[inline(always)]
     fn head(&mut self, mark: u8, count: usize) {
         put_head(&mut self.bytes, mark, count);
     }
 }
 
 /// Appends a word in the form in which commands carry it.
-#[inline]
+#[inline(always)]
 pub fn put_word(out: &mut Vec<u8>, word: &[u8]) {
     put_head(out, b'$', word.len());
     out.extend_from_slice(word);
     out.extend_from_slice(b"\r\n");
 }
 
-#[inline]
+#[inline(always)]
 fn put_head(out: &mut Vec<u8>, mark: u8, count: usize) {
     let digit = |digit: usize| b'0' + digit as u8;
     match count {
@@ -119,6 +137,13 @@ mod tests {
             "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$12\r\ntwelve bytes\r\n*2\r\n$0\r\n\r\n$2\r\n-7\r\n";
         assert_eq!(String::from_utf8_lossy(request.bytes()), expected);
         assert_eq!(request.commands(), 2);
+        let mark = request.mark();
+        request.command(&[b"MULTI"]);
+        request.roll_back(mark);
+        assert_eq!(
+            (String::from_utf8_lossy(request.bytes()), request.commands()),
+            (expected.into(), 2)
+        );
         request.clear();
         assert!(request.bytes().is_empty());
     }

@@ -8,7 +8,7 @@ use native_tls::{Certificate, Identity, TlsConnector, TlsStream};
 use nix::sys::socket::setsockopt;
 use nix::{libc, setsockopt_impl, sockopt_impl};
 use socket2::{SockRef, TcpKeepalive};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -142,6 +142,14 @@ impl Write for Transport {
             Transport::Tcp(stream) => stream.write(bytes),
             Transport::Tls(stream) => stream.write(bytes),
             Transport::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(stream) => stream.write_vectored(parts),
+            Transport::Tls(stream) => stream.write_vectored(parts),
+            Transport::Unix(stream) => stream.write_vectored(parts),
         }
     }
 
