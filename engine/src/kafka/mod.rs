@@ -26,7 +26,7 @@ pub use connection::{
 pub use consumer::{Assignment, Commit, Consumer, TopicInfo, TopicShape, TopicsError, Watermarks};
 pub use groups::{delete_group, has_instance};
 pub use member::{Assigned, Member, Membership};
-pub use native::{Batch, Event, Headers, Record, Waker};
+pub use native::{Batch, Event, Headers, Record, Waker, ask_for_short_turns};
 pub use position::{Position, PositionError, TopicNameError, TopicPattern, Topics};
 pub use problem::{Failure, Operation, Problem, ProblemKind};
 pub use producer::{Delivery, HeaderText, Outgoing, Producer, Sent, Source, Told};

@@ -1,5 +1,6 @@
 //! The only unsafe code of the engine: librdkafka's C API, as much of it as a consumer needs and the
-//! `rdkafka` crate does not give (batches, leader epochs, topic ids), behind safe types.
+//! `rdkafka` crate does not give (batches, leader epochs, topic ids), behind safe types; and what a
+//! thread asks of the kernel (`turns`).
 //!
 //! The client is made here and not by rdkafka's BaseConsumer, because that one puts errors, logs and
 //! rebalances on the queue records come from, where a batch call would hand them to no one: here the
@@ -24,6 +25,7 @@ mod callbacks;
 mod group;
 mod list;
 mod topic_ids;
+mod turns;
 
 use list::PartitionList;
 
@@ -31,6 +33,7 @@ pub(super) use batch::Slots;
 pub use batch::{Batch, Event, Headers, Record};
 pub(super) use group::Acknowledged;
 pub(super) use list::PartitionOffset;
+pub use turns::ask_for_short_turns;
 
 /// How long the end of a client is waited for; it then ends by itself (a name look-up may block it).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

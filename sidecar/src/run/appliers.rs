@@ -4,6 +4,7 @@ use super::bell::Bell;
 use crate::apply::RespApplier;
 use crate::metrics::Metrics;
 use crate::redis::Address;
+use redis_kafka_engine::kafka::ask_for_short_turns;
 use redis_kafka_engine::worker::{Lane, Queued, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -76,6 +77,10 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self) {
+        // Redis is idle while an answer of it waits for this thread to have its turn.
+        if let Err(error) = ask_for_short_turns() {
+            log::debug!("the kernel was asked for short turns: {error}");
+        }
         let duration = self.metrics.apply_duration(&self.subscription);
         loop {
             match self.lane.wait(LOOK) {
