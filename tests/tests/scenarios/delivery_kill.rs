@@ -1,6 +1,6 @@
 //! Exactly once across kill -9 of Redis and of the broker, under load.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis_kafka_tests::broker::Kafka;
 use redis_kafka_tests::faults::{Dice, Scale, kill_and_start};
@@ -9,6 +9,9 @@ use redis_kafka_tests::producer::Load;
 use redis_kafka_tests::server::Append;
 use redis_kafka_tests::subject::Subject;
 use redis_kafka_tests::wait::{elapse, wait_for};
+
+/// How long neither a record nor the broker's absence need be heard of.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 redis_kafka_tests::for_each_subject!(
     redis_killed_with_aof_always,
@@ -52,8 +55,14 @@ fn broker_killed_and_restarted(subject: Subject) {
         server.wait_consumed(SUBSCRIPTION, consumed + 100);
         elapse(dice.millis(0..=300));
         kafka.kill();
-        wait_for("the reason to name the broker", Duration::from_secs(30), || {
+        let (mut consumed, mut progress) = (0, Instant::now());
+        wait_for("the reason to name the broker", Duration::from_secs(300), || {
             let info = server.subscription(SUBSCRIPTION);
+            // What was fetched is applied first, which takes as long as the machine is busy otherwise.
+            if info.counters.consumed > consumed {
+                (consumed, progress) = (info.counters.consumed, Instant::now());
+            }
+            assert!(progress.elapsed() < PATIENCE, "neither applied nor named: {info:#?}");
             let named = info.state == "waiting" && info.reason.contains("broker");
             if named { Ok(()) } else { Err(Box::new(info)) }
         });
