@@ -2,6 +2,7 @@
 
 use super::absence::Pace;
 use super::consume::TICK;
+use super::contact::ContactState;
 use super::flow::{Flow, Part};
 use super::session::{broker_trouble, trouble_of};
 use super::{Trouble, Worker};
@@ -48,10 +49,15 @@ impl Worker {
         }
         flow.ticked = Instant::now();
         self.commit(flow);
-        self.refresh_ends(flow, pace != Pace::Busy);
         self.lane.shared.set_memory(flow.memory() + flow.late.memory());
-        if pace != Pace::Waiting && !flow.outbox.is_stalled() {
-            self.watch_connection(flow, pace == Pace::Idle)?;
+        let contact = match pace {
+            _ if flow.outbox.is_stalled() => ContactState::Unknown,
+            Pace::Waiting => ContactState::Unknown,
+            Pace::Busy | Pace::Idle => self.watch_connection(flow, pace == Pace::Idle)?,
+        };
+        // Who does not answer is named first, and not asked again what would be waited for in vain.
+        if contact != ContactState::Down {
+            self.refresh_ends(flow, pace != Pace::Busy);
         }
         if flow.discovered.elapsed() >= REDISCOVER {
             flow.discovered = Instant::now();
@@ -111,8 +117,8 @@ impl Worker {
     }
 
     /// While nothing arrives, looks whether the broker still answers, and says so when it does not.
-    fn watch_connection(&mut self, flow: &Flow, idle: bool) -> Result<(), Trouble> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+    fn watch_connection(&mut self, flow: &Flow, idle: bool) -> Result<ContactState, Trouble> {
+        let Some(consumer) = &self.consumer else { return Ok(ContactState::Unknown) };
         let running = Status::new(State::Running, "", "");
         match consumer.last_problem() {
             Some(problem) if idle => {
@@ -123,20 +129,17 @@ impl Worker {
                     return Err(trouble_of(&problem));
                 }
                 let first = flow.slots.get(..1).unwrap_or_default();
-                let status = match self.ask_ends(first) {
-                    Err(Trouble::Wait { reason, action, .. }) => {
-                        Status::new(State::Waiting, reason, action)
-                    }
-                    _ => {
-                        self.lane.shared.found_contact();
-                        running
-                    }
-                };
-                self.lane.shared.say(flow.generation, status);
+                if let Err(Trouble::Wait { reason, action, .. }) = self.ask_ends(first) {
+                    let status = Status::new(State::Waiting, reason, action);
+                    self.lane.shared.say(flow.generation, status);
+                    return Ok(ContactState::Down);
+                }
+                self.lane.shared.found_contact();
             }
-            _ => self.lane.shared.say(flow.generation, running),
+            _ => {}
         }
-        Ok(())
+        self.lane.shared.say(flow.generation, running);
+        Ok(ContactState::Up)
     }
 
     /// Ends the session when topics or partitions are other ones than those known, or those of
