@@ -90,7 +90,10 @@ impl<'a> Row<'a> {
     /// Adds a field, or replaces the earlier value of the same name.
     #[inline(always)]
     pub fn push(&mut self, name: NameId, value: Value<'a>) {
-        if let Some(place) = self.place(name) {
+        if name.index() >= self.unseen && !self.marked {
+            self.unseen = name.index() + 1;
+            self.fields.push(Field { name, value });
+        } else if let Some(place) = self.place_unordered(name) {
             *place = value;
         }
     }
